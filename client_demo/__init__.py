@@ -1,0 +1,1 @@
+"""Programs that play: a terminal client for a person, and a swarm of bots."""

@@ -1,0 +1,1 @@
+"""Who a player is: register, login, guest, tokens, throttling."""

@@ -1,0 +1,1 @@
+"""What must survive everything, in SQL. The only folder that imports sqlalchemy."""

@@ -1,0 +1,93 @@
+"""The binary world: one frame a tick, made of sections of ready bytes that many viewers share.
+
+    frame    u8 version=1 · u8 zero · u16 sections · u32 tick
+    section  u8 what (1 snapshot, 2 delta, 3 forget) · u8 zero · u16 records · u16 left
+             i16 cell_x · i16 cell_y · u16 zero
+             then `records` records of RECORD.size bytes, then `left` entity ids as u32
+    record   u32 id · f32 x · f32 y · u8 kind · u8 facing · u16 status          (announced in welcome.layout)
+
+All little-endian. A snapshot replaces what is known of its cell; a delta holds the entities that changed or came and
+the ids that left; forget ends a cell's being in view. An id leaves for the viewer only if it is still thought to be in
+that cell: one that walks from cell to cell leaves one and comes in the other, in either order, in the same frame.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Sequence
+from enum import IntEnum
+from typing import NamedTuple
+
+FRAME = struct.Struct("<BBHI")
+SECTION = struct.Struct("<BBHHhhH")
+RECORD = struct.Struct("<IffBBH")
+VERSION = 1
+FACING_STEPS = 256  # facing is an angle: 0 is +x, 64 is +y, counted in 256ths of a turn
+
+LAYOUT: list[tuple[str, str]] = [
+    ("id", "u32"), ("x", "f32"), ("y", "f32"), ("kind", "u8"), ("facing", "u8"), ("status", "u16"),
+]  # fmt: skip
+
+
+class Section(IntEnum):
+    SNAPSHOT = 1
+    DELTA = 2
+    FORGET = 3
+
+
+class Record(NamedTuple):
+    """An entity as a viewer sees it at one tick."""
+
+    id: int
+    x: float
+    y: float
+    kind: int
+    facing: int
+    status: int
+
+
+class CellSection(NamedTuple):
+    what: Section
+    cell: tuple[int, int]
+    records: list[Record]
+    left: list[int]
+
+
+def encode_section(what: Section, cell: tuple[int, int], records: Sequence[bytes], left: Sequence[int] = ()) -> bytes:
+    """One section; ``records`` are already packed with RECORD."""
+    header = SECTION.pack(what, 0, len(records), len(left), cell[0], cell[1], 0)
+    tail = struct.pack(f"<{len(left)}I", *left) if left else b""
+    return b"".join((header, *records, tail))
+
+
+def encode_frame(tick: int, sections: Sequence[bytes]) -> bytes:
+    return FRAME.pack(VERSION, 0, len(sections), tick & 0xFFFFFFFF) + b"".join(sections)
+
+
+class WorldFrameError(ValueError):
+    """The bytes are not a world frame of this version."""
+
+
+def decode_frame(payload: bytes) -> tuple[int, list[CellSection]]:
+    """(tick, sections) of a binary frame. Raises WorldFrameError."""
+    try:
+        version, _, sections, tick = FRAME.unpack_from(payload)
+        if version != VERSION:
+            raise WorldFrameError(f"world frame version {version}, this client knows {VERSION}")
+        return tick, list(_sections(payload, sections))
+    except (struct.error, ValueError) as error:
+        raise WorldFrameError(str(error)) from error
+
+
+def _sections(payload: bytes, count: int) -> Iterator[CellSection]:
+    at = FRAME.size
+    for _ in range(count):
+        what, _zero, records, left, cell_x, cell_y, _zero = SECTION.unpack_from(payload, at)
+        at += SECTION.size
+        end = at + records * RECORD.size
+        if end + 4 * left > len(payload):
+            raise WorldFrameError("truncated")
+        unpacked = RECORD.iter_unpack(payload[at:end])
+        ids = struct.unpack_from(f"<{left}I", payload, end)
+        yield CellSection(Section(what), (cell_x, cell_y), [Record(*fields) for fields in unpacked], list(ids))
+        at = end + 4 * left

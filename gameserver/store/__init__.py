@@ -1,0 +1,1 @@
+"""Live sessions in Redis: hashes, keys, scripts. The only folder that imports redis."""

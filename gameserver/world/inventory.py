@@ -1,0 +1,99 @@
+"""What a player holds, and the account of where it came from.
+
+Law: per kind, quantity = minted - burned + what other players gave - what was given to them. Over all players the sum of
+quantity is the sum of minted minus burned at every commit; a checker can add the three columns and find a duplicate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from gameserver.protocol.errors import Refusal, RefusalCode
+
+QUANTITY_MAX = 1_000_000_000  # fits every SQL integer with room to add
+
+
+class Holding(NamedTuple):
+    """One kind of item of one player: absolute values, so that writing them twice does no harm."""
+
+    quantity: int = 0
+    minted: int = 0  # ever made for this player: picked up, crafted, rewarded
+    burned: int = 0  # ever destroyed by this player: used, dropped
+
+
+class Inventory:
+    """Kind -> Holding, with a sequence that rises with every change. While ``frozen`` (an exchange is under way, its
+    outcome not known yet) nothing may change."""
+
+    __slots__ = ("changed", "frozen", "holdings", "seq")
+
+    def __init__(self, holdings: Mapping[str, Holding] | None = None, seq: int = 0):
+        self.holdings: dict[str, Holding] = dict(holdings or {})
+        self.seq = seq
+        self.frozen = False
+        self.changed: set[str] = set()  # kinds changed since the last write to the live session
+
+    def quantity(self, kind: str) -> int:
+        holding = self.holdings.get(kind)
+        return holding.quantity if holding else 0
+
+    def held(self) -> dict[str, int]:
+        """Only what is there: kind -> quantity."""
+        return {kind: holding.quantity for kind, holding in self.holdings.items() if holding.quantity}
+
+    def add(self, kind: str, quantity: int = 1) -> None:
+        """Mint ``quantity`` of ``kind`` for this player. Raises Refusal when frozen or beyond QUANTITY_MAX."""
+        self._set(kind, _minted(self.holdings.get(kind, Holding()), quantity))
+
+    def remove(self, kind: str, quantity: int = 1) -> None:
+        """Burn ``quantity`` of ``kind``. Raises Refusal (NOT_ENOUGH) when the player has less."""
+        self._set(kind, _burned(self.holdings.get(kind, Holding()), kind, quantity))
+
+    def replace(self, holdings: Mapping[str, Holding], seq: int) -> None:
+        """Take over the committed outcome of an exchange."""
+        self.changed.update(kind for kind, holding in holdings.items() if self.holdings.get(kind) != holding)
+        self.holdings = dict(holdings)
+        self.seq = seq
+
+    def _set(self, kind: str, holding: Holding) -> None:
+        if self.frozen:
+            raise Refusal(RefusalCode.TRY_LATER, "an exchange of yours is under way")
+        self.holdings[kind] = holding
+        self.changed.add(kind)
+        self.seq += 1
+
+
+def given(giver: Inventory, receiver: Inventory, kind: str, quantity: int) -> tuple[Holding, Holding]:
+    """The two holdings of ``kind`` after the gift; changes nothing. Raises Refusal (NOT_ENOUGH, FULL)."""
+    mine, theirs = giver.holdings.get(kind, Holding()), receiver.holdings.get(kind, Holding())
+    _check_enough(mine, kind, quantity)
+    _check_room(theirs.quantity + quantity)
+    return mine._replace(quantity=mine.quantity - quantity), theirs._replace(quantity=theirs.quantity + quantity)
+
+
+def _minted(holding: Holding, quantity: int) -> Holding:
+    _check_positive(quantity)
+    _check_room(holding.quantity + quantity)
+    return Holding(holding.quantity + quantity, holding.minted + quantity, holding.burned)
+
+
+def _burned(holding: Holding, kind: str, quantity: int) -> Holding:
+    _check_enough(holding, kind, quantity)
+    return Holding(holding.quantity - quantity, holding.minted, holding.burned + quantity)
+
+
+def _check_positive(quantity: int) -> None:
+    if quantity < 1:
+        raise Refusal(RefusalCode.BAD_MESSAGE, "quantity must be at least 1", field="quantity")
+
+
+def _check_enough(holding: Holding, kind: str, quantity: int) -> None:
+    _check_positive(quantity)
+    if holding.quantity < quantity:
+        raise Refusal(RefusalCode.NOT_ENOUGH, f"you have {holding.quantity} {kind}")
+
+
+def _check_room(quantity: int) -> None:
+    if quantity > QUANTITY_MAX:
+        raise Refusal(RefusalCode.FULL, "there is no room for more")
