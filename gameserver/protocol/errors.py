@@ -25,8 +25,7 @@ class RefusalCode(StrEnum):
     NOT_ALLOWED = "not_allowed"  # the game's ``may_join`` said no
     TOO_MANY = "too_many"  # more messages or attempts than allowed; see retry_after_ms
     TRY_LATER = "try_later"  # a store is away or a queue is full; nothing was changed
-    OUT_OF_ORDER = "out_of_order"  # an action's seq skips ahead of what was sent before
-    ALREADY_REFUSED = "already_refused"
+    ALREADY_ANSWERED = "already_answered"  # an action's seq is so far behind that its answer is forgotten
     NO_SUCH_THING = "no_such_thing"  # the entity or player named is not there
     TOO_FAR = "too_far"
     NOT_ENOUGH = "not_enough"

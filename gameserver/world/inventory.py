@@ -1,7 +1,8 @@
 """What a player holds, and the account of where it came from.
 
-Law: per kind, quantity = minted - burned + what other players gave - what was given to them. Over all players the sum of
-quantity is the sum of minted minus burned at every commit; a checker can add the three columns and find a duplicate.
+Law: per kind, quantity = minted - burned + what other players gave - what was given to them. Over all players the
+sum of quantity is the sum of minted minus burned at every commit; a checker can add the three columns and find a
+duplicate.
 """
 
 from __future__ import annotations
@@ -48,7 +49,11 @@ class Inventory:
 
     def remove(self, kind: str, quantity: int = 1) -> None:
         """Burn ``quantity`` of ``kind``. Raises Refusal (NOT_ENOUGH) when the player has less."""
-        self._set(kind, _burned(self.holdings.get(kind, Holding()), kind, quantity))
+        self._set(kind, self.after_removal(kind, quantity))
+
+    def after_removal(self, kind: str, quantity: int) -> Holding:
+        """What ``remove`` would leave of ``kind``; changes nothing. Raises Refusal (NOT_ENOUGH)."""
+        return _burned(self.holdings.get(kind, Holding()), kind, quantity)
 
     def replace(self, holdings: Mapping[str, Holding], seq: int) -> None:
         """Take over the committed outcome of an exchange."""

@@ -1,0 +1,46 @@
+"""What waits for a zone's next tick. Filled by the host as things happen, emptied by the tick, in the order of arrival.
+
+Bounds: ``INPUTS_MAX`` inputs a player and tick; of more, the oldest unnumbered input is dropped (only the latest of
+those matters), and a numbered action beyond it is refused.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from gameserver.protocol.ids import PlayerId
+from gameserver.protocol.messages import Action, ClientMessage
+from gameserver.world.entity import Player
+from gameserver.world.exchange import Exchange, ExchangeResult
+
+INPUTS_MAX = 64
+
+
+@dataclass(slots=True)
+class Inbox:
+    arrivals: list[Player] = field(default_factory=list)  # sessions opened since the last tick
+    returns: list[PlayerId] = field(default_factory=list)  # a socket is (again) at the other end
+    lost: list[PlayerId] = field(default_factory=list)  # sockets lost
+    departures: list[tuple[PlayerId, str]] = field(default_factory=list)  # sessions to end, and why
+    resyncs: list[PlayerId] = field(default_factory=list)  # viewers that need a full view
+    outcomes: list[tuple[Exchange, ExchangeResult]] = field(default_factory=list)
+    inputs: dict[PlayerId, deque[ClientMessage]] = field(default_factory=dict)
+
+    def add_input(self, player: PlayerId, message: ClientMessage) -> bool:
+        """False when the player's queue is full; the message was not taken then."""
+        queue = self.inputs.get(player)
+        if queue is None:
+            queue = self.inputs[player] = deque()
+        if len(queue) >= INPUTS_MAX and not _drop_oldest_input(queue):
+            return False
+        queue.append(message)
+        return True
+
+
+def _drop_oldest_input(queue: deque[ClientMessage]) -> bool:
+    for at, message in enumerate(queue):
+        if not isinstance(message, Action):
+            del queue[at]
+            return True
+    return False

@@ -1,0 +1,175 @@
+"""One tick of one zone, pure: the zone and what waited for it go in, what is to be shown, kept and asked comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from gameserver.protocol.errors import Refusal, RefusalCode
+from gameserver.protocol.messages import Action, InventoryChanged, StateChanged
+from gameserver.simulation.game import Game
+from gameserver.simulation.inbox import Inbox
+from gameserver.simulation.result import TickResult
+from gameserver.simulation.speech import Presence
+from gameserver.simulation.turn import Turn, answer
+from gameserver.world.entity import Entity, Player
+from gameserver.world.exchange import Exchange
+from gameserver.world.grid import Cell
+from gameserver.world.view import TickEncoder
+from gameserver.world.zone import Outgoing, Zone
+
+Lap = Callable[[str], None]
+
+
+def step(zone: Zone, game: Game, inbox: Inbox, now_ms: int, presence: Presence, lap: Lap) -> TickResult:
+    """Advance ``zone`` by one tick. ``lap`` is called with each step's name when it is done.
+
+    Whatever ``game.on_tick`` or a join or leave hook raises comes out; what a handler raises costs one input only.
+    """
+    zone.tick += 1
+    zone.now_ms = now_ms
+    result = TickResult(zone.tick)
+    settle_exchanges(zone, game, inbox, result)
+    admit_and_release(zone, game, inbox, result)
+    lap("admit")
+    apply_inputs(zone, game, inbox, presence, result)
+    lap("apply")
+    game.on_tick(zone)
+    lap("advance")
+    update_interest(zone, inbox, result)
+    lap("interest")
+    result.frames = TickEncoder(zone.tick, zone.grid).frames(zone.crossings)
+    lap("encode")
+    collect(zone, result)
+    lap("collect")
+    return result
+
+
+def settle_exchanges(zone: Zone, game: Game, inbox: Inbox, result: TickResult) -> None:
+    for exchange, outcome in inbox.outcomes:
+        exchange.settle(outcome)
+        if outcome == "done":
+            game.on_exchange(zone, exchange)
+        _answer_exchange(exchange, outcome == "refused", result)
+
+
+def _answer_exchange(exchange: Exchange, refused: bool, result: TickResult) -> None:
+    op = exchange.op
+    if op.seq is None or op.seq not in op.player.actions.pending:
+        return  # the game's own, or of a client that is gone
+    refusal = Refusal(RefusalCode.TRY_LATER, "the exchange could not be made", retry_after_ms=1000)
+    answer(op.player, op.seq, refusal if refused else "durable", result)
+
+
+def admit_and_release(zone: Zone, game: Game, inbox: Inbox, result: TickResult) -> None:
+    for player in inbox.arrivals:
+        _admit(zone, game, player, result)
+    for player_id in inbox.lost:
+        if (lost := zone.players.get(player_id)) and lost.connected:
+            _disconnect(zone, game, lost)
+    for player_id in inbox.returns:
+        if returned := zone.players.get(player_id):
+            _reconnect(zone, game, returned, result)
+    for player_id, reason in inbox.departures:
+        if leaver := zone.players.get(player_id):
+            _release(zone, game, leaver, reason, result)
+
+
+def _admit(zone: Zone, game: Game, player: Player, result: TickResult) -> None:
+    if (reason := game.may_join(zone, player)) is not None:
+        result.declined.append((player, reason))
+        return
+    zone.move_to(player, player.x, player.y)
+    zone.players[player.player_id] = player
+    zone.add(player)
+    game.on_join(zone, player)
+    player.is_new = False
+    if player.connected:
+        result.admitted.append(player)
+
+
+def _disconnect(zone: Zone, game: Game, player: Player) -> None:
+    player.show_connected(False)
+    zone.grid.look(player.player_id, None, player.cell)
+    zone.crossings.pop(player.player_id, None)
+    game.on_disconnect(zone, player)
+
+
+def _reconnect(zone: Zone, game: Game, player: Player, result: TickResult) -> None:
+    player.show_connected(True)
+    game.on_reconnect(zone, player)
+    result.admitted.append(player)
+
+
+def _release(zone: Zone, game: Game, player: Player, reason: str, result: TickResult) -> None:
+    game.on_leave(zone, player, reason)
+    zone.grid.look(player.player_id, None, player.cell)
+    zone.remove(player)
+    del zone.players[player.player_id]
+    result.left.append(player)
+
+
+def apply_inputs(zone: Zone, game: Game, inbox: Inbox, presence: Presence, result: TickResult) -> None:
+    turn = Turn(zone, game, presence, result)
+    for player_id in list(zone.waiting):
+        turn.apply_waiting(player_id)
+    for player_id, queue in inbox.inputs.items():
+        player = zone.players.get(player_id)
+        if player is None:
+            continue
+        for message in queue:
+            if isinstance(message, Action):
+                turn.take_action(player, message)
+            else:
+                turn.apply_input(player, message)
+
+
+def update_interest(zone: Zone, inbox: Inbox, result: TickResult) -> None:
+    """Bring every changed entity into its cell, and note the viewers that see other cells than before."""
+    grid, crossings = zone.grid, zone.crossings
+    for entity in zone.changed:
+        before = entity.cell
+        moved = grid.put(entity)
+        if isinstance(entity, Player):
+            result.moved.append(entity)
+            if moved and entity.connected and before is not None:
+                grid.look(entity.player_id, entity.cell, before)
+                crossings[entity.player_id] = (before, _cell(entity))
+    zone.changed.clear()
+    for player in result.admitted:
+        _show_everything(zone, player)
+    for player_id in inbox.resyncs:
+        if (viewer := zone.players.get(player_id)) and viewer.connected:
+            _show_everything(zone, viewer)
+
+
+def _show_everything(zone: Zone, player: Player) -> None:
+    cell = _cell(player)
+    zone.grid.look(player.player_id, cell, None)
+    zone.crossings[player.player_id] = (None, cell)
+
+
+def _cell(entity: Entity) -> Cell:
+    assert entity.cell is not None, "an entity of a zone is in a cell once the tick updated interest"
+    return entity.cell
+
+
+def collect(zone: Zone, result: TickResult) -> None:
+    """Hand over what the zone gathered, and leave it clean for the next tick."""
+    for player in zone.players.values():
+        _collect_kept(player, zone, result)
+    result.outgoing, zone.outgoing = zone.outgoing, []
+    result.lines, zone.lines = zone.lines, []
+    result.exchanges, zone.exchanges = zone.exchanges, []
+    zone.crossings.clear()
+    zone.grid.forget_changes()
+
+
+def _collect_kept(player: Player, zone: Zone, result: TickResult) -> None:
+    inventory_changed, state_changed = bool(player.inventory.changed), player.state.was_assigned
+    if not (inventory_changed or state_changed or player.actions.changed or player.speech.changed):
+        return
+    result.kept.append(player)
+    if inventory_changed:
+        zone.outgoing.append(Outgoing(player.player_id, InventoryChanged(player.inventory.held())))
+    if state_changed:
+        zone.outgoing.append(Outgoing(player.player_id, StateChanged(player.state.fields())))

@@ -1,0 +1,79 @@
+"""Which of a player's numbered actions were applied, and how they were answered: the memory behind exactly-once.
+
+Law: an action is applied only if its seq is above every seq applied before in this lineage. A lineage is one numbering
+by one client: it begins at a sign-in and continues over resumes. One that comes again is answered from the log.
+
+Stored as text in the session hash: ``<lineage> <last seq> <seq>:<level or refusal code> ...``, the newest last.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Literal, cast, get_args
+
+from gameserver.protocol.errors import RefusalCode
+from gameserver.protocol.messages import AckLevel
+
+ANSWERS_MAX = 32  # as many as a client may have unanswered at once
+
+Answer = AckLevel | RefusalCode
+Standing = Literal["new", "pending", "answered", "forgotten"]
+_LEVELS = get_args(AckLevel)
+
+
+class ActionLog:
+    """``last_seq`` and the newest answers. A seq without an answer is pending: its answer is on its way."""
+
+    __slots__ = ("answers", "changed", "last_seq", "lineage", "pending")
+
+    def __init__(self, lineage: str = "", last_seq: int = 0):
+        self.lineage = lineage
+        self.last_seq = last_seq
+        self.answers: deque[tuple[int, Answer]] = deque(maxlen=ANSWERS_MAX)
+        self.pending: set[int] = set()
+        self.changed = False
+
+    def start_lineage(self, lineage: str) -> None:
+        """A client signed in and numbers from 1; what the client before it still waits for is not its business."""
+        self.lineage = lineage
+        self.last_seq = 0
+        self.answers.clear()
+        self.pending.clear()
+        self.changed = True
+
+    def standing(self, seq: int) -> Standing:
+        if seq > self.last_seq:
+            return "new"
+        if seq in self.pending:
+            return "pending"
+        return "forgotten" if self.answer_to(seq) is None else "answered"
+
+    def answer_to(self, seq: int) -> Answer | None:
+        return next((answer for answered, answer in self.answers if answered == seq), None)
+
+    def begin(self, seq: int) -> None:
+        """The action is being applied."""
+        self.last_seq = seq
+        self.pending.add(seq)
+
+    def finish(self, seq: int, answer: Answer) -> None:
+        """The action has its answer, to be given again whenever the action comes again."""
+        self.pending.discard(seq)
+        self.answers.append((seq, answer))
+        self.changed = True
+
+    def encode(self) -> str:
+        return " ".join((self.lineage, str(self.last_seq), *(f"{seq}:{answer}" for seq, answer in self.answers)))
+
+    @classmethod
+    def decode(cls, stored: str) -> ActionLog:
+        """The log as ``encode`` wrote it; an empty text is an empty log."""
+        if not stored:
+            return cls()
+        lineage, last_seq, *answers = stored.split(" ")
+        log = cls(lineage, int(last_seq))
+        for pair in answers:
+            seq, _, answer = pair.partition(":")
+            level = cast(AckLevel, answer) if answer in _LEVELS else RefusalCode(answer)
+            log.answers.append((int(seq), level))
+        return log

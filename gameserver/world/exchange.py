@@ -1,0 +1,74 @@
+"""What passes between two players, or from a player to the ground: proposed on a tick, committed in SQL, then shown.
+
+Law: from the proposal until its outcome both inventories are frozen. Nothing that follows can be kept without it or
+lost with it, because nothing can follow.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from gameserver.protocol.errors import Refusal, RefusalCode
+from gameserver.world.entity import Player
+from gameserver.world.inventory import Holding, given
+
+ExchangeResult = Literal["done", "already", "refused"]
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeOp:
+    """Who asked, under which action seq (None: the game itself), and the id that makes it happen at most once."""
+
+    player: Player
+    seq: int | None
+    op_id: str
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One proposal. ``after``: each party's whole inventory once it is done, with the sequence it gets."""
+
+    op: ExchangeOp
+    giver: Player
+    receiver: Player | None  # None: to the ground
+    kind: str
+    quantity: int
+    proposed_tick: int
+    x: float  # where the giver stood, for what is dropped
+    y: float
+    after: list[tuple[Player, dict[str, Holding], int]] = field(default_factory=list)
+
+    @classmethod
+    def propose(
+        cls, op: ExchangeOp, giver: Player, receiver: Player | None, kind: str, quantity: int, tick: int
+    ) -> Exchange:
+        """Freezes the parties. Raises Refusal, changing nothing, when it cannot be."""
+        if receiver is giver:
+            raise Refusal(RefusalCode.YOURSELF, "that is you")
+        if giver.inventory.frozen or (receiver is not None and receiver.inventory.frozen):
+            raise Refusal(RefusalCode.TRY_LATER, "another exchange is under way", retry_after_ms=200)
+        exchange = cls(op, giver, receiver, kind, quantity, tick, giver.x, giver.y)
+        exchange.after = exchange._outcome()
+        for party, _, _ in exchange.after:
+            party.inventory.frozen = True
+        return exchange
+
+    def settle(self, result: ExchangeResult) -> None:
+        """Thaw the parties and, when it was done now, give them what SQL has."""
+        for party, holdings, seq in self.after:
+            party.inventory.frozen = False
+            if result == "done":
+                party.inventory.replace(holdings, seq)
+
+    def _outcome(self) -> list[tuple[Player, dict[str, Holding], int]]:
+        if self.receiver is None:
+            return [self._burned()]
+        mine, theirs = given(self.giver.inventory, self.receiver.inventory, self.kind, self.quantity)
+        return [self._with(self.giver, mine), self._with(self.receiver, theirs)]
+
+    def _burned(self) -> tuple[Player, dict[str, Holding], int]:
+        return self._with(self.giver, self.giver.inventory.after_removal(self.kind, self.quantity))
+
+    def _with(self, party: Player, holding: Holding) -> tuple[Player, dict[str, Holding], int]:
+        return party, {**party.inventory.holdings, self.kind: holding}, party.inventory.seq + 1

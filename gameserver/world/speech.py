@@ -1,0 +1,40 @@
+"""What a player has said: kept in the session for people to see, and the budget that keeps a player from flooding."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import msgspec
+
+LINES_MAX = 5  # at most so many lines ...
+WINDOW_MS = 5_000  # ... in so long
+
+
+class SpeechRecord(msgspec.Struct, frozen=True):
+    """As stored in the session hash's ``chat`` field."""
+
+    said: int = 0  # lines in this session
+    last: str = ""
+    at_ms: int = 0
+
+
+class Speech:
+    """A player's voice in this session."""
+
+    __slots__ = ("_spoken_ms", "changed", "record")
+
+    def __init__(self, record: SpeechRecord | None = None):
+        self.record = record or SpeechRecord()
+        self.changed = False
+        self._spoken_ms: deque[int] = deque(maxlen=LINES_MAX)
+
+    def wait_ms(self, now_ms: int) -> int:
+        """0 when the player may speak now, else how long to wait. A clock that went back counts as no wait."""
+        if len(self._spoken_ms) < LINES_MAX:
+            return 0
+        return min(max(self._spoken_ms[0] + WINDOW_MS - now_ms, 0), WINDOW_MS)
+
+    def note(self, text: str, now_ms: int) -> None:
+        self.record = SpeechRecord(self.record.said + 1, text, now_ms)
+        self._spoken_ms.append(now_ms)
+        self.changed = True

@@ -1,0 +1,157 @@
+"""A zone: a bounded world with its entities and players, and what a game may ask of it. It changes only on its tick.
+
+What a handler or ``on_tick`` asks of the outside (messages, exchanges) is collected here and acted on after the tick.
+Time and randomness come from the zone, so that a tick is a pure function of what went in.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from random import Random
+from typing import Any
+
+import msgspec
+
+from gameserver.protocol.errors import Refusal, RefusalCode
+from gameserver.protocol.ids import EntityId, PlayerId
+from gameserver.protocol.messages import Action, ChatLine, Event, ServerMessage, ZoneDescription
+from gameserver.world.entity import Entity, Player
+from gameserver.world.exchange import Exchange, ExchangeOp
+from gameserver.world.grid import Cell, Grid
+
+
+class ZoneSpec(msgspec.Struct, frozen=True):
+    """A zone a game has: x in [0, width], y in [0, height], in world units.
+
+    Viewers see the 3 × 3 cells of ``cell_size`` around them.
+    """
+
+    name: str
+    width: float = 100.0
+    height: float = 100.0
+    cell_size: float = 16.0
+
+
+class Outgoing(msgspec.Struct, frozen=True):
+    """A JSON message for one player, or for everyone in the zone."""
+
+    to: PlayerId | None
+    message: ServerMessage
+
+
+class Zone:
+    """What a game's hooks are given.
+
+    ``tick`` counts from 0, ``tick_s`` is its length in seconds, ``now_ms`` the time of this tick in ms since 1970 (for
+    stamps people read), ``random`` the zone's own randomness, ``volatile`` a place for whatever the game needs.
+    """
+
+    def __init__(self, spec: ZoneSpec, kinds: tuple[str, ...], tick_hz: int, random: Random):
+        self.spec = spec
+        self.name = spec.name
+        self.width = spec.width
+        self.height = spec.height
+        self.random = random
+        self.tick = 0
+        self.tick_s = 1.0 / tick_hz
+        self.now_ms = 0
+        self.volatile: Any = None
+        self.entities: dict[EntityId, Entity] = {}
+        self.players: dict[PlayerId, Player] = {}
+        self.grid = Grid(spec.width, spec.height, spec.cell_size)
+        self.changed: set[Entity] = set()  # entities changed since the cells were last updated
+        self.crossings: dict[PlayerId, tuple[Cell | None, Cell]] = {}  # viewers that need a frame of their own
+        self.outgoing: list[Outgoing] = []
+        self.lines: list[tuple[Player, ChatLine]] = []  # said this tick
+        self.exchanges: list[Exchange] = []
+        self.waiting: dict[PlayerId, deque[tuple[int, Action]]] = {}  # behind an exchange: (tick it came, action)
+        self.current_op: ExchangeOp | None = None  # the action being applied, for exchanges it asks for
+        self._kinds = {name: number for number, name in enumerate(kinds)}
+        self._next_id = 1
+
+    # --- for games ---
+
+    def kind_number(self, kind: str) -> int:
+        """The number a kind travels as. Raises KeyError for one the game did not declare."""
+        return self._kinds[kind]
+
+    def kind_of(self, entity: Entity) -> str:
+        return next(name for name, number in self._kinds.items() if number == entity.kind)
+
+    def spawn(self, kind: str, x: float, y: float, *, name: str = "") -> Entity:
+        """A new entity, in view from the end of this tick."""
+        entity = Entity(self._kinds[kind], *self.clamp(x, y), name)
+        self.add(entity)
+        return entity
+
+    def remove(self, entity: Entity) -> None:
+        """The entity is gone at the end of this tick; removing it twice is harmless."""
+        if self.entities.pop(entity.id, None) is not None:
+            self.changed.discard(entity)
+            self.grid.take(entity)
+            entity.note_changes_in(set())
+
+    def clamp(self, x: float, y: float) -> tuple[float, float]:
+        """The nearest place inside the zone."""
+        return min(max(x, 0.0), self.width), min(max(y, 0.0), self.height)
+
+    def move_to(self, entity: Entity, x: float, y: float) -> None:
+        """Put the entity at the nearest place inside the zone."""
+        entity.x, entity.y = self.clamp(x, y)
+
+    def entity(self, entity_id: int) -> Entity:
+        """The entity of that id. Raises Refusal (NO_SUCH_THING)."""
+        entity = self.entities.get(EntityId(entity_id))
+        if entity is None:
+            raise Refusal(RefusalCode.NO_SUCH_THING, "it is not there any more")
+        return entity
+
+    def reach(self, player: Player, entity_id: int, radius: float) -> Entity:
+        """The entity of that id, when it is within ``radius``. Raises Refusal (NO_SUCH_THING, TOO_FAR)."""
+        entity = self.entity(entity_id)
+        if player.distance_to(entity) > radius:
+            raise Refusal(RefusalCode.TOO_FAR, "come closer")
+        return entity
+
+    def near(self, x: float, y: float, radius: float) -> Iterator[Entity]:
+        """Entities within ``radius`` of the place, as the cells stood at the last tick's end."""
+        for cell in self.grid.within(x, y, radius):
+            for entity in cell.entities.values():
+                if (entity.x - x) ** 2 + (entity.y - y) ** 2 <= radius * radius:
+                    yield entity
+
+    def send(self, player: Player, name: str, **fields: Any) -> None:
+        """Tell one player an event of the game's own."""
+        self.outgoing.append(Outgoing(player.player_id, Event(name, fields)))
+
+    def broadcast(self, name: str, **fields: Any) -> None:
+        """Tell everyone in the zone an event of the game's own."""
+        self.outgoing.append(Outgoing(None, Event(name, fields)))
+
+    def exchange(self, giver: Player, receiver: Player | None, kind: str, quantity: int = 1) -> None:
+        """Ask for ``quantity`` of ``kind`` to pass from giver to receiver, or to the ground when there is none.
+
+        Both inventories are frozen until SQL has committed; the game learns of it in ``on_exchange``, and only then
+        may it show what was dropped. Raises Refusal (NOT_ENOUGH, YOURSELF, FULL, TRY_LATER), changing nothing.
+        """
+        self.exchanges.append(Exchange.propose(self._op_of(giver), giver, receiver, kind, quantity, self.tick))
+
+    # --- for the server ---
+
+    def add(self, entity: Entity) -> None:
+        entity.id = EntityId(self._next_id)
+        self._next_id += 1
+        self.entities[entity.id] = entity
+        entity.note_changes_in(self.changed)
+
+    def describe(self) -> ZoneDescription:
+        return ZoneDescription(self.name, self.width, self.height, self.spec.cell_size)
+
+    def in_view(self, viewer: Player, entity: Entity) -> bool:
+        return viewer.cell is not None and entity.cell in viewer.cell.neighbours
+
+    def _op_of(self, giver: Player) -> ExchangeOp:
+        if self.current_op is not None and self.current_op.player is giver:
+            return self.current_op
+        return ExchangeOp(giver, None, f"{giver.player_id}:{giver.actions.lineage}:t{self.tick}.{len(self.exchanges)}")
