@@ -1,0 +1,53 @@
+"""Leases of nodes: a node is alive while its key has not expired.
+
+Only a hint that claiming its sessions is worth trying: what keeps two nodes from owning one session is the epoch.
+"""
+
+from __future__ import annotations
+
+from gameserver.protocol.ids import NodeId
+from gameserver.store import keys
+from gameserver.store.connection import Store
+from gameserver.store.script import Script
+
+_RENEW = Script("renew")
+_RELEASE = Script("release")
+
+
+class NodeLeases:
+    """Every method raises StoreUnavailable and may then be called again."""
+
+    def __init__(self, store: Store):
+        self._store = store
+        self._instances: dict[NodeId, str] = {}  # what release may give up
+
+    async def renew(self, node: NodeId, instance: str, ttl_ms: int) -> bool:
+        """Take or prolong the lease; False when another instance (an earlier process that may still live) holds it.
+
+        The node is on the list of nodes before it has a lease, so its sessions are found if it dies at once.
+        """
+        await self._store.command("renew", "SADD", keys.NODES, node)
+        is_ours = await _RENEW.run(self._store, [keys.node(node)], [instance, ttl_ms])
+        if is_ours:
+            self._instances[node] = instance
+        return bool(is_ours)
+
+    async def release(self, node: NodeId) -> None:
+        """Give up the lease that ``renew`` obtained through this object; without one, nothing happens."""
+        instance = self._instances.get(node)
+        if instance is None:
+            return
+        await _RELEASE.run(self._store, [keys.node(node)], [instance])
+        del self._instances[node]
+
+    async def alive(self, node: NodeId) -> bool:
+        return bool(await self._store.command("alive", "EXISTS", keys.node(node)))
+
+    async def all_nodes(self) -> set[NodeId]:
+        """Every node ever seen and not forgotten, alive or not."""
+        members = await self._store.command("nodes", "SMEMBERS", keys.NODES)
+        return {NodeId(member) for member in members}
+
+    async def forget(self, node: NodeId) -> None:
+        """Take a dead node off the list, once it has no sessions. If it lives, its next renewal puts it back."""
+        await self._store.command("forget", "SREM", keys.NODES, node)

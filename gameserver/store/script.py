@@ -1,0 +1,39 @@
+"""A Lua script of ``scripts/``: sent by its digest, and in full when the server does not know it (any more)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from redis.exceptions import NoScriptError
+
+from gameserver.store.connection import Send, Store
+
+_FOLDER = Path(__file__).with_name("scripts")
+
+
+class Script:
+    """``await script.run(store, keys, args)`` is one atomic step on the server, in one round trip.
+
+    The server forgets scripts when it restarts or fails over; EVAL teaches it again in the same round trip that runs
+    the script, so there is nothing to load beforehand and no second NOSCRIPT to meet.
+    """
+
+    def __init__(self, name: str):
+        self.name = name
+        self._text = (_FOLDER / f"{name}.lua").read_text(encoding="utf-8")
+        self._digest = hashlib.sha1(self._text.encode(), usedforsecurity=False).hexdigest()
+
+    async def run(self, store: Store, keys: Sequence[str], args: Sequence[str | int]) -> Any:
+        """What the script returns. Raises StoreUnavailable."""
+        words = (len(keys), *keys, *args)
+
+        async def evaluate(send: Send) -> Any:
+            try:
+                return await send("EVALSHA", self._digest, *words)
+            except NoScriptError:
+                return await send("EVAL", self._text, *words)
+
+        return await store.run(self.name, evaluate)

@@ -1,0 +1,40 @@
+-- Make a session the live one of its player, in one step: move the live hash of the older epoch to the new name, or
+-- write the initial fields where there is none, and point the owner at it.
+--
+-- KEYS[1]  owner:{player}          the pointer
+-- KEYS[2]  session:{player}:new    the hash to be live
+-- KEYS[3]  session:{player}:old    the hash the caller believes is live; KEYS[2] again when it believes there is none
+-- ARGV[1]  the new epoch
+-- ARGV[2]  node
+-- ARGV[3]  zone, for a session that starts anew; one that is moved stays in the zone it is in
+-- ARGV[4]  the epoch the caller believes the pointer holds; '' for none
+-- ARGV[5…] name, value, … of the initial fields
+--
+-- Returns  {'stale', pointer's epoch}           the pointer holds this epoch or a newer one; nothing changed
+--          {'moved', pointer's epoch or ''}     the pointer is not what the caller believed; nothing changed
+--          {'opened', name, value, …}           the fields now live
+
+local pointer = redis.call('HGET', KEYS[1], 'epoch') or ''
+-- Arguments and values are strings, and '9' > '10': compare numbers.
+if pointer ~= '' and tonumber(pointer) >= tonumber(ARGV[1]) then
+  return {'stale', pointer}
+end
+if pointer ~= ARGV[4] then
+  return {'moved', pointer}
+end
+
+local zone = ARGV[3]
+if pointer ~= '' and redis.call('EXISTS', KEYS[3]) == 1 then
+  redis.call('RENAME', KEYS[3], KEYS[2])
+  zone = redis.call('HGET', KEYS[2], 'zone') or zone
+else
+  redis.call('DEL', KEYS[2])
+  for at = 5, #ARGV, 2 do
+    redis.call('HSET', KEYS[2], ARGV[at], ARGV[at + 1])
+  end
+end
+redis.call('HSET', KEYS[1], 'epoch', ARGV[1], 'node', ARGV[2], 'zone', zone)
+
+local fields = redis.call('HGETALL', KEYS[2])
+table.insert(fields, 1, 'opened')
+return fields

@@ -1,0 +1,136 @@
+"""Live sessions: who owns a player's session, and the hash it lives in.
+
+Law: the key's name is the fence. A session is live when ``owner:{player}`` names its epoch; opening moves the hash to
+the new epoch's name in one step, so whoever still writes under the old name changes nothing that is read. Live state
+is deleted only by ``remove``, after its seq is committed in SQL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from itertools import chain
+from typing import NamedTuple
+
+from gameserver.protocol.ids import Epoch, NodeId, PlayerId
+from gameserver.store import keys
+from gameserver.store.connection import Store, StoreUnavailable
+from gameserver.store.script import Script
+
+_OPEN = Script("open")
+_REMOVE = Script("remove")
+_DISCARD = Script("discard")
+OPEN_TRIES_MAX = 5  # each further one means that somebody else opened or removed the session in between
+
+
+class Owner(NamedTuple):
+    """What ``owner:{player}`` holds."""
+
+    epoch: Epoch
+    node: NodeId
+    zone: str
+
+
+class StaleEpoch(Exception):  # noqa: N818  an answer, not a malfunction
+    """The player's session was opened under this epoch or a newer one."""
+
+
+class Removal(StrEnum):
+    """What ``LiveSessions.remove`` found."""
+
+    REMOVED = "removed"
+    NEWER = "newer"  # the hash holds a higher seq than was saved: save again
+    NOT_OURS = "not_ours"  # another epoch is live; only our own dead hash was deleted
+    GONE = "gone"  # there was nothing
+
+
+class LiveSessions:
+    """The session hashes of all players. Every method raises StoreUnavailable and may then be called again."""
+
+    def __init__(self, store: Store):
+        self._store = store
+
+    async def owner(self, player: PlayerId) -> Owner | None:
+        """Which session of the player is live; None when the player has none."""
+        fields = await self._hash("owner", keys.owner(player))
+        return _owner(fields) if fields else None
+
+    async def read(self, player: PlayerId, epoch: Epoch) -> dict[str, str] | None:
+        """The fields under this epoch's name; None when there is no such hash."""
+        fields = await self._hash("read", keys.session(player, epoch))
+        return fields or None
+
+    async def open(
+        self, player: PlayerId, epoch: Epoch, node: NodeId, zone: str, initial: Mapping[str, str]
+    ) -> dict[str, str]:
+        """Make this epoch's session the live one and return its fields: those of the older epoch's session if one is
+        live, else ``initial``. Raises StaleEpoch when this epoch or a newer one is live already.
+
+        The session is on the node's list before it is live, so a node that dies in between leaves an entry too many
+        and never one too few.
+        """
+        await self._enlist(player, epoch, node)
+        for _ in range(OPEN_TRIES_MAX):
+            before = await self.owner(player)
+            outcome, fields = await self._try_open(player, epoch, node, zone, initial, before)
+            if outcome == "stale":
+                await self._strike(player, epoch, node)
+                raise StaleEpoch(f"player {player}: epoch {epoch} is not newer than {fields[0]}")
+            if outcome == "opened":
+                if before is not None:
+                    await self._strike(player, before.epoch, before.node)
+                return dict(zip(fields[::2], fields[1::2], strict=True))
+        raise StoreUnavailable(f"open: the owner of player {player} changed {OPEN_TRIES_MAX} times")
+
+    async def remove(self, player: PlayerId, epoch: Epoch, node: NodeId, saved_seq: int) -> Removal:
+        """Delete the session after ``saved_seq`` was committed. No write of it may be under way or follow."""
+        where = [keys.owner(player), keys.session(player, epoch)]
+        removal = Removal(await _REMOVE.run(self._store, where, [epoch, saved_seq]))
+        if removal is not Removal.NEWER:
+            await self._strike(player, epoch, node)
+        return removal
+
+    async def discard(self, player: PlayerId, epoch: Epoch, node: NodeId) -> None:
+        """After being fenced: delete what we wrote under our dead epoch's name and take it off the node's list. The
+        pointer and the session it names are never touched."""
+        where = [keys.owner(player), keys.session(player, epoch)]
+        if await _DISCARD.run(self._store, where, [epoch]):
+            await self._strike(player, epoch, node)
+
+    async def sessions_of(self, node: NodeId) -> set[PlayerId]:
+        """Players on the node's list. Some may have moved on: ``owner`` tells."""
+        key = keys.node_sessions(node)
+        members = await self._store.command("sessions_of", "SMEMBERS", key)
+        return {keys.player_of(member) for member in members}
+
+    async def _try_open(
+        self,
+        player: PlayerId,
+        epoch: Epoch,
+        node: NodeId,
+        zone: str,
+        initial: Mapping[str, str],
+        before: Owner | None,
+    ) -> tuple[str, list[str]]:
+        believed = "" if before is None else str(before.epoch)
+        old_epoch = epoch if before is None else before.epoch
+        where = [keys.owner(player), keys.session(player, epoch), keys.session(player, old_epoch)]
+        args: list[str | int] = [epoch, node, zone, believed, *chain.from_iterable(initial.items())]
+        outcome, *fields = await _OPEN.run(self._store, where, args)
+        return outcome, fields
+
+    async def _hash(self, operation: str, key: str) -> dict[str, str]:
+        fields: dict[str, str] = await self._store.command(operation, "HGETALL", key)
+        return fields
+
+    async def _enlist(self, player: PlayerId, epoch: Epoch, node: NodeId) -> None:
+        key, member = keys.node_sessions(node), keys.node_session(player, epoch)
+        await self._store.command("enlist", "SADD", key, member)
+
+    async def _strike(self, player: PlayerId, epoch: Epoch, node: NodeId) -> None:
+        key, member = keys.node_sessions(node), keys.node_session(player, epoch)
+        await self._store.command("strike", "SREM", key, member)
+
+
+def _owner(fields: Mapping[str, str]) -> Owner:
+    return Owner(Epoch(int(fields["epoch"])), NodeId(fields["node"]), fields["zone"])
