@@ -1,0 +1,378 @@
+"""Every setting of the server: typed, bounded, described, under one name as a flag, in the environment and in a file.
+
+``--grace-s 30`` beats ``GAMESERVER_GRACE_S=30`` beats ``grace_s = 30`` in the file beats the default. This module is
+the lowest layer: it imports nothing of the package. Law: a Settings object that exists makes sense as a whole.
+"""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import os
+import re
+import socket
+import tomllib
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple, Self
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, SettingsConfigDict
+
+ENV_PREFIX = "GAMESERVER_"
+CONFIG_VARIABLE = "GAMESERVER_CONFIG"  # names the file, as --config does
+
+Seconds = Annotated[float, Field(allow_inf_nan=False)]
+
+_SECRET_IN_TEXT = re.compile(
+    r"(?P<before>[A-Za-z][\w+.-]*://[^/@:\s]*:)\S*(?=@)"  # up to the last @: a password may hold one itself
+    r"|(?P<option>\b(?:password|secret|token)=)[^&\s]+",
+    re.IGNORECASE,
+)
+_REDIS_SCHEMES = ("redis", "rediss", "unix")
+_SQL_SCHEMES = ("mysql", "mysql+aiomysql", "mariadb", "mariadb+aiomysql", "sqlite", "sqlite+aiosqlite")
+
+
+class SettingsError(Exception):
+    """The settings make no sense; ``problems`` holds one line for each reason."""
+
+    def __init__(self, problems: list[str]):
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
+def _setting(group: str, description: str, default: Any = None, *, secret: bool = False, **field: Any) -> Any:
+    """A field with what --help, check-config and the docs tell of it."""
+    if "default_factory" not in field:
+        field["default"] = default
+    extra = {"group": group, "secret": secret}
+    return Field(description=description, repr=not secret, json_schema_extra=extra, **field)  # type: ignore[arg-type]
+
+
+_network = partial(_setting, "Network")
+_operating = partial(_setting, "Operating")
+_stores = partial(_setting, "Stores")
+_sessions = partial(_setting, "Sessions")
+_clients = partial(_setting, "What clients may do")
+_accounts = partial(_setting, "Accounts")
+_game = partial(_setting, "Game")
+
+
+def _default_node_id(validated: dict[str, Any]) -> str:
+    """Host name and port: the same after every restart, different for two nodes of one machine."""
+    host = re.sub(r"[^A-Za-z0-9._-]", "-", socket.gethostname())[:48].lstrip(".-") or "node"
+    return f"{host}-{validated.get('port', 0)}"
+
+
+class Settings(BaseSettings):
+    """All settings of one node. Built by ``load``; tests may call it with keywords."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX, env_ignore_empty=True, extra="forbid", frozen=True, hide_input_in_errors=True
+    )
+
+    game: str = _game(
+        "The game to run, as module:Class.", "gameserver.demo:Meadow", pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$"
+    )
+    chat_history_lines: int = _game("Lines of a zone's chat that a joining player is shown.", 20, ge=0, le=200)
+
+    host: str = _network(
+        "Address the players' port listens on. 0.0.0.0 lets other machines in.", "127.0.0.1", min_length=1
+    )
+    port: int = _network("The players' port: WebSocket and the page. 0 takes a free one.", 8765, ge=0, le=65535)
+    origins: Annotated[tuple[str, ...], NoDecode] = _network(
+        "Origins, besides the server's own page, whose pages may connect; separated by commas. * allows every page.",
+        (),
+    )
+
+    node_id: str = _operating(
+        "Name of this node in the stores. Has to be the same after a restart. Default: host name and port.",
+        default_factory=_default_node_id,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
+    )
+    ops_host: str = _operating(
+        "Address of the operator's port (metrics). Outside loopback it needs ops_token.", "127.0.0.1", min_length=1
+    )
+    ops_port: int = _operating("The operator's port. 0 takes a free one.", 8766, ge=0, le=65535)
+    ops_token: str | None = _operating(
+        "Bearer token the operator's port asks for. Default: none asked.", secret=True, min_length=16, max_length=256
+    )
+    drain_s: Seconds = _operating("After SIGTERM, seconds until every session is saved at the latest.", 10, ge=1, le=60)
+    log_format: Literal["auto", "json", "console"] = _operating(
+        "json for machines, console for people; auto takes console when logging to a terminal.", "auto"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = _operating("The least serious log lines shown.", "info")
+
+    folder: Path = _stores("Where the embedded stores keep their files.", Path(".gameserver"))
+    redis_url: str | None = _stores(
+        "Redis or Valkey 7.0 or later, redis://user:password@host:6379/0. Default: an embedded Valkey in folder.",
+        secret=True,
+    )
+    sql_url: str | None = _stores(
+        "MySQL 8 or MariaDB 10.11, mysql://user:password@host:3306/name. Default: a SQLite file in folder.",
+        secret=True,
+    )
+    migrate_on_start: bool = _stores(
+        "Bring an external SQL database to this version's tables before serving. Embedded SQLite always is.", False
+    )
+    store_timeout_s: Seconds = _stores("Seconds a call to Redis may take.", 1, ge=0.05, le=10)
+    sql_timeout_s: Seconds = _stores("Seconds a call to SQL may take.", 2, ge=0.1, le=30)
+    sql_pool_size: int = _stores("Connections to SQL at most.", 8, ge=1, le=100)
+    checkpoint_s: Seconds = _stores("Each live session is saved to SQL this often, in seconds.", 30, ge=1, le=3600)
+    lease_s: Seconds = _stores(
+        "A node silent for so many seconds is taken for dead, and others may claim its sessions.", 5, ge=1, le=12
+    )
+
+    grace_s: Seconds = _sessions("Seconds a session waits for its player after the socket is lost.", 30, ge=0, le=3600)
+    idle_timeout_s: Seconds = _sessions("Seconds without any input until a session ends.", 900, ge=10, le=86400)
+    ping_interval_s: Seconds = _sessions("Seconds between pings to a client.", 5, ge=0.5, le=60)
+    pong_timeout_s: Seconds = _sessions("Seconds without a pong until a socket counts as dead.", 15, ge=1, le=300)
+    sign_in_timeout_s: Seconds = _sessions("Seconds a new connection has to sign in.", 5, ge=0.5, le=60)
+
+    connections_max: int = _clients("Open connections at most; more are refused.", 5000, ge=1, le=100_000)
+    messages_per_s: Seconds = _clients("Messages a connection may send per second, on average.", 60, ge=1, le=10_000)
+    message_burst: int = _clients("Messages a connection may send at once.", 120, ge=1, le=100_000)
+    message_bytes_max: int = _clients(
+        "Bytes of the longest message taken; a longer one closes the connection.", 16_384, ge=1024, le=1_048_576
+    )
+
+    password_workers: int = _accounts("Threads that hash passwords.", 2, ge=1, le=64)
+    password_queue_max: int = _accounts(
+        "Passwords waiting for a thread at most; more are refused.", 64, ge=1, le=10_000
+    )
+    wrong_passwords_per_minute: int = _accounts(
+        "Wrong passwords allowed per name and per address and minute.", 10, ge=1, le=10_000
+    )
+    sign_ups_per_minute: int = _accounts("New accounts and guests per address and minute.", 600, ge=1, le=100_000)
+
+    @field_validator("origins", mode="before")
+    @classmethod
+    def _split_origins(cls, value: object) -> object:
+        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @field_validator("origins")
+    @classmethod
+    def _check_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            if origin != "*" and not re.fullmatch(r"https?://[^/\s?#@]+", origin):
+                raise ValueError(f"{origin!r} is no origin; write it like https://play.example.org, without a path")
+        return origins
+
+    @field_validator("redis_url")
+    @classmethod
+    def _check_redis_url(cls, url: str | None) -> str | None:
+        return _with_scheme(url, _REDIS_SCHEMES)
+
+    @field_validator("sql_url")
+    @classmethod
+    def _check_sql_url(cls, url: str | None) -> str | None:
+        return _with_scheme(url, _SQL_SCHEMES)
+
+    @model_validator(mode="after")
+    def _check_together(self) -> Self:
+        problems = [problem for makes_sense, problem in self._cross_checks() if not makes_sense]
+        if problems:
+            raise ValueError("\n".join(problems))
+        return self
+
+    def _cross_checks(self) -> list[tuple[bool, str]]:
+        return [
+            (
+                self.ops_token is not None or is_loopback(self.ops_host),
+                "ops_host is not a loopback address, so ops_token has to be set",
+            ),
+            (
+                self.port != self.ops_port or self.port == 0,
+                "port and ops_port are the same; players and operator need a port each",
+            ),
+            (
+                self.pong_timeout_s > self.ping_interval_s,
+                "pong_timeout_s has to be longer than ping_interval_s, or every socket counts as dead",
+            ),
+            (
+                self.idle_timeout_s > self.pong_timeout_s,
+                "idle_timeout_s has to be longer than pong_timeout_s",
+            ),
+            (
+                self.lease_s >= 3 * self.store_timeout_s,
+                "lease_s has to be at least three times store_timeout_s, so that one slow call does not lose the lease",
+            ),
+            (
+                self.checkpoint_s > self.sql_timeout_s,
+                "checkpoint_s has to be longer than sql_timeout_s, so that a save ends before the next begins",
+            ),
+            (
+                self.drain_s > self.sql_timeout_s,
+                "drain_s has to be longer than sql_timeout_s, so that the last save can end",
+            ),
+            (
+                self.message_burst >= self.messages_per_s / 20,
+                "message_burst has to cover what messages_per_s allows in one tick of 50 ms",
+            ),
+        ]
+
+    @property
+    def embedded_redis(self) -> bool:
+        return self.redis_url is None
+
+    @property
+    def embedded_sql(self) -> bool:
+        return self.sql_url is None
+
+    @property
+    def effective_sql_url(self) -> str:
+        """The SQL database to use: the one that is set, or the file in ``folder``."""
+        return self.sql_url or f"sqlite+aiosqlite:///{self.folder.absolute() / 'gameserver.sqlite'}"
+
+    def redacted(self) -> dict[str, object]:
+        """Every setting as it may be printed: secrets hidden, of a URL only the password."""
+        return {row.name: _printable(getattr(self, row.name), row.secret) for row in describe()}
+
+
+class SettingRow(NamedTuple):
+    """What there is to know of one setting."""
+
+    name: str
+    group: str
+    description: str
+    default: str
+    bounds: str  # "" when there are none
+    secret: bool
+    choices: tuple[str, ...]
+    is_flag: bool  # a yes or no
+
+    @property
+    def flag(self) -> str:
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def variable(self) -> str:
+        return ENV_PREFIX + self.name.upper()
+
+
+def describe() -> list[SettingRow]:
+    """All settings in the order of their declaration, groups together."""
+    return [_row(name, field) for name, field in Settings.model_fields.items()]
+
+
+def load(
+    flags: Mapping[str, object] | None = None, file: Path | None = None, environ: Mapping[str, str] | None = None
+) -> Settings:
+    """The settings from all four sources. Raises SettingsError naming each bad setting and where it was set."""
+    environ = os.environ if environ is None else environ
+    if file is None and environ.get(CONFIG_VARIABLE):
+        file = Path(environ[CONFIG_VARIABLE])
+    sources: dict[str, Mapping[str, object]] = {
+        "flag": flags or {},
+        "environment": _from_environment(environ),
+        "file": _from_file(file) if file else {},
+    }
+    merged = {**sources["file"], **sources["environment"], **sources["flag"]}
+    try:
+        return Settings(**merged)  # type: ignore[arg-type]
+    except ValidationError as error:
+        raise SettingsError(_problems(error, sources, file)) from None
+
+
+def unknown_variables(environ: Mapping[str, str] | None = None) -> list[str]:
+    """Variables that look like settings and are none: most likely misspelt."""
+    environ = os.environ if environ is None else environ
+    known = {row.variable for row in describe()} | {CONFIG_VARIABLE}
+    return sorted(name for name in environ if name.upper().startswith(ENV_PREFIX) and name.upper() not in known)
+
+
+def hide_passwords(text: str) -> str:
+    """``text`` with the password of every URL in it replaced."""
+    return _SECRET_IN_TEXT.sub(lambda found: f"{found['before'] or found['option']}***", text)
+
+
+def is_loopback(host: str) -> bool:
+    """True when only this machine can reach ``host``."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _with_scheme(url: str | None, schemes: tuple[str, ...]) -> str | None:
+    if url is not None and url.partition("://")[0] not in schemes:
+        raise ValueError(f"has to begin with one of {', '.join(f'{scheme}://' for scheme in schemes)}")
+    return url
+
+
+def _printable(value: object, secret: bool) -> object:
+    if isinstance(value, str) and secret:
+        return hide_passwords(value) if "://" in value else "***"
+    if isinstance(value, Path):
+        return str(value)
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _row(name: str, field: FieldInfo) -> SettingRow:
+    extra: Any = field.json_schema_extra
+    choices = tuple(getattr(field.annotation, "__args__", ())) if "Literal" in str(field.annotation) else ()
+    return SettingRow(
+        name=name,
+        group=extra["group"],
+        description=field.description or "",
+        default=_default_text(field.default) if field.default_factory is None else "",
+        bounds=_bounds(field),
+        secret=extra["secret"],
+        choices=choices,
+        is_flag=field.annotation is bool,
+    )
+
+
+def _default_text(default: object) -> str:
+    if default is None or default == ():
+        return ""
+    return str(default).lower() if isinstance(default, bool) else str(default)
+
+
+def _bounds(field: FieldInfo) -> str:
+    lows = [meta.ge for meta in field.metadata if hasattr(meta, "ge")]
+    highs = [meta.le for meta in field.metadata if hasattr(meta, "le")]
+    return f"{lows[0]} to {highs[0]}" if lows and highs else ""
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, object]:
+    source = EnvSettingsSource(Settings, env_prefix=ENV_PREFIX, env_ignore_empty=True)
+    source.env_vars = {name.lower(): value for name, value in environ.items() if value}
+    return source()
+
+
+def _from_file(file: Path) -> dict[str, object]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError([f"{file}: cannot be read: {error.strerror}"]) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError([f"{file}: is not TOML: {error}"]) from None
+
+
+def _problems(error: ValidationError, sources: Mapping[str, Mapping[str, object]], file: Path | None) -> list[str]:
+    lines: list[str] = []
+    for problem in error.errors(include_url=False, include_context=False, include_input=False):
+        if problem["type"] == "default_factory_not_called":
+            continue  # only says that another setting is bad
+        name = str(problem["loc"][0]) if problem["loc"] else ""
+        message = problem["msg"].removeprefix("Value error, ")
+        if problem["type"] == "extra_forbidden":
+            message = "there is no such setting" + _did_you_mean(name)
+        prefix = f"{_where(name, sources, file)}: " if name else ""
+        lines.extend(prefix + line for line in message.splitlines())
+    return lines
+
+
+def _where(name: str, sources: Mapping[str, Mapping[str, object]], file: Path | None) -> str:
+    """How the one who set ``name`` spelled it."""
+    if name in sources["flag"]:
+        return "--" + name.replace("_", "-")
+    return ENV_PREFIX + name.upper() if name in sources["environment"] else f"{name} in {file}"
+
+
+def _did_you_mean(name: str) -> str:
+    close = difflib.get_close_matches(name, Settings.model_fields, n=1)
+    return f"; did you mean {close[0]}?" if close else ""
