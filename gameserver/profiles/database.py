@@ -1,0 +1,207 @@
+"""One SQL database: its pool, its deadlines, and transactions that are all or nothing.
+
+Owns every connection and every transaction under way. Laws: a caller who is cancelled never cuts a transaction, it goes
+on to its end or its deadline; a connection whose transaction did not end cleanly is thrown away, never used again; what
+leaves this folder is ProfilesUnavailable, or OutcomeUnknown if only the COMMIT's answer is missing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from gameserver.observability.metrics import STORE_ERRORS, STORE_SECONDS, STORE_UP
+from gameserver.profiles.drivers import connect_pool, driver_url, is_rolled_back, is_worth_retrying, means_away
+
+Result = TypeVar("Result")
+Work = Callable[[AsyncConnection], Awaitable[Result]]
+
+ATTEMPTS_MAX = 8  # of one transaction, on deadlocks and the like
+RETRY_PAUSE_S = 0.005  # doubles; only so that two rivals do not meet again at once
+PROBE_PAUSE_S = 0.25  # while away, how often a refused call asks whether the server is back
+
+_log = logging.getLogger(__name__)
+
+
+class ProfilesUnavailable(Exception):  # noqa: N818  the name says the state of affairs
+    """SQL is away, too slow, or refused the statement. Nothing was changed."""
+
+
+class OutcomeUnknown(ProfilesUnavailable):
+    """The COMMIT was sent and its answer never came: it may or may not have happened. Repeat what is idempotent."""
+
+
+class Database:
+    """The pool and the rules of transactions.
+
+    ``timeout_s`` bounds a call from start to end: waiting for a connection, retries and all. ``prompt_s`` bounds the
+    calls a player waits for, once it is their turn. While SQL is known to be away those fail at once.
+    """
+
+    def __init__(self, url: str, *, pool_size: int = 8, timeout_s: float = 5.0, prompt_s: float = 0.8):
+        driver_url(url)  # a wrong URL is told here, not at the first use
+        self._url = url
+        self._pool_size = pool_size
+        self._timeout_s = timeout_s
+        self._prompt_s = min(prompt_s, timeout_s)
+        self._pool: AsyncEngine | None = None
+        self._turns = asyncio.Semaphore(pool_size)  # we queue here, so that waiting and a silent server differ
+        self._under_way: set[asyncio.Task[Any]] = set()
+        self._is_away = False
+        self._probed_s = 0.0
+
+    @property
+    def is_away(self) -> bool:
+        """True from a failed call until a call succeeds."""
+        return self._is_away
+
+    async def open(self) -> None:
+        """Make the pool and see that the server answers. Raises ProfilesUnavailable; the pool then tries again at
+        every call."""
+        if self._pool is None:
+            self._pool = connect_pool(self._url, pool_size=self._pool_size)
+        await self.ping()
+
+    async def close(self) -> None:
+        """Wait for the transactions under way (each has a deadline), then close every connection."""
+        while self._under_way:
+            await asyncio.wait(self._under_way)
+        if self._pool is not None:
+            await self._pool.dispose()
+            self._pool = None
+
+    async def ping(self) -> None:
+        """Raises ProfilesUnavailable if the server does not answer a query now."""
+        await asyncio.shield(self._start("ping", _select_one, self._prompt_s))
+
+    async def transact(self, operation: str, work: Work[Result], *, prompt: bool = False) -> Result:
+        """Run ``work`` in one transaction and commit; all of it again on a deadlock, a lock wait, a busy SQLite or a
+        connection lost before the COMMIT, so ``work`` must only change the database. What ``work`` itself raises rolls
+        back and passes through. Raises ProfilesUnavailable, OutcomeUnknown."""
+        if not prompt:
+            return await asyncio.shield(self._start(operation, work, self._timeout_s))
+        self._refuse_while_away()
+        return await asyncio.shield(self._start(operation, work, self._prompt_s))
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[AsyncConnection]:
+        """One transaction, committed at the end of the block. Raises the driver's errors, OutcomeUnknown for a cut
+        COMMIT. Has no deadline and no retries of its own: ``transact`` gives both."""
+        if self._pool is None:
+            raise ProfilesUnavailable("the database is not open")
+        async with self._pool.connect() as connection:
+            try:
+                await connection.begin()
+                yield connection
+            except BaseException as error:
+                await _give_up(connection, error)
+                raise
+            await _commit(connection)
+
+    def _start(self, operation: str, work: Work[Result], held_s: float) -> asyncio.Task[Result]:
+        """A task of its own, so that cancelling the caller cannot cut it; owned by the set until it ends."""
+        task = asyncio.create_task(self._timed(operation, work, held_s), name=f"sql-{operation}")
+        self._under_way.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._under_way.discard(task)
+        if not task.cancelled():
+            task.exception()  # counts as seen, also when the caller was cancelled and will not look
+
+    async def _timed(self, operation: str, work: Work[Result], held_s: float) -> Result:
+        started_s = time.perf_counter()
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                result = await self._in_turn(work, held_s)
+        except ProfilesUnavailable:
+            self._failed(away=True)
+            raise
+        except (SQLAlchemyError, OSError) as error:  # TimeoutError is an OSError
+            self._failed(away=not isinstance(error, DBAPIError) or means_away(error))
+            raise ProfilesUnavailable(f"{operation}: {_reason(error)}") from error
+        finally:
+            STORE_SECONDS.labels("sql", operation).observe(time.perf_counter() - started_s)
+        self._is_away = False
+        STORE_UP.labels("sql").set(1)
+        return result
+
+    async def _in_turn(self, work: Work[Result], held_s: float) -> Result:
+        async with self._turns:
+            if held_s < self._timeout_s and work is not _select_one:
+                self._refuse_while_away()
+            async with asyncio.timeout(held_s):
+                return await self._attempts(work)
+
+    async def _attempts(self, work: Work[Result]) -> Result:
+        for attempt in range(ATTEMPTS_MAX - 1):
+            try:
+                async with self.begin() as connection:
+                    return await work(connection)
+            except DBAPIError as error:
+                if not is_worth_retrying(error):
+                    raise
+            await asyncio.sleep(RETRY_PAUSE_S * 2**attempt)
+        async with self.begin() as connection:
+            return await work(connection)
+
+    def _failed(self, *, away: bool) -> None:
+        STORE_ERRORS.labels("sql").inc()
+        if away:
+            self._is_away = True
+            STORE_UP.labels("sql").set(0)
+        else:
+            _log.exception("SQL refused a statement")
+
+    def _refuse_while_away(self) -> None:
+        if not self._is_away:
+            return
+        now_s = time.monotonic()
+        if now_s - self._probed_s > PROBE_PAUSE_S:
+            self._probed_s = now_s
+            self._start("ping", _select_one, self._prompt_s)
+        raise ProfilesUnavailable("SQL is away")
+
+
+async def _select_one(connection: AsyncConnection) -> None:
+    await connection.execute(text("SELECT 1"))
+
+
+async def _commit(connection: AsyncConnection) -> None:
+    try:
+        await connection.commit()
+    except DBAPIError as error:
+        if is_rolled_back(error):
+            await _give_up(connection, error)
+            raise
+        await connection.invalidate()
+        raise OutcomeUnknown(f"commit: {_reason(error)}") from error
+    except BaseException as error:  # above all the deadline, which arrives as a cancellation
+        await connection.invalidate()
+        raise OutcomeUnknown("commit: no answer in time") from error
+
+
+async def _give_up(connection: AsyncConnection, error: BaseException) -> None:
+    """Roll back; if that is not certain to leave a clean connection, throw it away."""
+    if not isinstance(error, Exception) or connection.invalidated:
+        await connection.invalidate()
+        return
+    try:
+        await connection.rollback()
+    except (SQLAlchemyError, OSError):
+        await connection.invalidate()
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    return str(getattr(error, "orig", None) or error)[:300]

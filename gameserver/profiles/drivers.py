@@ -1,0 +1,110 @@
+"""The two SQL servers and how we talk to each: URLs, connection settings, which errors mean what.
+
+Law: every setting a driver gets wrong by default is set here, with the reason. Nothing else knows which server it is.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import URL, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
+
+_DRIVERS = {"mysql": "mysql+aiomysql", "mariadb": "mysql+aiomysql", "sqlite": "sqlite+aiosqlite"}
+_DEADLOCK, _LOCK_WAIT = 1213, 1205
+_SQLITE_BUSY = ("database is locked", "database table is locked", "database schema is locked")
+
+LOCK_WAIT_S = 3  # MySQL's default of 50 outlasts every deadline of ours
+SILENT_CLIENT_S = 15  # a client that vanished inside a transaction keeps its row locks no longer than this
+CONNECT_S = 2.0
+BUSY_S = 0.25  # how long SQLite waits inside its thread, where no deadline reaches; then we try again
+RECYCLE_S = 1800  # balancers and proxies forget old connections
+
+
+def driver_url(url: str) -> URL:
+    """``mysql://user:pw@host/db`` or ``sqlite:///path/file.db`` with our driver. Raises ValueError, without secrets."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise ValueError("not a database URL; write mysql://user:password@host/database or sqlite:///file.db") from None
+    vendor = parsed.drivername.partition("+")[0]
+    if parsed.drivername not in (*_DRIVERS, *_DRIVERS.values()):
+        raise ValueError(f"{parsed.drivername}:// is not supported; use mysql:// or sqlite:///")
+    if not parsed.database or ":memory:" in parsed.database:
+        raise ValueError(f"the {vendor} URL names no {'file' if vendor == 'sqlite' else 'database'}")
+    if vendor == "sqlite":
+        return parsed.set(drivername=_DRIVERS[vendor])
+    return parsed.set(drivername=_DRIVERS[vendor]).update_query_dict({"charset": "utf8mb4"})
+
+
+def connect_pool(url: str, *, pool_size: int) -> AsyncEngine:
+    """A pool for playing. SQLite gets one connection: it has one writer, so a queue beats busy errors."""
+    parsed = driver_url(url)
+    is_sqlite = parsed.get_backend_name() == "sqlite"
+    pool: dict[str, Any] = {
+        "pool_size": 1 if is_sqlite else pool_size,
+        "max_overflow": 0,
+        "pool_recycle": RECYCLE_S,
+        "pool_pre_ping": not is_sqlite,  # aiomysql does not notice by itself that the server closed a connection
+    }
+    return _connect(parsed, BUSY_S, pool)
+
+
+def connect_once(url: str) -> AsyncEngine:
+    """For migrations: a connection of its own, closed after use."""
+    return _connect(driver_url(url), 30.0, {"poolclass": NullPool})
+
+
+def _connect(url: URL, busy_s: float, pool: dict[str, Any]) -> AsyncEngine:
+    if url.get_backend_name() == "sqlite":
+        return _connect_sqlite(url, busy_s, pool)
+    settings = (
+        "SET SESSION sql_mode='STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION',"
+        f" innodb_lock_wait_timeout={LOCK_WAIT_S}, wait_timeout={SILENT_CLIENT_S}"
+    )
+    arguments = {"init_command": settings, "connect_timeout": CONNECT_S}
+    # READ COMMITTED: no gap locks, which would deadlock neighbours; every guard we rely on is a locking statement.
+    return create_async_engine(url, isolation_level="READ COMMITTED", connect_args=arguments, **pool)
+
+
+def _connect_sqlite(url: URL, busy_s: float, pool: dict[str, Any]) -> AsyncEngine:
+    # isolation_level None: the driver issues no BEGIN of its own, we do, and so DDL is transactional too.
+    arguments = {"timeout": busy_s, "isolation_level": None}
+    engine = create_async_engine(url, connect_args=arguments, **pool)
+    event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+    event.listen(engine.sync_engine, "begin", _begin_immediate)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")  # a reader does not stop the writer
+    cursor.execute("PRAGMA synchronous=FULL")  # WAL's default loses the last commits with the power; we promise them
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.close()
+
+
+def _begin_immediate(connection: Any) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")  # take the write lock first: upgrading later fails at once
+
+
+def is_worth_retrying(error: DBAPIError) -> bool:
+    """True if the whole transaction was or can be rolled back and the same again may well succeed."""
+    return error.connection_invalidated or is_rolled_back(error)
+
+
+def is_rolled_back(error: DBAPIError) -> bool:
+    """True if the server said that this transaction has lost against another: nothing of it is or will be committed."""
+    return _mysql_code(error) in (_DEADLOCK, _LOCK_WAIT) or any(busy in str(error.orig) for busy in _SQLITE_BUSY)
+
+
+def means_away(error: DBAPIError) -> bool:
+    """True if the server cannot be reached or cannot work; False for a statement it refused, which is a bug of ours."""
+    return error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)
+
+
+def _mysql_code(error: DBAPIError) -> int | None:
+    arguments = getattr(error.orig, "args", ())
+    return arguments[0] if arguments and isinstance(arguments[0], int) else None

@@ -1,0 +1,99 @@
+"""What goes into and comes out of SQL. Pure: structs only."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import NamedTuple
+
+import msgspec
+
+from gameserver.protocol.ids import Epoch, NodeId, PlayerId
+from gameserver.world.inventory import Holding
+
+
+class Profile(msgspec.Struct, frozen=True):
+    """What must survive everything, as one claim or read found it."""
+
+    player_id: PlayerId
+    name: str
+    epoch: Epoch
+    saved_seq: int
+    inventory_seq: int
+    zone: str | None  # none until the first save
+    x: float
+    y: float
+    facing: int
+    state: bytes  # the game's own, JSON; b"{}" if none
+    inventory: dict[str, Holding]
+
+
+class Save(msgspec.Struct, frozen=True):
+    """A session as of ``seq``, to be written if nothing newer was."""
+
+    player_id: PlayerId
+    epoch: Epoch
+    seq: int
+    zone: str
+    x: float
+    y: float
+    facing: int
+    state: bytes
+    inventory_seq: int
+    inventory: dict[str, Holding]  # whole: a kind that is used up stays, with quantity 0
+
+
+class SaveOutcome(Enum):
+    SAVED = "saved"
+    ALREADY = "already"  # this seq or a newer one is in SQL; all is well
+    FENCED = "fenced"  # a newer epoch has the player; this session must stop
+
+
+class Party(msgspec.Struct, frozen=True):
+    """One side of an exchange, as it is to be afterwards."""
+
+    player_id: PlayerId
+    epoch: Epoch
+    inventory_seq: int  # the new one
+    inventory: dict[str, Holding]  # whole, after
+
+
+class Exchange(msgspec.Struct, frozen=True):
+    """What passes between players, or from one to the ground (one party): all of it or nothing, once per ``op_id``."""
+
+    op_id: str  # at most 128 characters
+    parties: tuple[Party, ...]  # one or two
+    what: str  # for support staff
+
+
+class ExchangeOutcome(Enum):
+    DONE = "done"
+    ALREADY = "already"  # this op_id was applied before; nothing changed now
+    FENCED = "fenced"  # a party's epoch is not the row's
+    STALE = "stale"  # a party's inventory_seq is not above the row's
+
+
+class Stay(msgspec.Struct, frozen=True):
+    """One session from open to end, as support staff read it. Either half may be missing if SQL was away then."""
+
+    player_id: PlayerId
+    epoch: Epoch
+    node: NodeId | None
+    opened_ms: int | None
+    ended_ms: int | None
+    reason: str | None
+    last_seq: int | None
+
+
+class AccountRow(NamedTuple):
+    player_id: PlayerId
+    name: str
+    password_hash: str | None  # none for guests
+
+
+class ChatLineRow(NamedTuple):
+    zone: str
+    sender_id: PlayerId
+    sender: str
+    to: str | None  # whispers only
+    text: str
+    at_ms: int

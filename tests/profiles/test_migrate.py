@@ -1,0 +1,73 @@
+"""gameserver.profiles.migrate on both servers."""
+
+from __future__ import annotations
+
+import sys
+from asyncio import create_subprocess_exec
+from asyncio.subprocess import PIPE
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection
+
+from gameserver.profiles.database import ProfilesUnavailable
+from gameserver.profiles.drivers import connect_once
+from gameserver.profiles.migrate import migrate, newest_revision
+from gameserver.profiles.tables import metadata
+from tests.servers.mariadb import MariaDb, free_port
+
+
+async def test_an_empty_database_gets_every_table_and_a_second_run_does_nothing(empty_sql_url: str) -> None:
+    assert await migrate(empty_sql_url) == ["0001"]
+    assert await migrate(empty_sql_url) == []
+    assert await newest_revision(empty_sql_url) == ("0001", "0001")
+
+
+async def test_two_nodes_that_migrate_at_once_both_succeed(empty_sql_url: str) -> None:
+    program = "import asyncio; from gameserver.profiles.migrate import migrate;"
+    program += f"print(asyncio.run(migrate({empty_sql_url!r})))"
+    nodes = [await create_subprocess_exec(sys.executable, "-c", program, stdout=PIPE, stderr=PIPE) for _ in range(2)]
+    printed = [await node.communicate() for node in nodes]
+    assert sorted(printed) == [(b"['0001']\n", b""), (b"[]\n", b"")]
+
+
+async def test_a_migration_that_was_cut_between_two_tables_goes_on(empty_mariadb_url: str, mariadb: MariaDb) -> None:
+    await migrate(empty_mariadb_url)
+    database = empty_mariadb_url.rpartition("/")[2]
+    mariadb.execute("DROP TABLE session_log", "DROP TABLE chat_message", database=database)
+    mariadb.execute("DROP INDEX exchange_other ON exchange", "DELETE FROM alembic_version", database=database)
+    assert await migrate(empty_mariadb_url) == ["0001"]
+    assert await _differences(empty_mariadb_url) == []
+
+
+async def test_the_migrations_end_at_the_tables_the_code_uses(sql_url: str) -> None:
+    assert await _differences(sql_url) == []
+
+
+async def test_the_tables_are_innodb_and_compare_bytes_whatever_the_servers_default(
+    mariadb_url: str, mariadb: MariaDb
+) -> None:
+    rows = mariadb.execute(
+        "SELECT table_name, engine, table_collation FROM information_schema.tables"
+        f" WHERE table_schema = '{mariadb_url.rpartition('/')[2]}' AND table_name <> 'alembic_version'"
+    )
+    assert len(rows) == len(metadata.tables)
+    assert {row[1:] for row in rows} == {("InnoDB", "utf8mb4_bin")}
+
+
+async def test_a_server_that_is_away_is_told_as_such() -> None:
+    with pytest.raises(ProfilesUnavailable, match="cannot migrate"):
+        await migrate(f"mysql://root@127.0.0.1:{free_port()}/nowhere")
+
+
+async def _differences(url: str) -> list[object]:
+    def compare(connection: Connection) -> list[object]:
+        return list(compare_metadata(MigrationContext.configure(connection), metadata))
+
+    engine = connect_once(url)
+    try:
+        async with engine.connect() as connection:
+            return await connection.run_sync(compare)
+    finally:
+        await engine.dispose()
