@@ -28,7 +28,7 @@ Seconds = Annotated[float, Field(allow_inf_nan=False)]
 
 _SECRET_IN_TEXT = re.compile(
     r"(?P<before>[A-Za-z][\w+.-]*://[^/@:\s]*:)\S*(?=@)"  # up to the last @: a password may hold one itself
-    r"|(?P<option>\b(?:password|secret|token)=)[^&\s]+",
+    r"|(?P<option>\b(?:\w+_)?(?:password|secret|token)=)[^&\s]+",
     re.IGNORECASE,
 )
 _REDIS_SCHEMES = ("redis", "rediss", "unix")
