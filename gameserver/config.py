@@ -83,7 +83,7 @@ class Settings(BaseSettings):
     )
     port: int = _network("The players' port: WebSocket and the page. 0 takes a free one.", 8765, ge=0, le=65535)
     origins: Annotated[tuple[str, ...], NoDecode] = _network(
-        "Origins, besides the server's own page, whose pages may connect; separated by commas. * allows every page.",
+        "Origins, besides the server's own page, whose pages may connect; separated by commas.",
         (),
     )
 
@@ -118,7 +118,7 @@ class Settings(BaseSettings):
         "Bring an external SQL database to this version's tables before serving. Embedded SQLite always is.", False
     )
     store_timeout_s: Seconds = _stores("Seconds a call to Redis may take.", 1, ge=0.05, le=10)
-    sql_timeout_s: Seconds = _stores("Seconds a call to SQL may take.", 2, ge=0.1, le=30)
+    sql_timeout_s: Seconds = _stores("Seconds a call to SQL may take.", 5, ge=0.1, le=30)
     sql_pool_size: int = _stores("Connections to SQL at most.", 8, ge=1, le=100)
     checkpoint_s: Seconds = _stores("Each live session is saved to SQL this often, in seconds.", 30, ge=1, le=3600)
     lease_s: Seconds = _stores(
@@ -156,7 +156,7 @@ class Settings(BaseSettings):
     @classmethod
     def _check_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
         for origin in origins:
-            if origin != "*" and not re.fullmatch(r"https?://[^/\s?#@]+", origin):
+            if not re.fullmatch(r"https?://[^/\s?#@]+", origin):
                 raise ValueError(f"{origin!r} is no origin; write it like https://play.example.org, without a path")
         return origins
 
