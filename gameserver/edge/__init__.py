@@ -1,1 +1,1 @@
-"""Players' sockets and the page: bytes in, messages out. The only folder that imports websockets."""
+"""The edge of a node: players' sockets and the page. It speaks to the host through the link only."""

@@ -1,0 +1,224 @@
+"""One connection without I/O: bytes in, messages and happenings out, bytes to write left in ``take_output``.
+
+``websockets`` does the handshake, fragments, control frames and the closing handshake. The common case, one short whole
+text frame in one read, goes around its parser. That is right only where the parser stands between two frames; it does
+when every byte fed to it has come out again as a frame. A frame with a needlessly long length field comes out shorter
+than it went in: then the count never returns to zero and the short cut stays closed, which is slow but not wrong.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from enum import Enum, auto
+from typing import cast
+
+from websockets.exceptions import NegotiationError, PayloadTooBig
+from websockets.frames import Frame, Opcode
+from websockets.http11 import Request, Response
+from websockets.protocol import OPEN
+from websockets.server import ServerProtocol
+from websockets.typing import Subprotocol
+
+from gameserver.edge.frames import close_frame, text_frame, whole_short_text, wire_bytes_min
+from gameserver.edge.limits import EdgeLimits
+from gameserver.protocol.codec import encode_text
+from gameserver.protocol.errors import CLOSES, Close
+from gameserver.protocol.messages import Closing
+
+SUBPROTOCOL = Subprotocol("gameserver.v1")
+Answer = Callable[[ServerProtocol, Request], Response]
+
+_END_OF_HEAD = b"\r\n\r\n"
+_METHODS = frozenset((b"POST", b"PUT", b"DELETE", b"PATCH", b"OPTIONS", b"CONNECT", b"TRACE"))
+_log = logging.getLogger("gameserver.edge.websockets")
+_log.setLevel(logging.ERROR)  # it tells of every connection at INFO and of every frame at DEBUG
+
+
+class Happening(Enum):
+    OPENED = auto()  # the WebSocket is open
+    ANSWERED = auto()  # it was plain HTTP, and the response is in the output
+    PONG = auto()
+    PING = auto()  # answered already
+    FRAGMENT = auto()  # part of a message
+    PEER_CLOSED = auto()  # a close frame came; ours, if it was owed, is in the output
+
+
+Event = bytes | Happening | Close
+"""A whole text message · something that happened · why this connection must be closed."""
+
+
+class Connection:
+    """``answer`` decides on the HTTP request; with a response 101 the connection becomes a WebSocket."""
+
+    __slots__ = (
+        "_answer",
+        "_between_frames",
+        "_head",
+        "_limits",
+        "_message",
+        "_out",
+        "_protocol",
+        "_unparsed",
+        "ended",
+    )
+
+    def __init__(self, answer: Answer, limits: EdgeLimits):
+        self._answer = answer
+        self._limits = limits
+        self._protocol = ServerProtocol(
+            subprotocols=[SUBPROTOCOL],
+            select_subprotocol=_select_subprotocol,
+            extensions=None,  # no compression: 14 KiB a connection instead of 64, and no decompression bomb
+            max_size=limits.message_bytes_max,
+            logger=_log,
+        )
+        self._head: bytearray | None = bytearray()  # of the HTTP request; None once it was answered
+        self._message: bytearray | None = None  # of a message whose last fragment is not here yet
+        self._unparsed = 0  # bytes fed to the parser that have not come out as frames
+        self._between_frames = False
+        self._out: list[bytes] = []
+        self.ended = False  # nothing may be written after what ``take_output`` returns now
+
+    def receive(self, read: bytes) -> list[Event]:
+        """What ``read`` means. After a ``Close`` or PEER_CLOSED nothing more comes."""
+        if self._between_frames and (text := whole_short_text(read)) is not None:
+            return [text]
+        return self._parse(read)
+
+    def close(self, reason: Close, detail: str = "") -> None:
+        """Put the message ``closing`` and the close frame into the output. Only once, and only when open."""
+        row = CLOSES[reason]
+        text = f"{row.text}: {detail}" if detail else row.text
+        closing = Closing(row.code, reason.value, text, row.may_return, row.retry_after_ms)
+        self._out.append(text_frame(encode_text(closing)))
+        self._between_frames = False
+        if self._protocol.state is OPEN:
+            self._protocol.send_close(row.code, row.text)
+            self._take_protocol_output()
+        else:  # the parser failed, and what it wanted to say about that was dropped
+            self._out.append(close_frame(row.code, row.text))
+            self.ended = True
+
+    def give_up_handshake(self) -> None:
+        """The request did not come in time: answer 408."""
+        self._respond(self._protocol.reject(408, "No complete request came in time.\n"))
+
+    def take_output(self) -> bytes:
+        """Bytes to write now."""
+        out, self._out = b"".join(self._out), []
+        return out
+
+    def _parse(self, read: bytes) -> list[Event]:
+        if self._head is not None:
+            return self._shake_hands(self._head, read)
+        self._unparsed += len(read)
+        self._protocol.receive_data(read)
+        events = self._events()
+        self._between_frames = self._unparsed == 0 and self._message is None and self._protocol.state is OPEN
+        return events
+
+    # --- HTTP ---
+
+    def _shake_hands(self, head: bytearray, read: bytes) -> list[Event]:
+        # The parser gets the head alone: before it is answered it must not see what may come after.
+        searched = max(0, len(head) - len(_END_OF_HEAD) + 1)
+        fed = len(head)
+        head += read
+        end = head.find(_END_OF_HEAD, searched)
+        head_bytes = len(head) if end < 0 else end + len(_END_OF_HEAD)
+        if head_bytes > self._limits.head_bytes_max:
+            return self._respond(self._protocol.reject(431, "The request is too large.\n"))
+        self._protocol.receive_data(bytes(head[fed:head_bytes]))
+        if requests := self._protocol.events_received():
+            return self._answer_request(cast(Request, requests[0]), bytes(head[head_bytes:]))
+        if self._protocol.eof_sent:
+            return self._respond_to_garbage(bytes(head))
+        return []
+
+    def _answer_request(self, request: Request, rest: bytes) -> list[Event]:
+        response = self._answer(self._protocol, request)
+        events = self._respond(response)
+        if response.status_code != 101:
+            return events
+        self.ended = False
+        self._between_frames = True
+        return [Happening.OPENED, *(self._parse(rest) if rest else ())]
+
+    def _respond(self, response: Response) -> list[Event]:
+        self._head = None
+        if not self._protocol.eof_sent:
+            self._protocol.send_response(response)
+        self._take_protocol_output()
+        self.ended = True
+        return [Happening.ANSWERED]
+
+    def _respond_to_garbage(self, head: bytes) -> list[Event]:
+        if head.partition(b" ")[0] in _METHODS:  # the parser takes no request with a body
+            response = self._protocol.reject(405, "Only GET and HEAD are understood here.\n")
+            response.headers["Allow"] = "GET, HEAD"
+        else:
+            response = self._protocol.reject(400, "This is not an HTTP request.\n")
+        events = self._respond(response)
+        if not self._out:  # for some failures the parser has answered already, for others it just hangs up
+            self._out.append(response.serialize())
+        return events
+
+    # --- frames ---
+
+    def _events(self) -> list[Event]:
+        events: list[Event] = []
+        for frame in self._protocol.events_received():
+            assert isinstance(frame, Frame)
+            self._unparsed -= wire_bytes_min(len(frame.data))
+            events.append(event := self._event(frame))
+            if event is Close.BAD_FRAME:
+                return events
+        if self._protocol.parser_exc is not None:
+            self._protocol.data_to_send()  # its own close frame; ours says more
+            too_big = isinstance(self._protocol.parser_exc, PayloadTooBig)
+            return [*events, Close.TOO_BIG if too_big else Close.BAD_FRAME]
+        self._take_protocol_output()
+        return events
+
+    def _event(self, frame: Frame) -> Event:
+        match frame.opcode:
+            case Opcode.TEXT if frame.fin:
+                return bytes(frame.data)
+            case Opcode.TEXT:
+                self._message = bytearray(frame.data)
+                return Happening.FRAGMENT
+            case Opcode.CONT:
+                return self._continue(frame)
+            case Opcode.PING:
+                return Happening.PING
+            case Opcode.PONG:
+                return Happening.PONG
+            case Opcode.CLOSE:
+                return Happening.PEER_CLOSED
+            case _:
+                return Close.BAD_FRAME
+
+    def _continue(self, frame: Frame) -> Event:
+        if self._message is None:  # it began as binary, and we are closing for that
+            return Happening.FRAGMENT
+        self._message += frame.data
+        if not frame.fin:
+            return Happening.FRAGMENT
+        message, self._message = bytes(self._message), None
+        return message
+
+    def _take_protocol_output(self) -> None:
+        for data in self._protocol.data_to_send():
+            if data:
+                self._out.append(data)
+            else:  # SEND_EOF
+                self.ended = True
+
+
+def _select_subprotocol(_: ServerProtocol, offered: Sequence[Subprotocol]) -> Subprotocol | None:
+    if not offered:
+        return None
+    if SUBPROTOCOL in offered:
+        return SUBPROTOCOL
+    raise NegotiationError(f"this server speaks {SUBPROTOCOL}")

@@ -1,0 +1,148 @@
+"""The way of one connection from its first message to play: sign in with accounts, then a session from the host.
+
+Law: nothing of a connection reaches the host before it has signed in, and no result of a sign-in is used for a
+connection that is gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol
+
+import structlog
+
+from gameserver.edge.limits import EdgeLimits
+from gameserver.edge.sockets import ClientSocket, Stage
+from gameserver.link.local import LocalLink
+from gameserver.link.messages import Declined, Join, Leave, Opened, PlayerInput, ResumeSession, Resync
+from gameserver.protocol.codec import ClientCodec
+from gameserver.protocol.errors import Close, Refusal, RefusalCode
+from gameserver.protocol.ids import ConnectionId, PlayerId
+from gameserver.protocol.messages import SIGN_IN, ClientMessage, Guest, Login, Register, Resume
+
+_SIGN_IN = frozenset(SIGN_IN)
+_log = structlog.get_logger(__name__)
+
+
+class SignedIn(Protocol):
+    """Who signed in."""
+
+    @property
+    def player_id(self) -> PlayerId: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def guest_token(self) -> str | None: ...
+
+
+SignInCall = Callable[[Register | Login | Guest, str], Awaitable[SignedIn]]
+"""(message, the client's address) -> who it is. Raises Refusal. May be cancelled when it takes too long."""
+
+
+class Door:
+    """Told by sockets what clients say, and by the host whether they may come in."""
+
+    def __init__(self, link: LocalLink, sign_in: SignInCall, codec: ClientCodec, limits: EdgeLimits):
+        self._link = link
+        self._sign_in = sign_in
+        self._decode = codec.decode
+        self._limits = limits
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    # --- what sockets tell ---
+
+    def text_received(self, socket: ClientSocket, text: bytes) -> None:
+        try:
+            message = self._decode(text)
+            if socket.stage is Stage.PLAYING and type(message) not in _SIGN_IN:
+                self._link.to_host(PlayerInput(socket.connection_id, message))
+            else:
+                self._before_play(socket, message)
+        except Refusal as refusal:
+            socket.refuse(refusal, text)
+        except Exception:
+            _log.exception("message_failed", connection_id=socket.connection_id)
+            socket.refuse(Refusal(RefusalCode.INTERNAL), text)
+
+    def drained(self, socket: ClientSocket) -> None:
+        self._link.to_host(Resync(socket.connection_id))
+
+    def lost(self, socket: ClientSocket, why: str) -> None:
+        if socket.at_host:
+            socket.at_host = False
+            # Later, because this may happen while the host is telling us something: it must not hear back from inside.
+            asyncio.get_running_loop().call_soon(self._link.to_host, Leave(socket.connection_id, why))
+
+    # --- what the host tells ---
+
+    def opened(self, sockets: Mapping[ConnectionId, ClientSocket], message: Opened) -> None:
+        socket = sockets.get(message.connection_id)
+        if socket is not None and socket.stage is Stage.OPENING:
+            socket.enter(Stage.PLAYING)
+            socket.send(message.welcome)
+
+    def declined(self, sockets: Mapping[ConnectionId, ClientSocket], message: Declined) -> None:
+        socket = sockets.get(message.connection_id)
+        if socket is not None and socket.stage is Stage.OPENING:
+            socket.at_host = False
+            self._failed(socket, Refusal(message.code, message.reason, retry_after_ms=message.retry_after_ms))
+
+    async def close(self) -> None:
+        """Give up the sign-ins under way."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    # --- signing in ---
+
+    def _before_play(self, socket: ClientSocket, message: ClientMessage) -> None:
+        match socket.stage, message:
+            case Stage.GREETING, Register() | Login() | Guest():
+                self._start_sign_in(socket, message)
+            case Stage.GREETING, Resume(token=token):
+                self._ask_host(socket, ResumeSession(socket.connection_id, token))
+            case Stage.PLAYING, _:
+                raise Refusal(RefusalCode.ALREADY_SIGNED_IN, "this connection has signed in")
+            case _, Register() | Login() | Guest() | Resume():
+                raise Refusal(RefusalCode.TOO_MANY, "a sign-in is under way")
+            case _:
+                raise Refusal(RefusalCode.NOT_SIGNED_IN, "sign in first: register, login, guest or resume")
+
+    def _start_sign_in(self, socket: ClientSocket, message: Register | Login | Guest) -> None:
+        if len(self._tasks) >= self._limits.sign_ins_max:
+            raise Refusal(RefusalCode.TRY_LATER, "many are signing in just now", retry_after_ms=1000)
+        socket.enter(Stage.SIGNING_IN)  # no deadline here: the task has one
+        task = asyncio.create_task(self._run_sign_in(socket, message))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _run_sign_in(self, socket: ClientSocket, message: Register | Login | Guest) -> None:
+        try:
+            async with asyncio.timeout(self._limits.sign_in_s):
+                signed_in = await self._sign_in(message, socket.address)
+        except Refusal as refusal:
+            self._failed(socket, refusal)
+        except TimeoutError:
+            self._failed(socket, Refusal(RefusalCode.TRY_LATER, "signing in took too long", retry_after_ms=1000))
+        except Exception:
+            _log.exception("sign_in_failed", connection_id=socket.connection_id)
+            self._failed(socket, Refusal(RefusalCode.INTERNAL))
+        else:
+            if socket.stage is Stage.SIGNING_IN:
+                join = Join(socket.connection_id, signed_in.player_id, signed_in.name, signed_in.guest_token)
+                self._ask_host(socket, join)
+
+    def _ask_host(self, socket: ClientSocket, request: Join | ResumeSession) -> None:
+        socket.enter(Stage.OPENING, self._limits.opening_s)
+        socket.at_host = True  # before asking: on a local link the answer may come from inside the call
+        self._link.to_host(request)
+
+    def _failed(self, socket: ClientSocket, refusal: Refusal) -> None:
+        if socket.stage not in (Stage.SIGNING_IN, Stage.OPENING):
+            return
+        socket.failed_sign_ins += 1
+        socket.enter(Stage.GREETING, self._limits.another_attempt_s)
+        socket.refuse(refusal)
+        if socket.failed_sign_ins >= self._limits.sign_in_attempts_max:
+            socket.close(Close.NO_LOGIN, "too many failed attempts")

@@ -1,0 +1,75 @@
+"""Every number that bounds a client at the edge, and the bucket that counts messages.
+
+Law: no client holds more memory, or costs more time before it has signed in, than what stands here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+SHORT_FRAME_BYTES_MAX = 125  # the longest payload whose length fits a WebSocket frame's second byte
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EdgeLimits:
+    """Safe defaults; what happens beyond each is beside it."""
+
+    connections_max: int = 2000  # WebSockets; beyond: HTTP 503
+    waiting_sockets_max: int = 256  # sockets that are no WebSocket (yet), beyond connections_max; beyond: 503, closed
+    sign_ins_max: int = 256  # sign-ins under way; beyond: refused, try_later
+    head_bytes_max: int = 16 * 1024  # an HTTP request; beyond: 431
+    message_bytes_max: int = 16 * 1024  # a message, fragments added up; beyond: closed, too_big
+    messages_per_s: float = 60.0  # frames of any kind, on average; beyond: refused, too_many
+    messages_burst: int = 120  # saved up while quiet
+    too_many_per_s: float = 10.0  # refusals for too many messages, on average; beyond: closed, flood
+    too_many_burst: int = 200
+    sign_in_attempts_max: int = 10  # failed ones; beyond: closed, no_login
+    handshake_s: float = 5.0  # until a whole HTTP request; beyond: 408
+    first_message_s: float = 5.0  # until the first message; beyond: closed, no_login
+    another_attempt_s: float = 60.0  # after a sign-in was refused, for the person to type; beyond: closed, no_login
+    sign_in_s: float = 10.0  # accounts may take; beyond: refused, try_later
+    opening_s: float = 15.0  # the host may take; beyond: closed, internal
+    ping_every_s: float = 5.0
+    pong_within_s: float = 15.0  # since the last pong; beyond: closed, no_pong
+    closing_s: float = 2.0  # for the peer to answer our close frame; beyond: aborted
+    response_s: float = 10.0  # for the peer to read an HTTP response; beyond: aborted
+    discarded_bytes_max: int = 256 * 1024  # read and dropped while closing; beyond: not read any more
+    send_buffer_bytes: int = 64 * 1024  # the kernel's, so that it does not hide a slow client (Linux doubles it)
+    high_water_bytes: int = 64 * 1024  # waiting in the process for the kernel; beyond: world frames are skipped
+    low_water_bytes: int = 16 * 1024  # below: one full view is asked for
+    outbox_bytes_max: int = 256 * 1024  # waiting in the process; beyond: closed, slow_client
+    sweep_every_s: float = 0.25  # how often deadlines are looked at
+
+    def __post_init__(self) -> None:
+        if self.message_bytes_max < SHORT_FRAME_BYTES_MAX:
+            raise ValueError(f"message_bytes_max must be at least {SHORT_FRAME_BYTES_MAX}")
+        if not self.low_water_bytes < self.high_water_bytes <= self.outbox_bytes_max:
+            raise ValueError("low_water_bytes < high_water_bytes <= outbox_bytes_max must hold")
+
+
+class TokenBucket:
+    """Holds at most ``burst`` tokens and gains ``rate_per_s``; what is taken must be there."""
+
+    __slots__ = ("_at_s", "_burst", "_rate_per_s", "_tokens")
+
+    def __init__(self, rate_per_s: float, burst: int, now_s: float):
+        self._rate_per_s = rate_per_s
+        self._burst = float(burst)
+        self._tokens = float(burst)
+        self._at_s = now_s
+
+    def take(self, now_s: float) -> bool:
+        """Take one token if there is one."""
+        tokens = self._tokens + (now_s - self._at_s) * self._rate_per_s
+        if tokens > self._burst:
+            tokens = self._burst
+        self._at_s = now_s
+        if tokens < 1.0:
+            self._tokens = tokens
+            return False
+        self._tokens = tokens - 1.0
+        return True
+
+    def wait_ms(self) -> int:
+        """Until there is a token again, as of the last ``take``."""
+        return max(1, round((1.0 - self._tokens) / self._rate_per_s * 1000))

@@ -1,0 +1,70 @@
+"""The operator's listener, loopback unless told otherwise: ``/metrics``, ``/healthz``, ``/readyz``. No WebSockets."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import cast
+
+from prometheus_client import CollectorRegistry
+
+from gameserver.edge.connection import Connection, Happening
+from gameserver.edge.http import Ready, Site, health_routes, metrics
+from gameserver.edge.limits import EdgeLimits
+from gameserver.observability.metrics import REGISTRY
+
+_LIMITS = EdgeLimits()
+_WHOLE_S = 10.0  # for request and response together; beyond: aborted
+_SOCKETS_MAX = 64  # beyond: hung up on
+
+
+class Ops:
+    """Owns its listener and its sockets."""
+
+    def __init__(self, *, ready: Ready, registry: CollectorRegistry = REGISTRY):
+        self._site = Site({**health_routes(ready), "/metrics": partial(metrics, registry)})
+        self._sockets: set[_OpsSocket] = set()
+        self._server: asyncio.Server | None = None
+
+    async def start(self, host: str = "127.0.0.1", port: int = 0) -> int:
+        """Listen; returns the port bound."""
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(lambda: _OpsSocket(self._site, self._sockets), host, port)
+        return int(self._server.sockets[0].getsockname()[1])
+
+    async def close(self) -> None:
+        """Stop listening and hang up."""
+        if self._server is not None:
+            self._server.close()
+        for socket in tuple(self._sockets):
+            socket.abort()
+        await asyncio.sleep(0)  # lets the transports close
+
+
+class _OpsSocket(asyncio.Protocol):
+    _transport: asyncio.Transport
+    _deadline: asyncio.TimerHandle
+
+    def __init__(self, site: Site, sockets: set[_OpsSocket]):
+        self._connection = Connection(lambda _, request: site.answer(request), _LIMITS)
+        self._sockets = sockets
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._deadline = asyncio.get_running_loop().call_later(_WHOLE_S, self._transport.abort)
+        self._sockets.add(self)
+        if len(self._sockets) > _SOCKETS_MAX:
+            self._transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        if not self._connection.ended and Happening.ANSWERED in self._connection.receive(data):
+            self._transport.write(self._connection.take_output())
+            self._transport.write_eof()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        del exc
+        self._deadline.cancel()
+        self._sockets.discard(self)
+
+    def abort(self) -> None:
+        self._transport.abort()

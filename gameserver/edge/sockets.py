@@ -1,0 +1,307 @@
+"""One player's socket: the transport's callbacks around a ``Connection``, its stage, deadlines and message budget.
+
+Law: what a client can make us do is bounded before it is judged. Reads are fed to the parser in slices, every frame
+costs a token, and once a close is decided what still comes is dropped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import Protocol, cast
+
+import structlog
+
+from gameserver.clock import Clock
+from gameserver.edge.connection import Answer, Connection, Event, Happening
+from gameserver.edge.frames import PING, text_frame
+from gameserver.edge.limits import EdgeLimits, TokenBucket
+from gameserver.edge.outbox import Outbox
+from gameserver.edge.refused import refused
+from gameserver.edge.tally import Tally
+from gameserver.observability.metrics import CLOSES, CONNECTIONS, REFUSALS
+from gameserver.protocol.codec import encode_text
+from gameserver.protocol.errors import Close, Refusal, RefusalCode
+from gameserver.protocol.ids import ConnectionId
+from gameserver.protocol.messages import ServerMessage
+
+_SLICE_BYTES = 512  # fed to the parser at once: at most 85 frames before the message budget is asked again
+_UNANSWERED_PINGS_MIN = 2  # after a stall of our own, pongs are still waiting to be read: the time alone proves nothing
+_NO_ROOM = b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\nRetry-After: 5\r\n\r\n"
+_CLOSED_BY_CLIENT, _CONNECTION_LOST = "closed_by_client", "connection_lost"  # beside the rows of Close, in CLOSES
+_log = structlog.get_logger(__name__)
+
+
+class Stage(Enum):
+    HANDSHAKE = auto()  # no whole HTTP request yet
+    GREETING = auto()  # a sign-in message is awaited
+    SIGNING_IN = auto()  # accounts were asked
+    OPENING = auto()  # the host was asked
+    PLAYING = auto()
+    CLOSING = auto()  # what ends it has been written
+    GONE = auto()
+
+
+class Listener(Protocol):
+    """Who is told what a client does: the door."""
+
+    def text_received(self, socket: ClientSocket, text: bytes) -> None: ...
+    def drained(self, socket: ClientSocket) -> None: ...
+    def lost(self, socket: ClientSocket, why: str) -> None: ...
+
+
+@dataclass(slots=True, kw_only=True)
+class Surroundings:
+    """What the sockets of an edge share."""
+
+    answer: Answer
+    limits: EdgeLimits
+    clock: Clock
+    tally: Tally
+    listener: Listener
+    mark: Callable[[Outbox], None]
+    emptied: asyncio.Event = field(default_factory=asyncio.Event)  # set when the last socket goes
+    sockets: dict[ConnectionId, ClientSocket] = field(default_factory=dict)  # all of them
+    connected: dict[ConnectionId, ClientSocket] = field(default_factory=dict)  # those that became WebSockets
+    outboxes: dict[ConnectionId, Outbox] = field(default_factory=dict)  # of those that play
+
+
+class ClientSocket(asyncio.Protocol):
+    """From accept to the end of one TCP connection."""
+
+    _transport: asyncio.Transport
+    _outbox: Outbox
+
+    def __init__(self, connection_id: ConnectionId, around: Surroundings):
+        now_s = around.clock.monotonic_s()
+        limits = around.limits
+        self.connection_id = connection_id
+        self.address = ""
+        self.stage = Stage.HANDSHAKE
+        self.at_host = False  # the host knows of this connection and must be told when it ends
+        self.failed_sign_ins = 0
+        self._around = around
+        self._limits = limits
+        self._monotonic_s = around.clock.monotonic_s
+        self._connection = Connection(around.answer, limits)
+        self._budget = TokenBucket(limits.messages_per_s, limits.messages_burst, now_s)
+        self._patience = TokenBucket(limits.too_many_per_s, limits.too_many_burst, now_s)
+        self._deadline_s = now_s + limits.handshake_s
+        self._next_ping_s = math.inf
+        self._pong_at_s = now_s
+        self._unanswered_pings = 0
+        self._discarded_bytes = 0
+        self._is_deaf = False  # closing, and not even listening for the peer's close frame
+
+    # --- what the transport calls ---
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        around, limits = self._around, self._limits
+        self._outbox = Outbox(self._transport, limits.outbox_bytes_max, around.mark, around.tally)
+        if len(around.sockets) >= limits.connections_max + limits.waiting_sockets_max:
+            self._turn_away()
+            return
+        around.sockets[self.connection_id] = self
+        self.address = str((transport.get_extra_info("peername") or ("",))[0])
+        self._transport.set_write_buffer_limits(high=limits.high_water_bytes, low=limits.low_water_bytes)
+        raw = transport.get_extra_info("socket")
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, limits.send_buffer_bytes)
+
+    def data_received(self, data: bytes) -> None:
+        if len(data) <= _SLICE_BYTES:
+            self._take_in(data)
+            return
+        for at in range(0, len(data), _SLICE_BYTES):
+            self._take_in(data[at : at + _SLICE_BYTES])
+
+    def pause_writing(self) -> None:
+        self._outbox.congest()
+
+    def resume_writing(self) -> None:
+        if self._outbox.drain() and self.stage is Stage.PLAYING:
+            self._around.listener.drained(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        del exc  # how the network said it makes no difference
+        self._let_go(_CONNECTION_LOST)
+        self.stage = Stage.GONE
+        self._around.sockets.pop(self.connection_id, None)
+        if not self._around.sockets:
+            self._around.emptied.set()
+        if self._around.connected.pop(self.connection_id, None):
+            CONNECTIONS.dec()
+
+    # --- what the door and the edge call ---
+
+    def enter(self, stage: Stage, within_s: float = math.inf) -> None:
+        """Be at this stage, and past it within that time."""
+        if stage is Stage.PLAYING:
+            self._around.outboxes[self.connection_id] = self._outbox
+        self.stage = stage
+        self._deadline_s = self._monotonic_s() + within_s
+
+    def send(self, message: ServerMessage) -> None:
+        self.send_frame(text_frame(encode_text(message)))
+
+    def send_frame(self, frame: bytes) -> None:
+        """Queue a ready text frame; a client that left too much unread is closed instead."""
+        if not self._outbox.message(frame):
+            self.close(Close.SLOW_CLIENT)
+
+    def refuse(self, refusal: Refusal, text: bytes = b"") -> None:
+        """Tell the client that its message ``text`` was not obeyed."""
+        REFUSALS.labels(refusal.code.value).inc()
+        self.send(refused(refusal, text))
+
+    def close(self, reason: Close, detail: str = "") -> None:
+        """End the connection: ``closing``, a close frame, a moment for the peer, then the axe."""
+        if self.stage is Stage.HANDSHAKE:
+            self._transport.abort()
+        if self.stage in (Stage.HANDSHAKE, Stage.CLOSING, Stage.GONE):
+            return
+        self._let_go(reason.value)
+        self._connection.close(reason, detail)
+        self._outbox.last(self._connection.take_output())
+        # A flood is not listened to any longer, so its close frame will not be seen: say at once that nothing follows.
+        self._is_deaf = reason is Close.FLOOD
+        if self._connection.ended or self._is_deaf:
+            self._transport.write_eof()
+        self.enter(Stage.CLOSING, self._limits.closing_s)
+
+    def abort(self) -> None:
+        self._transport.abort()
+
+    def sweep(self, now_s: float) -> None:
+        """Look at the deadlines; called every ``sweep_every_s``."""
+        if now_s >= self._deadline_s:
+            self._too_late()
+        elif now_s >= self._next_ping_s and self.stage not in (Stage.CLOSING, Stage.GONE):
+            self._ping(now_s)
+
+    # --- reading ---
+
+    def _take_in(self, read: bytes) -> None:
+        if self.stage is Stage.CLOSING:
+            self._discard(read)
+            return
+        for event in self._connection.receive(read):
+            if self._is_over():
+                return
+            if type(event) is bytes:
+                self._around.tally.messages_received += 1
+                if self._can_afford(event):
+                    self._around.listener.text_received(self, event)
+            else:
+                self._happened(event)
+
+    def _is_over(self) -> bool:
+        return self.stage is Stage.CLOSING or self.stage is Stage.GONE
+
+    def _can_afford(self, text: bytes = b"") -> bool:
+        now_s = self._monotonic_s()
+        if self._budget.take(now_s):
+            return True
+        if self._patience.take(now_s):
+            retry_after_ms = self._budget.wait_ms()
+            self.refuse(Refusal(RefusalCode.TOO_MANY, "too many messages", retry_after_ms=retry_after_ms), text)
+        else:
+            self.close(Close.FLOOD)
+        return False
+
+    def _happened(self, event: Event) -> None:
+        match event:
+            case Happening.OPENED:
+                self._opened()
+            case Happening.ANSWERED:
+                self._answered()
+            case Happening.PEER_CLOSED:
+                self._peer_closed()
+            case Close():
+                self.close(event)
+            case _:
+                self._control(event)
+
+    def _control(self, event: Event) -> None:
+        pongs = self._connection.take_output()
+        if not self._can_afford():
+            return
+        if event is Happening.PONG:
+            self._unanswered_pings = 0
+            self._pong_at_s = self._monotonic_s()
+        elif pongs:
+            self._outbox.control(pongs)
+
+    def _discard(self, read: bytes) -> None:
+        self._discarded_bytes += len(read)
+        if self._discarded_bytes > self._limits.discarded_bytes_max:
+            self._transport.pause_reading()
+        if self._is_deaf or self._connection.ended:
+            return
+        for event in self._connection.receive(read):
+            if event is Happening.PEER_CLOSED:
+                self._transport.close()
+                return
+            self._is_deaf = self._is_deaf or not self._budget.take(self._monotonic_s())
+
+    # --- beginnings and ends ---
+
+    def _turn_away(self) -> None:
+        self.stage = Stage.GONE
+        self._transport.write(_NO_ROOM)
+        self._transport.close()
+
+    def _opened(self) -> None:
+        now_s = self._monotonic_s()
+        self._around.connected[self.connection_id] = self
+        CONNECTIONS.inc()
+        self._pong_at_s = now_s
+        self._next_ping_s = now_s + self._limits.ping_every_s
+        self.enter(Stage.GREETING, self._limits.first_message_s)
+        self._outbox.last(self._connection.take_output())
+
+    def _answered(self) -> None:
+        self._outbox.last(self._connection.take_output())
+        self._transport.write_eof()
+        self.enter(Stage.CLOSING, self._limits.response_s)
+
+    def _peer_closed(self) -> None:
+        self._let_go(_CLOSED_BY_CLIENT)
+        self._outbox.last(self._connection.take_output())
+        self.enter(Stage.CLOSING, self._limits.closing_s)
+        self._transport.close()
+
+    def _let_go(self, why: str) -> None:
+        """This player is no longer served here: once per WebSocket."""
+        self._around.outboxes.pop(self.connection_id, None)
+        if self.stage in (Stage.HANDSHAKE, Stage.CLOSING, Stage.GONE):
+            return
+        CLOSES.labels(why).inc()
+        _log.info("connection_closed", connection_id=self.connection_id, reason=why, stage=self.stage.name.lower())
+        self._around.listener.lost(self, why)
+
+    def _too_late(self) -> None:
+        match self.stage:
+            case Stage.HANDSHAKE:
+                self._connection.give_up_handshake()
+                self._answered()
+            case Stage.GREETING:
+                self.close(Close.NO_LOGIN)
+            case Stage.OPENING:
+                _log.error("host_did_not_answer", connection_id=self.connection_id)
+                self.close(Close.INTERNAL)
+            case _:
+                self._transport.abort()
+
+    def _ping(self, now_s: float) -> None:
+        silent_s = now_s - self._pong_at_s
+        if silent_s >= self._limits.pong_within_s and self._unanswered_pings >= _UNANSWERED_PINGS_MIN:
+            self.close(Close.NO_PONG)
+            return
+        self._next_ping_s = now_s + self._limits.ping_every_s
+        self._unanswered_pings += 1
+        self._outbox.control(PING)
