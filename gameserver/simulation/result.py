@@ -1,4 +1,4 @@
-"""What comes out of a tick: what is to be shown, kept, answered and asked of the outside. The loop's owner acts on it."""
+"""What comes out of a tick: what is to be shown, kept, answered, asked of the outside. The host acts on it."""
 
 from __future__ import annotations
 

@@ -96,8 +96,9 @@ def _disconnect(zone: Zone, game: Game, player: Player) -> None:
 
 def _reconnect(zone: Zone, game: Game, player: Player, result: TickResult) -> None:
     player.show_connected(True)
-    game.on_reconnect(zone, player)
-    result.admitted.append(player)
+    if player not in result.admitted:  # it may have arrived on this very tick
+        game.on_reconnect(zone, player)
+        result.admitted.append(player)
 
 
 def _release(zone: Zone, game: Game, player: Player, reason: str, result: TickResult) -> None:
@@ -136,7 +137,8 @@ def update_interest(zone: Zone, inbox: Inbox, result: TickResult) -> None:
                 crossings[entity.player_id] = (before, _cell(entity))
     zone.changed.clear()
     for player in result.admitted:
-        _show_everything(zone, player)
+        if player.connected:
+            _show_everything(zone, player)
     for player_id in inbox.resyncs:
         if (viewer := zone.players.get(player_id)) and viewer.connected:
             _show_everything(zone, viewer)

@@ -3,7 +3,8 @@
 Law: an action is applied only if its seq is above every seq applied before in this lineage. A lineage is one numbering
 by one client: it begins at a sign-in and continues over resumes. One that comes again is answered from the log.
 
-Stored as text in the session hash: ``<lineage> <last seq> <seq>:<level or refusal code> ...``, the newest last.
+Stored as text in the session hash: ``<lineage> <last seq> <seq>:<level or refusal code> ...``, the newest last; a seq
+whose answer was not known yet is ``<seq>:?``, and may be applied if it comes again.
 """
 
 from __future__ import annotations
@@ -24,13 +25,14 @@ _LEVELS = get_args(AckLevel)
 class ActionLog:
     """``last_seq`` and the newest answers. A seq without an answer is pending: its answer is on its way."""
 
-    __slots__ = ("answers", "changed", "last_seq", "lineage", "pending")
+    __slots__ = ("answers", "changed", "last_seq", "lineage", "pending", "unknown")
 
     def __init__(self, lineage: str = "", last_seq: int = 0):
         self.lineage = lineage
         self.last_seq = last_seq
         self.answers: deque[tuple[int, Answer]] = deque(maxlen=ANSWERS_MAX)
         self.pending: set[int] = set()
+        self.unknown: set[int] = set()  # were pending when the process that had them died
         self.changed = False
 
     def start_lineage(self, lineage: str) -> None:
@@ -39,10 +41,11 @@ class ActionLog:
         self.last_seq = 0
         self.answers.clear()
         self.pending.clear()
+        self.unknown.clear()
         self.changed = True
 
     def standing(self, seq: int) -> Standing:
-        if seq > self.last_seq:
+        if seq > self.last_seq or seq in self.unknown:
             return "new"
         if seq in self.pending:
             return "pending"
@@ -53,17 +56,23 @@ class ActionLog:
 
     def begin(self, seq: int) -> None:
         """The action is being applied."""
-        self.last_seq = seq
+        self.last_seq = max(self.last_seq, seq)
+        self.unknown.discard(seq)
         self.pending.add(seq)
+        self.changed = True
 
     def finish(self, seq: int, answer: Answer) -> None:
         """The action has its answer, to be given again whenever the action comes again."""
+        self.last_seq = max(self.last_seq, seq)
         self.pending.discard(seq)
+        self.unknown.discard(seq)
         self.answers.append((seq, answer))
         self.changed = True
 
     def encode(self) -> str:
-        return " ".join((self.lineage, str(self.last_seq), *(f"{seq}:{answer}" for seq, answer in self.answers)))
+        answered = (f"{seq}:{answer}" for seq, answer in self.answers)
+        unanswered = (f"{seq}:?" for seq in sorted(self.pending | self.unknown))
+        return " ".join((self.lineage, str(self.last_seq), *answered, *unanswered))
 
     @classmethod
     def decode(cls, stored: str) -> ActionLog:
@@ -74,6 +83,9 @@ class ActionLog:
         log = cls(lineage, int(last_seq))
         for pair in answers:
             seq, _, answer = pair.partition(":")
+            if answer == "?":
+                log.unknown.add(int(seq))
+                continue
             level = cast(AckLevel, answer) if answer in _LEVELS else RefusalCode(answer)
             log.answers.append((int(seq), level))
         return log

@@ -102,7 +102,7 @@ class Player(Entity):
     def __init__(self, player_id: PlayerId, name: str, kind: int, x: float, y: float, state: PlayerState):
         super().__init__(kind, x, y, name)
         self.player_id = player_id
-        self.state = state
+        self.state: Any = state  # of the game's own type, so games need no cast
         self.inventory = Inventory()
         self.actions = ActionLog()
         self.speech = Speech()

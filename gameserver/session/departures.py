@@ -1,0 +1,141 @@
+"""Ends sessions: at logout, when the grace is over, when idle, kicked, fenced or drained.
+
+Law: a session leaves its zone only when no exchange of its player is under way, is saved as it left, and is forgotten
+only when the save is committed and the live state removed. Until then a new sign-in of the player waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from gameserver.clock import Clock
+from gameserver.link.local import LocalLink
+from gameserver.link.messages import CloseConnection
+from gameserver.observability import metrics
+from gameserver.protocol.errors import Close
+from gameserver.protocol.ids import ConnectionId, PlayerId
+from gameserver.session.ending import Ender
+from gameserver.session.lifecycle import SessionEvent, SessionState
+from gameserver.session.registry import Registry
+from gameserver.session.session import Session
+from gameserver.simulation.zones import Zones
+from gameserver.tasks import Tasks
+
+SWEEP_S = 0.5
+THAW_POLL_S = 0.02
+LOGOUT_PATIENCE_S = 3.0  # a client that logs out is told when it is saved, or after this long
+
+log = structlog.get_logger(__name__)
+
+
+class Departures:
+    """``left`` must be called for each player that a tick took out of its zone."""
+
+    def __init__(
+        self,
+        *,
+        link: LocalLink,
+        registry: Registry,
+        zones: Zones,
+        ender: Ender,
+        tasks: Tasks,
+        clock: Clock,
+        grace_s: float,
+        idle_timeout_s: float,
+    ):
+        self._link = link
+        self._registry = registry
+        self._zones = zones
+        self._ender = ender
+        self._tasks = tasks
+        self._clock = clock
+        self._grace_s = grace_s
+        self._idle_timeout_s = idle_timeout_s
+        self._leaving: dict[PlayerId, asyncio.Future[None]] = {}
+
+    def left(self, player_id: PlayerId) -> None:
+        if (leaving := self._leaving.pop(player_id, None)) is not None:
+            leaving.set_result(None)
+
+    async def log_out(self, session: Session) -> None:
+        """The client is told ``logged_out`` once its session is saved; it is not kept waiting while SQL is away."""
+        connection_id = session.connection_id
+        ending = self._tasks.start(self._end(session, "logout", None, lambda: True), "end")
+        await asyncio.wait((ending,), timeout=LOGOUT_PATIENCE_S)
+        self._close(connection_id, Close.LOGGED_OUT)
+
+    async def end(self, session: Session, reason: str, close: Close) -> None:
+        """Close the connection, if there is one, then save and remove."""
+        await self._end(session, reason, close, lambda: True)
+
+    def fence(self, session: Session) -> None:
+        """A newer epoch owns the player: stop at once, save nothing."""
+        if not session.is_open:
+            return  # its end is under way and will find out
+        metrics.FENCED.inc()
+        session.take(SessionEvent.FENCED)
+        self._close(self._registry.unbind(session), Close.TAKEN_OVER)
+        self._zones[session.zone].inbox.departures.append((session.player_id, "fenced"))
+        self._registry.remove(session)
+        self._tasks.start(self._ender.discard(session), "discard")
+
+    async def sweep(self) -> None:
+        """Find who is gone for too long or does nothing; until cancelled."""
+        while True:
+            await asyncio.sleep(SWEEP_S)
+            for session in self._registry:
+                if self._grace_is_over(session):
+                    self._start(session, "grace_over", Close.NO_PONG, self._grace_is_over)
+                elif self._is_idle(session):
+                    self._start(session, "idle", Close.IDLE, self._is_idle)
+
+    async def drain(self, timeout_s: float) -> bool:
+        """End every session. False when some were not saved in time: they stay in Redis, for whoever claims them."""
+        endings = [self._tasks.start(self.end(session, "drain", Close.DRAINING), "drain") for session in self._registry]
+        if endings:
+            await asyncio.wait(endings, timeout=timeout_s)
+        return len(self._registry) == 0
+
+    def _start(self, session: Session, reason: str, close: Close, still: Callable[[Session], bool]) -> None:
+        self._tasks.start(self._end(session, reason, close, lambda: still(session)), f"end: {reason}")
+
+    def _grace_is_over(self, session: Session) -> bool:
+        lost_at_s = session.disconnected_at_s
+        return (
+            session.state is SessionState.DISCONNECTED
+            and lost_at_s is not None
+            and self._clock.monotonic_s() - lost_at_s > self._grace_s
+        )
+
+    def _is_idle(self, session: Session) -> bool:
+        idle_s = self._clock.monotonic_s() - session.last_input_s
+        return session.state is SessionState.ACTIVE and idle_s > self._idle_timeout_s
+
+    async def _end(self, session: Session, reason: str, close: Close | None, still: Callable[[], bool]) -> None:
+        async with self._registry.only_one(session.player_id):
+            if not session.is_open or not still():
+                return
+            session.take(SessionEvent.END)
+            connection_id = self._registry.unbind(session)
+            if close is not None:
+                self._close(connection_id, close)
+            await self._leave_zone(session, reason)
+            await self._ender.finish(session, reason)
+            self._registry.remove(session)
+
+    async def _leave_zone(self, session: Session, reason: str) -> None:
+        while session.player.inventory.frozen:
+            await asyncio.sleep(THAW_POLL_S)
+        runner = self._zones[session.zone]
+        if runner.stopped:
+            return
+        left = self._leaving[session.player_id] = asyncio.get_running_loop().create_future()
+        runner.inbox.departures.append((session.player_id, reason))
+        await left
+
+    def _close(self, connection_id: ConnectionId | None, reason: Close) -> None:
+        if connection_id is not None:
+            self._link.to_edge(CloseConnection(connection_id, reason))

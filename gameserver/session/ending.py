@@ -1,0 +1,98 @@
+"""Ending a session: freeze input, leave the zone, final save, commit, remove the live state, and only then forget it.
+
+Law: live state is deleted only after its seq is committed in SQL. A session whose save fails is not removed: it waits,
+is tried again, and stays claimable, because Redis still has it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+
+from gameserver.clock import Clock
+from gameserver.observability import metrics
+from gameserver.profiles.database import ProfilesUnavailable
+from gameserver.profiles.records import SaveOutcome
+from gameserver.profiles.repository import Profiles
+from gameserver.protocol.ids import NodeId
+from gameserver.session.lifecycle import SessionEvent
+from gameserver.session.record import save_of
+from gameserver.session.saver import Saver
+from gameserver.session.session import Dirty, Session
+from gameserver.session.write_behind import WriteBehind
+from gameserver.store.connection import StoreUnavailable
+from gameserver.store.sessions import LiveSessions, Removal
+
+RETRY_S = 0.5
+STORED_PATIENCE_S = 1.0
+
+log = structlog.get_logger(__name__)
+
+
+class Ender:
+    """Takes a session that has left its zone to its end."""
+
+    def __init__(
+        self,
+        *,
+        saver: Saver,
+        profiles: Profiles,
+        live: LiveSessions,
+        write_behind: WriteBehind,
+        node: NodeId,
+        clock: Clock,
+    ):
+        self._saver = saver
+        self._profiles = profiles
+        self._live = live
+        self._write_behind = write_behind
+        self._node = node
+        self._clock = clock
+
+    async def finish(self, session: Session, reason: str) -> bool:
+        """Save and remove; waits for the stores as long as it takes. False when another epoch owns the player."""
+        with metrics.SAVE_BACKLOG.track_inprogress():
+            ours = await self._save_and_remove(session)
+        if session.state.value != "ended":
+            session.take(SessionEvent.SAVED if ours else SessionEvent.FENCED)
+        metrics.SESSION_ENDS.labels(reason).inc()
+        await self._log_ended(session, reason)
+        return ours
+
+    async def discard(self, session: Session) -> None:
+        """After being fenced: take away what we wrote under the dead epoch's name, as far as Redis answers."""
+        await self._write_behind.withdraw(session)
+        try:
+            await self._live.discard(session.player_id, session.epoch, self._node)
+        except StoreUnavailable as error:
+            log.warning("a dead session's hash was left behind", player=session.player_id, reason=str(error))
+
+    async def _save_and_remove(self, session: Session) -> bool:
+        # Redis gets the last state, too: while SQL is away it is what another node would claim.
+        await self._write_behind.stored(session, Dirty.PLACE | Dirty.STATUS, STORED_PATIENCE_S)
+        while True:
+            await self._write_behind.withdraw(session)
+            session.seq += 1
+            if await self._saver.save(save_of(session)) is SaveOutcome.FENCED:
+                await self.discard(session)
+                return False
+            session.saved_seq = session.seq
+            removal = await self._remove(session)
+            if removal is not Removal.NEWER:
+                return removal is not Removal.NOT_OURS
+
+    async def _remove(self, session: Session) -> Removal:
+        while True:
+            try:
+                return await self._live.remove(session.player_id, session.epoch, self._node, session.saved_seq)
+            except StoreUnavailable:
+                await asyncio.sleep(RETRY_S)
+
+    async def _log_ended(self, session: Session, reason: str) -> None:
+        try:
+            await self._profiles.log_ended(
+                session.player_id, session.epoch, self._clock.wall_ms(), reason, session.saved_seq
+            )
+        except ProfilesUnavailable as error:
+            log.warning("the end of a stay was not logged", player=session.player_id, reason=str(error))

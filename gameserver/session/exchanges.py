@@ -1,0 +1,79 @@
+"""Carries exchanges from the tick that asked to SQL and back to a later tick.
+
+Law: an outcome that is not known is never guessed. The exchange is applied again under the same operation id until SQL
+answers; until then both inventories stay frozen. Bound: one exchange a player, because both are frozen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from gameserver.profiles import exchange as sql
+from gameserver.profiles.database import OutcomeUnknown, ProfilesUnavailable
+from gameserver.profiles.records import Exchange as StoredExchange
+from gameserver.profiles.records import ExchangeOutcome, Party
+from gameserver.protocol.ids import Epoch, PlayerId
+from gameserver.tasks import Tasks
+from gameserver.world.exchange import Exchange, ExchangeResult
+
+RETRY_S = 0.5
+
+log = structlog.get_logger(__name__)
+
+
+class ExchangeCarrier:
+    """``epoch_of`` tells under which epoch this host owns a player."""
+
+    def __init__(self, exchanges: sql.Exchanges, tasks: Tasks, epoch_of: Callable[[PlayerId], Epoch | None]):
+        self._exchanges = exchanges
+        self._tasks = tasks
+        self._epoch_of = epoch_of
+
+    def carry(self, exchange: Exchange, settle: Callable[[Exchange, ExchangeResult], None]) -> None:
+        """``settle`` is called once, with what became of it."""
+        self._tasks.start(self._carry(exchange, settle), "exchange")
+
+    async def _carry(self, exchange: Exchange, settle: Callable[[Exchange, ExchangeResult], None]) -> None:
+        stored = self._stored(exchange)
+        settle(exchange, "refused" if stored is None else await self._apply(stored))
+
+    async def _apply(self, stored: StoredExchange) -> ExchangeResult:
+        unknown = False
+        while True:
+            try:
+                outcome = await self._exchanges.apply(stored)
+            except OutcomeUnknown:
+                unknown = True
+            except ProfilesUnavailable as error:
+                if not unknown:
+                    log.info("exchange refused", reason=str(error))
+                    return "refused"
+            else:
+                return _result(outcome, unknown)
+            await asyncio.sleep(RETRY_S)
+
+    def _stored(self, exchange: Exchange) -> StoredExchange | None:
+        parties = []
+        for player, holdings, seq in exchange.after:
+            epoch = self._epoch_of(player.player_id)
+            if epoch is None:
+                return None
+            parties.append(Party(player_id=player.player_id, epoch=epoch, inventory_seq=seq, inventory=holdings))
+        receiver = exchange.receiver.player_id if exchange.receiver else "the ground"
+        what = f"{exchange.giver.player_id} -> {receiver}: {exchange.quantity} {exchange.kind}"
+        return StoredExchange(op_id=exchange.op.op_id, parties=tuple(parties), what=what)
+
+
+def _result(outcome: ExchangeOutcome, was_unknown: bool) -> ExchangeResult:
+    match outcome:
+        case ExchangeOutcome.DONE:
+            return "done"
+        case ExchangeOutcome.ALREADY:
+            # Ours, when an earlier try of this very call may have been committed; else one from before a node died,
+            # which the inventory as it was recovered already shows.
+            return "done" if was_unknown else "already"
+        case _:
+            return "refused"

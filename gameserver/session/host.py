@@ -1,0 +1,107 @@
+"""The host's ear: what edges send over the link becomes inputs of a zone's next tick, or the work of a part that may
+wait. Law: it never touches a socket and never waits; it knows connections by their ids only."""
+
+from __future__ import annotations
+
+from gameserver.clock import Clock
+from gameserver.link.local import LocalLink
+from gameserver.link.messages import Deliver, Join, Leave, PlayerInput, ResumeSession, Resync, ToHost
+from gameserver.protocol.errors import Close, RefusalCode
+from gameserver.protocol.ids import ConnectionId
+from gameserver.protocol.messages import Action, ClientMessage, Logout, Refused, Say, Whisper
+from gameserver.session import tokens
+from gameserver.session.departures import Departures
+from gameserver.session.lifecycle import SessionEvent, SessionState
+from gameserver.session.reception import Reception
+from gameserver.session.registry import Registry
+from gameserver.session.session import Dirty, Session
+from gameserver.session.write_behind import WriteBehind
+from gameserver.simulation.zones import Zones
+from gameserver.tasks import Tasks
+
+NOT_STORED = (Say, Whisper)  # actions that need no Redis
+
+
+class Host:
+    """Receives ToHost messages; in order, one at a time."""
+
+    def __init__(
+        self,
+        *,
+        link: LocalLink,
+        registry: Registry,
+        zones: Zones,
+        reception: Reception,
+        departures: Departures,
+        write_behind: WriteBehind,
+        tasks: Tasks,
+        clock: Clock,
+    ):
+        self._link = link
+        self._registry = registry
+        self._zones = zones
+        self._reception = reception
+        self._departures = departures
+        self._write_behind = write_behind
+        self._tasks = tasks
+        self._clock = clock
+        link.attach_host(self.receive)
+
+    def receive(self, message: ToHost) -> None:
+        match message:
+            case PlayerInput():
+                self._input(message.connection_id, message.message)
+            case Join():
+                self._reception.expect(message.connection_id)
+                self._tasks.start(self._reception.join(message), "join")
+            case ResumeSession():
+                self._reception.expect(message.connection_id)
+                self._tasks.start(self._reception.resume(message), "resume")
+            case Leave():
+                self._left(message.connection_id)
+            case Resync():
+                self._resync(message.connection_id)
+
+    def _input(self, connection_id: ConnectionId, message: ClientMessage) -> None:
+        session = self._registry.by_connection(connection_id)
+        if session is None or session.state is not SessionState.ACTIVE:
+            return  # it ended or moved while this was on its way; the client is being told
+        session.last_input_s = self._clock.monotonic_s()
+        if len(session.resume_hashes) > 1 and tokens.confirm(session):
+            self._write_behind.mark(session, Dirty.STATUS)
+        if isinstance(message, Logout):
+            self._tasks.start(self._departures.log_out(session), "logout")
+        elif isinstance(message, Action) and not self._write_behind.available and not isinstance(message, NOT_STORED):
+            self._refuse(connection_id, message, RefusalCode.TRY_LATER, "actions cannot be kept just now")
+        elif not self._zones[session.zone].inbox.add_input(session.player_id, message):
+            self._refuse(connection_id, message, RefusalCode.TOO_MANY, "too many inputs for one tick")
+
+    def _refuse(self, connection_id: ConnectionId, message: ClientMessage, code: RefusalCode, reason: str) -> None:
+        seq = message.seq if isinstance(message, Action) else None
+        self._link.to_edge(Deliver([connection_id], Refused(code, reason, seq, retry_after_ms=1000)))
+
+    def _left(self, connection_id: ConnectionId) -> None:
+        """The socket is lost: the session stays for its grace period."""
+        self._reception.forget(connection_id)
+        session = self._registry.by_connection(connection_id)
+        if session is None:
+            return
+        self._registry.unbind(session)
+        if session.is_open:
+            self._disconnected(session)
+
+    def _disconnected(self, session: Session) -> None:
+        session.take(SessionEvent.SOCKET_LOST)
+        session.disconnected_at_s = self._clock.monotonic_s()
+        self._zones[session.zone].inbox.lost.append(session.player_id)
+        self._write_behind.mark(session, Dirty.STATUS)
+
+    def _resync(self, connection_id: ConnectionId) -> None:
+        if session := self._registry.by_connection(connection_id):
+            self._zones[session.zone].inbox.resyncs.append(session.player_id)
+
+    def zone_stopped(self, zone: str) -> None:
+        """Its game raised: nobody can go on there."""
+        for session in self._registry:
+            if session.zone == zone:
+                self._tasks.start(self._departures.end(session, "zone_stopped", Close.ZONE_STOPPED), "zone stopped")

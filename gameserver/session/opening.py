@@ -1,0 +1,75 @@
+"""Opening a session: claim in SQL (the epoch rises), open in Redis (one script), take the newer part of each."""
+
+from __future__ import annotations
+
+import structlog
+
+from gameserver.clock import Clock
+from gameserver.profiles.database import ProfilesUnavailable
+from gameserver.profiles.records import Profile
+from gameserver.profiles.repository import Profiles
+from gameserver.protocol.ids import NodeId, PlayerId
+from gameserver.session import tokens
+from gameserver.session.record import first_fields, player_of, take_newer
+from gameserver.session.session import Dirty, Session
+from gameserver.simulation.game import Game
+from gameserver.store.sessions import LiveSessions
+
+log = structlog.get_logger(__name__)
+
+
+class Opener:
+    """Makes this node the owner of a player."""
+
+    def __init__(self, profiles: Profiles, live: LiveSessions, node: NodeId, game: Game, clock: Clock):
+        self._profiles = profiles
+        self._live = live
+        self._node = node
+        self._game = game
+        self._clock = clock
+
+    async def open(self, player_id: PlayerId) -> Session:
+        """The player's session under a new epoch.
+
+        Raises ProfilesUnavailable, StoreUnavailable or StaleEpoch, with nothing to undo: an epoch that was issued and
+        not used leaves a gap, and an entry too many on the node's list is struck by the reaper.
+        """
+        profile = await self._profiles.claim(player_id, self._node)
+        session = self._as_saved(profile)
+        first = first_fields(session)
+        fields = await self._live.open(player_id, profile.epoch, self._node, session.zone, first)
+        session.dirty = Dirty.NOTHING
+        if fields != first:
+            take_newer(session, fields, self._game.state_type)
+            session.zone = self._zone_of(session.zone) or self._game.choose_zone(session.player)
+        await self._log_opened(session)
+        return session
+
+    async def token_is_good(self, player_id: PlayerId, token: str) -> bool:
+        """Whether the token is of the live session in Redis, whoever owns it."""
+        owner = await self._live.owner(player_id)
+        fields = await self._live.read(player_id, owner.epoch) if owner else None
+        return fields is not None and tokens.fits(token, tuple(fields.get("resume", "").split()))
+
+    def _as_saved(self, profile: Profile) -> Session:
+        kind = self._game.kinds.index(self._game.player_kind)
+        player = player_of(profile, kind, self._game.state_type)
+        return Session(
+            player=player,
+            epoch=profile.epoch,
+            zone=self._zone_of(profile.zone) or self._game.choose_zone(player),
+            seq=profile.saved_seq,
+            saved_seq=profile.saved_seq,
+            opened_at_ms=self._clock.wall_ms(),
+            last_input_s=self._clock.monotonic_s(),
+        )
+
+    def _zone_of(self, name: str | None) -> str | None:
+        """The zone, if the game still has it."""
+        return name if any(zone.name == name for zone in self._game.zones) else None
+
+    async def _log_opened(self, session: Session) -> None:
+        try:
+            await self._profiles.log_opened(session.player_id, session.epoch, self._node, session.opened_at_ms)
+        except ProfilesUnavailable as error:
+            log.warning("a stay was not logged", player=session.player_id, reason=str(error))

@@ -1,0 +1,203 @@
+"""Acts on what a tick brought, without waiting: shows it over the link, marks what changed for Redis, starts what was
+asked of the outside, whose answers are inputs of a later tick."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import structlog
+
+from gameserver.chat.history import ChatHistory
+from gameserver.link.local import LocalLink
+from gameserver.link.messages import Declined, Deliver, Opened, TickFrames, WorldFrame
+from gameserver.observability import metrics
+from gameserver.protocol.errors import RefusalCode
+from gameserver.protocol.ids import PlayerId
+from gameserver.protocol.messages import Ack, Refused, ServerMessage, Welcome
+from gameserver.protocol.world_frame import LAYOUT
+from gameserver.session.exchanges import ExchangeCarrier
+from gameserver.session.lifecycle import SessionEvent, SessionState
+from gameserver.session.registry import Registry
+from gameserver.session.session import Dirty, Session
+from gameserver.session.write_behind import WriteBehind
+from gameserver.simulation.game import Game
+from gameserver.simulation.loop import ZoneRunner
+from gameserver.simulation.result import TickResult, Verdict
+from gameserver.world.entity import Player
+from gameserver.world.exchange import Exchange, ExchangeResult
+from gameserver.world.zone import Outgoing, Zone
+
+log = structlog.get_logger(__name__)
+
+
+class Publisher:
+    """``left(player_id)`` is called for who is out of a zone, ``turned_away(session)`` for whom the game refused."""
+
+    def __init__(
+        self,
+        *,
+        link: LocalLink,
+        registry: Registry,
+        write_behind: WriteBehind,
+        carrier: ExchangeCarrier,
+        history: ChatHistory,
+        game: Game,
+        grace_s: float,
+        left: Callable[[PlayerId], None],
+        turned_away: Callable[[Session], None],
+    ):
+        self._link = link
+        self._registry = registry
+        self._write_behind = write_behind
+        self._carrier = carrier
+        self._history = history
+        self._game = game
+        self._grace_ms = int(grace_s * 1000)
+        self._left = left
+        self._turned_away = turned_away
+
+    def act(self, runner: ZoneRunner, result: TickResult) -> None:
+        for player in result.admitted:
+            self._welcome(runner.zone, player)
+        for player, reason in result.declined:
+            self._decline(player, reason)
+        self._show(runner.zone, result)
+        self._mark(result)
+        for verdict in result.verdicts:
+            self._answer(verdict)
+        for exchange in result.exchanges:
+            self._carrier.carry(exchange, _settler(runner))
+        for player, line in result.lines:
+            self._history.note(runner.zone.name, player.player_id, line)
+        for player in result.left:
+            self._left(player.player_id)
+        for error in result.errors:
+            metrics.HANDLER_ERRORS.inc()
+            log.error("a handler raised; its input is lost", zone=runner.zone.name, exc_info=error)
+
+    def deliver_acks(self, session: Session, acks: list[Ack]) -> None:
+        """Redis has what these were about."""
+        for ack in acks:
+            self._deliver(session, ack)
+
+    # --- showing ---
+
+    def _welcome(self, zone: Zone, player: Player) -> None:
+        session = self._registry.get(player.player_id)
+        if session is None or session.connection_id is None or session.state is not SessionState.JOINING:
+            return  # gone again before the tick
+        session.take(SessionEvent.JOINED)
+        self._write_behind.mark(session, Dirty.STATUS)
+        welcome = self._welcome_of(zone, session)
+        session.guest_token = None
+        self._link.to_edge(Opened(session.connection_id, player.player_id, welcome))
+
+    def _welcome_of(self, zone: Zone, session: Session) -> Welcome:
+        player = session.player
+        return Welcome(
+            player_id=player.player_id,
+            entity_id=player.id,
+            name=player.name,
+            resume_token=session.resume_token,
+            guest_token=session.guest_token,
+            resumed=session.resumed,
+            last_seq=player.actions.last_seq,
+            tick=zone.tick,
+            tick_hz=self._game.tick_hz,
+            grace_ms=self._grace_ms,
+            zone=zone.describe(),
+            kinds=list(self._game.kinds),
+            layout=LAYOUT,
+            x=player.x,
+            y=player.y,
+            inventory=player.inventory.held(),
+            chat=self._history.last(zone.name),
+            state=player.state.fields(),
+        )
+
+    def _decline(self, player: Player, reason: str) -> None:
+        session = self._registry.get(player.player_id)
+        if session is None:
+            return
+        if (connection_id := self._registry.unbind(session)) is not None:
+            self._link.to_edge(Declined(connection_id, RefusalCode.NOT_ALLOWED, reason))
+        self._turned_away(session)
+
+    def _show(self, zone: Zone, result: TickResult) -> None:
+        connections = self._registry.connections
+        frames = []
+        for payload, viewers, full in result.frames:
+            seen_by = [connections[viewer] for viewer in viewers if viewer in connections]
+            if seen_by:
+                frames.append(WorldFrame(payload, seen_by, full))
+        if frames:
+            self._link.to_edge(TickFrames(zone.name, result.tick, frames))
+        for outgoing in result.outgoing:
+            self._tell(zone, outgoing)
+
+    def _tell(self, zone: Zone, outgoing: Outgoing) -> None:
+        receivers = zone.players if outgoing.to is None else (outgoing.to,)
+        connections = self._registry.connections
+        told = [connections[player_id] for player_id in receivers if player_id in connections]
+        if told:
+            self._link.to_edge(Deliver(told, outgoing.message))
+
+    # --- keeping ---
+
+    def _mark(self, result: TickResult) -> None:
+        for player in result.moved:
+            if session := self._registry.get(player.player_id):
+                session.tick = result.tick
+                self._write_behind.mark(session, Dirty.PLACE)
+        for player in result.kept:
+            if session := self._registry.get(player.player_id):
+                session.tick = result.tick
+                self._write_behind.mark(session, _take_changes(player, session))
+
+    # --- answering ---
+
+    def _answer(self, verdict: Verdict) -> None:
+        session = self._registry.get(verdict.player.player_id)
+        if session is None:
+            return
+        if (refusal := verdict.refusal) is not None:
+            metrics.REFUSALS.labels(refusal.code).inc()
+            told = Refused(refusal.code, refusal.reason, verdict.seq, refusal.field, refusal.retry_after_ms)
+            self._deliver(session, told)
+        elif verdict.seq is not None and verdict.level is not None:
+            self._ack(session, Ack(verdict.seq, verdict.level))
+
+    def _ack(self, session: Session, ack: Ack) -> None:
+        if ack.level == "stored":
+            session.unstored.append(ack)
+            self._write_behind.mark(session, Dirty.ACTIONS)
+        else:
+            self._deliver(session, ack)
+
+    def _deliver(self, session: Session, message: ServerMessage) -> None:
+        if session.connection_id is not None:
+            self._link.to_edge(Deliver([session.connection_id], message))
+
+
+def _take_changes(player: Player, session: Session) -> Dirty:
+    """What of the player changed since it was last asked; it counts as noted from now on."""
+    dirty = Dirty.NOTHING
+    if player.inventory.changed:
+        session.dirty_kinds |= player.inventory.changed
+        player.inventory.changed.clear()
+        dirty |= Dirty.ITEMS
+    if player.state.was_assigned:
+        player.state.note_kept()
+        dirty |= Dirty.STATE
+    if player.actions.changed:
+        player.actions.changed = False
+        dirty |= Dirty.ACTIONS
+    if player.speech.changed:
+        player.speech.changed = False
+        dirty |= Dirty.SPEECH
+    return dirty
+
+
+def _settler(runner: ZoneRunner) -> Callable[[Exchange, ExchangeResult], None]:
+    """Puts an outcome into whichever inbox the runner has when it comes."""
+    return lambda exchange, result: runner.inbox.outcomes.append((exchange, result))

@@ -1,0 +1,162 @@
+"""Brings connections and sessions together: a sign-in opens a session or takes the running one over, a resume takes
+it back. Law: the newest sign-in wins; the connection before is closed, and its client's unanswered actions with it."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from gameserver.clock import Clock
+from gameserver.link.local import LocalLink
+from gameserver.link.messages import CloseConnection, Declined, Join, ResumeSession
+from gameserver.profiles.database import ProfilesUnavailable
+from gameserver.protocol.errors import Close, Refusal, RefusalCode
+from gameserver.protocol.ids import ConnectionId, PlayerId
+from gameserver.session import tokens
+from gameserver.session.lifecycle import SessionEvent
+from gameserver.session.opening import Opener
+from gameserver.session.registry import Registry
+from gameserver.session.session import Dirty, Session
+from gameserver.session.write_behind import WriteBehind
+from gameserver.simulation.zones import Zones
+from gameserver.store.connection import StoreUnavailable
+from gameserver.store.sessions import StaleEpoch
+
+OPEN_DEADLINE_S = 5.0
+STORED_PATIENCE_S = 1.0  # for the new resume token; play begins without it if Redis is away
+
+log = structlog.get_logger(__name__)
+
+
+class Reception:
+    """``opened(session)`` is called for each session that was not running here before."""
+
+    def __init__(
+        self,
+        *,
+        link: LocalLink,
+        registry: Registry,
+        zones: Zones,
+        opener: Opener,
+        write_behind: WriteBehind,
+        clock: Clock,
+        opened: Callable[[Session], None],
+    ):
+        self._link = link
+        self._registry = registry
+        self._zones = zones
+        self._opener = opener
+        self._write_behind = write_behind
+        self._clock = clock
+        self._opened = opened
+        self._expected: set[ConnectionId] = set()  # connections whose session is being opened
+        self.accepting = True
+
+    def expect(self, connection_id: ConnectionId) -> None:
+        self._expected.add(connection_id)
+
+    def forget(self, connection_id: ConnectionId) -> None:
+        """The connection is gone; if its session is being opened, it waits for a resume like any other."""
+        self._expected.discard(connection_id)
+
+    async def join(self, message: Join) -> None:
+        """Answers with Opened (on the next tick) or Declined."""
+
+        async def enter() -> None:
+            session = self._registry.get(message.player_id) or await self._open(message.player_id)
+            session.guest_token = message.guest_token
+            session.player.actions.start_lineage(secrets.token_hex(8))
+            session.unstored.clear()
+            await self._attach(session, message.connection_id, used_token=None)
+
+        await self._attempt(message.player_id, message.connection_id, enter)
+
+    async def resume(self, message: ResumeSession) -> None:
+        """Answers like ``join``; the actions of before are still numbered and answered."""
+
+        async def enter() -> None:
+            session = self._registry.get(player_id)
+            if session is None:
+                if not await self._opener.token_is_good(player_id, message.token):
+                    raise tokens.bad_token()
+                session = await self._open(player_id)
+            elif not tokens.fits(message.token, session.resume_hashes):
+                raise tokens.bad_token()
+            await self._attach(session, message.connection_id, used_token=message.token)
+
+        try:
+            player_id = tokens.player_of_token(message.token)
+        except Refusal as refusal:
+            self._decline(message.connection_id, refusal)
+        else:
+            await self._attempt(player_id, message.connection_id, enter)
+
+    async def recover(self, player_id: PlayerId) -> None:
+        """Own the session that a process that died left behind, and let it wait for its player."""
+        async with self._registry.only_one(player_id):
+            if self._registry.get(player_id) is None:
+                session = await self._open(player_id)
+                self._arrive(session)
+
+    async def _attempt(
+        self, player_id: PlayerId, connection_id: ConnectionId, enter: Callable[[], Awaitable[None]]
+    ) -> None:
+        try:
+            async with asyncio.timeout(OPEN_DEADLINE_S), self._registry.only_one(player_id):
+                self._check_accepting()
+                await enter()
+        except Refusal as refusal:
+            self._decline(connection_id, refusal)
+        except (ProfilesUnavailable, StoreUnavailable, StaleEpoch, TimeoutError) as error:
+            log.warning("a session could not be opened", player=player_id, reason=str(error) or type(error).__name__)
+            reason = "your session cannot be opened just now"
+            self._decline(connection_id, Refusal(RefusalCode.TRY_LATER, reason, retry_after_ms=2000))
+        except Exception:
+            log.exception("a session could not be opened", player=player_id)
+            self._decline(connection_id, Refusal(RefusalCode.INTERNAL, "an error on our side"))
+        finally:
+            self._expected.discard(connection_id)
+
+    def _check_accepting(self) -> None:
+        if not self.accepting:
+            raise Refusal(RefusalCode.TRY_LATER, "the server is restarting", retry_after_ms=2000)
+
+    async def _open(self, player_id: PlayerId) -> Session:
+        session = await self._opener.open(player_id)
+        if self._zones[session.zone].stopped:
+            raise Refusal(RefusalCode.TRY_LATER, "this zone has stopped", retry_after_ms=5000)
+        self._registry.add(session)
+        session.take(SessionEvent.SOCKET_LOST)  # until a connection is attached
+        session.disconnected_at_s = self._clock.monotonic_s()
+        self._opened(session)
+        return session
+
+    async def _attach(self, session: Session, connection_id: ConnectionId, used_token: str | None) -> None:
+        entered = session.player_id in self._zones[session.zone].zone.players
+        if connection_id in self._expected:
+            self._bind(session, connection_id, used_token)
+            await self._write_behind.stored(session, Dirty.STATUS | Dirty.ACTIONS, STORED_PATIENCE_S)
+        if not entered:
+            self._arrive(session)
+        elif session.connection_id == connection_id:
+            self._zones[session.zone].inbox.returns.append(session.player_id)
+
+    def _bind(self, session: Session, connection_id: ConnectionId, used_token: str | None) -> None:
+        before = self._registry.bind(session, connection_id)
+        if before is not None:
+            self._link.to_edge(CloseConnection(before, Close.TAKEN_OVER))
+        session.take(SessionEvent.RETURNED)
+        session.resumed = used_token is not None
+        session.disconnected_at_s = None
+        session.last_input_s = self._clock.monotonic_s()
+        tokens.rotate(session, used_token)
+
+    def _arrive(self, session: Session) -> None:
+        session.player.show_connected(session.connection_id is not None)
+        self._zones[session.zone].inbox.arrivals.append(session.player)
+
+    def _decline(self, connection_id: ConnectionId, refusal: Refusal) -> None:
+        self._link.to_edge(Declined(connection_id, refusal.code, refusal.reason, refusal.retry_after_ms))

@@ -1,0 +1,134 @@
+"""A session as the fields of its Redis hash, and as the row SQL saves; and back, taking the newer part of each.
+
+Law: position and state go with ``seq``, the inventory with ``inventory_seq``; of Redis and SQL the higher one wins,
+for each by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from gameserver.profiles.records import Profile, Save
+from gameserver.session.session import Dirty, Session
+from gameserver.world.action_log import ActionLog
+from gameserver.world.entity import Player
+from gameserver.world.inventory import Holding, Inventory
+from gameserver.world.speech import Speech, SpeechRecord
+from gameserver.world.state import PlayerState
+
+ITEM, MINTED, BURNED = "item:", "minted:", "burned:"
+
+
+def take_fields(session: Session) -> list[bytes]:
+    """The fields that are behind, name and value in turn, under the next seq; they count as written from now on."""
+    dirty, session.dirty = session.dirty, Dirty.NOTHING
+    session.seq += 1
+    fields = [b"seq", b"%d" % session.seq, b"tick", b"%d" % session.tick]
+    for part, write in _PARTS:
+        if part in dirty:
+            write(session, fields)
+    return fields
+
+
+def first_fields(session: Session) -> dict[str, str]:
+    """Everything, for a session that has no live state yet."""
+    session.dirty = Dirty.ALL
+    fields = [field.decode() for field in take_fields(session)]
+    return dict(zip(fields[::2], fields[1::2], strict=True))
+
+
+def _place(session: Session, fields: list[bytes]) -> None:
+    player = session.player
+    fields += (b"x", b"%.4f" % player.x, b"y", b"%.4f" % player.y, b"facing", b"%d" % player.facing)
+
+
+def _items(session: Session, fields: list[bytes]) -> None:
+    inventory = session.player.inventory
+    kinds = session.dirty_kinds or inventory.holdings.keys()
+    for kind in kinds:
+        quantity, minted, burned = inventory.holdings[kind]
+        for prefix, value in ((ITEM, quantity), (MINTED, minted), (BURNED, burned)):
+            fields += ((prefix + kind).encode(), b"%d" % value)
+    fields += (b"inventory_seq", b"%d" % inventory.seq)
+    session.dirty_kinds.clear()
+
+
+def _state(session: Session, fields: list[bytes]) -> None:
+    fields += (b"state", session.player.state.encode())
+
+
+def _actions(session: Session, fields: list[bytes]) -> None:
+    fields += (b"actions", session.player.actions.encode().encode())
+
+
+def _speech(session: Session, fields: list[bytes]) -> None:
+    fields += (b"chat", msgspec.json.encode(session.player.speech.record))
+
+
+def _status(session: Session, fields: list[bytes]) -> None:
+    fields += (b"name", session.player.name.encode(), b"zone", session.zone.encode(), b"status", session.state.encode())
+    fields += (b"resume", " ".join(session.resume_hashes).encode())
+
+
+_PARTS: tuple[tuple[Dirty, Callable[[Session, list[bytes]], None]], ...] = (
+    (Dirty.PLACE, _place),
+    (Dirty.ITEMS, _items),
+    (Dirty.STATE, _state),
+    (Dirty.ACTIONS, _actions),
+    (Dirty.SPEECH, _speech),
+    (Dirty.STATUS, _status),
+)
+
+
+def save_of(session: Session) -> Save:
+    """What SQL is to keep of the session as it is now."""
+    player = session.player
+    return Save(
+        player_id=session.player_id,
+        epoch=session.epoch,
+        seq=session.seq,
+        zone=session.zone,
+        x=player.x,
+        y=player.y,
+        facing=player.facing,
+        state=player.state.encode(),
+        inventory_seq=player.inventory.seq,
+        inventory=dict(player.inventory.holdings),
+    )
+
+
+def player_of(profile: Profile, kind: int, state_type: type[PlayerState]) -> Player:
+    """The player as SQL has it."""
+    state = state_type.decode(profile.state)
+    player = Player(profile.player_id, profile.name, kind, profile.x, profile.y, state)
+    player.facing = profile.facing
+    player.inventory = Inventory(profile.inventory, profile.inventory_seq)
+    player.is_new = profile.zone is None
+    return player
+
+
+def take_newer(session: Session, live: Mapping[str, str], state_type: type[PlayerState]) -> None:
+    """Bring into ``session``, which is as SQL has it, what the live state has that is newer."""
+    player = session.player
+    if int(live.get("seq", -1)) > session.saved_seq:
+        session.seq = int(live["seq"])
+        session.zone = live.get("zone", session.zone)
+        player.x, player.y = float(live.get("x", player.x)), float(live.get("y", player.y))
+        player.facing = int(live.get("facing", player.facing))
+        player.state = state_type.decode(live.get("state", "{}"))
+        player.is_new = False
+    if int(live.get("inventory_seq", -1)) > player.inventory.seq:
+        player.inventory = Inventory(_holdings(live), int(live["inventory_seq"]))
+    player.actions = ActionLog.decode(live.get("actions", ""))
+    player.speech = Speech(msgspec.json.decode(live.get("chat", "{}"), type=SpeechRecord))
+    session.resume_hashes = tuple(live.get("resume", "").split())
+
+
+def _holdings(live: Mapping[str, str]) -> dict[str, Holding]:
+    kinds = [field.removeprefix(ITEM) for field in live if field.startswith(ITEM)]
+    return {
+        kind: Holding(int(live[ITEM + kind]), int(live.get(MINTED + kind, 0)), int(live.get(BURNED + kind, 0)))
+        for kind in kinds
+    }

@@ -1,0 +1,83 @@
+"""The sessions this host owns, by player, by connection and by name. Memory only; Redis has what must outlive it."""
+
+from __future__ import annotations
+
+import asyncio
+import unicodedata
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+
+from gameserver.protocol.ids import ConnectionId, PlayerId
+from gameserver.session.session import Session
+
+
+class Registry:
+    """A player has at most one session here, a connection at most one session, a session at most one connection."""
+
+    def __init__(self) -> None:
+        self._by_player: dict[PlayerId, Session] = {}
+        self._by_connection: dict[ConnectionId, Session] = {}
+        self._by_name: dict[str, Session] = {}
+        self._locks: dict[PlayerId, tuple[asyncio.Lock, int]] = {}  # and how many want or have it
+        self.connections: dict[PlayerId, ConnectionId] = {}  # of the sessions that have one
+
+    def __len__(self) -> int:
+        return len(self._by_player)
+
+    def __iter__(self) -> Iterator[Session]:
+        return iter(list(self._by_player.values()))
+
+    def get(self, player_id: PlayerId) -> Session | None:
+        return self._by_player.get(player_id)
+
+    def by_connection(self, connection_id: ConnectionId) -> Session | None:
+        return self._by_connection.get(connection_id)
+
+    def by_name(self, name: str) -> Session | None:
+        """The session of the player called ``name``, however it is written."""
+        return self._by_name.get(name_key(name))
+
+    def add(self, session: Session) -> None:
+        assert session.player_id not in self._by_player, "a player has one session on a host"
+        self._by_player[session.player_id] = session
+        self._by_name[name_key(session.player.name)] = session
+
+    def remove(self, session: Session) -> None:
+        """Forget the session; one that took its place stays."""
+        self.unbind(session)
+        if self._by_player.get(session.player_id) is session:
+            del self._by_player[session.player_id]
+            self._by_name.pop(name_key(session.player.name), None)
+
+    def bind(self, session: Session, connection_id: ConnectionId) -> ConnectionId | None:
+        """The session is this connection's now. Returns the connection it had before, to be closed."""
+        before = self.unbind(session)
+        session.connection_id = connection_id
+        self._by_connection[connection_id] = session
+        self.connections[session.player_id] = connection_id
+        return before
+
+    def unbind(self, session: Session) -> ConnectionId | None:
+        before, session.connection_id = session.connection_id, None
+        if before is not None:
+            self._by_connection.pop(before, None)
+            self.connections.pop(session.player_id, None)
+        return before
+
+    @asynccontextmanager
+    async def only_one(self, player_id: PlayerId) -> AsyncIterator[None]:
+        """Opening, resuming and ending of one player never overlap."""
+        lock, users = self._locks.get(player_id) or (asyncio.Lock(), 0)
+        self._locks[player_id] = (lock, users + 1)
+        try:
+            async with lock:
+                yield
+        finally:
+            lock, users = self._locks.pop(player_id)
+            if users > 1:
+                self._locks[player_id] = (lock, users - 1)
+
+
+def name_key(name: str) -> str:
+    """Two spellings of one name have one key."""
+    return unicodedata.normalize("NFKC", name).casefold()

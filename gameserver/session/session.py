@@ -1,0 +1,70 @@
+"""One live session: the player, who owns it, which connection it has, and what of it is not yet written."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from enum import IntFlag
+
+from gameserver.observability import metrics
+from gameserver.protocol.ids import ConnectionId, Epoch, PlayerId
+from gameserver.protocol.messages import Ack
+from gameserver.session.lifecycle import SessionEvent, SessionState, move
+from gameserver.world.entity import Player
+
+
+class Dirty(IntFlag):
+    """Which parts of the session hash are behind memory."""
+
+    NOTHING = 0
+    PLACE = 1
+    ITEMS = 2
+    STATE = 4
+    ACTIONS = 8
+    SPEECH = 16
+    STATUS = 32  # resume tokens and whether it is connected
+    ALL = 63
+
+
+@dataclass(slots=True, eq=False)
+class Session:
+    """``seq`` rises with every write to Redis; ``saved_seq`` is the last one SQL has. Times are monotonic seconds."""
+
+    player: Player
+    epoch: Epoch
+    zone: str
+    seq: int
+    saved_seq: int
+    opened_at_ms: int
+    last_input_s: float
+    state: SessionState = SessionState.JOINING
+    connection_id: ConnectionId | None = None
+    disconnected_at_s: float | None = None
+    tick: int = 0  # the zone's tick that memory shows
+    resume_token: str = ""  # to be told in the next welcome; only its hash is stored
+    resume_hashes: tuple[str, ...] = ()  # of the newest token and, until it is known to have arrived, the one before
+    resumed: bool = False  # how the present connection came by the session
+    guest_token: str | None = None
+    dirty: Dirty = Dirty.NOTHING
+    dirty_kinds: set[str] = field(default_factory=set)
+    unstored: list[Ack] = field(default_factory=list)  # acks to be given once Redis has replied
+    stored_waiters: list[asyncio.Future[None]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        metrics.SESSIONS.labels(self.state).inc()
+
+    @property
+    def player_id(self) -> PlayerId:
+        return self.player.player_id
+
+    @property
+    def is_open(self) -> bool:
+        """It takes inputs, or would if its client came back."""
+        return self.state in (SessionState.JOINING, SessionState.ACTIVE, SessionState.DISCONNECTED)
+
+    def take(self, event: SessionEvent) -> None:
+        """Move along the table of the lifecycle."""
+        metrics.SESSIONS.labels(self.state).dec()
+        self.state = move(self.state, event)
+        if self.state is not SessionState.ENDED:
+            metrics.SESSIONS.labels(self.state).inc()

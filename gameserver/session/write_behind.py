@@ -1,0 +1,145 @@
+"""Every tick's changes to Redis: a dirty set, one write in flight, acks when Redis has replied.
+
+Law: while a write is out, changes coalesce in the dirty set; a write that failed leaves its sessions wholly dirty. An
+ack `stored` is given only after the write that holds it has replied and the pointer still names our epoch.
+Bound: one entry a session in the dirty set, at most ANSWERS_MAX unanswered actions a session.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from gameserver.clock import Clock
+from gameserver.protocol.ids import PlayerId
+from gameserver.protocol.messages import Ack
+from gameserver.session.lifecycle import SessionState
+from gameserver.session.record import take_fields
+from gameserver.session.session import Dirty, Session
+from gameserver.store.connection import StoreUnavailable
+from gameserver.store.tick_writer import SessionWrite, TickWriter
+from gameserver.tasks import Tasks
+
+RETRY_S = 0.25
+
+log = structlog.get_logger(__name__)
+
+
+class WriteBehind:
+    """``deliver(session, acks)`` is called with acks that may be given, ``fenced(session)`` when we own it no more."""
+
+    def __init__(
+        self,
+        writer: TickWriter,
+        clock: Clock,
+        tasks: Tasks,
+        *,
+        deliver: Callable[[Session, list[Ack]], None],
+        fenced: Callable[[Session], None],
+    ):
+        self._writer = writer
+        self._clock = clock
+        self._tasks = tasks
+        self._deliver = deliver
+        self._fenced = fenced
+        self._dirty: dict[PlayerId, Session] = {}
+        self._in_flight: asyncio.Task[None] | None = None
+        self._not_before_s = 0.0
+        self.available = True  # False from a failed write until one succeeds
+
+    def mark(self, session: Session, dirty: Dirty) -> None:
+        session.dirty |= dirty
+        self._dirty[session.player_id] = session
+
+    def forget(self, session: Session) -> None:
+        """The session is gone: nothing of it is to be written any more."""
+        if self._dirty.get(session.player_id) is session:
+            del self._dirty[session.player_id]
+        _wake(session.stored_waiters)
+
+    def flush(self) -> None:
+        """Start writing what is dirty, unless a write is out or Redis was away just now."""
+        if not self._dirty or self._in_flight is not None or self._clock.monotonic_s() < self._not_before_s:
+            return
+        batch = [_Entry.of(session) for session in self._dirty.values()]
+        self._dirty.clear()
+        self._in_flight = self._tasks.start(self._write(batch), "write-behind")
+
+    async def stored(self, session: Session, dirty: Dirty, timeout_s: float) -> bool:
+        """Mark ``dirty`` and wait until Redis has it; False when it has not by then."""
+        waiter = asyncio.get_running_loop().create_future()
+        session.stored_waiters.append(waiter)
+        self.mark(session, dirty)
+        self.flush()
+        await asyncio.wait((waiter,), timeout=timeout_s)
+        return waiter.done()
+
+    async def withdraw(self, session: Session) -> None:
+        """Forget the session, and wait until no write is out that could still hold something of it."""
+        self.forget(session)
+        while (task := self._in_flight) is not None:
+            await asyncio.wait((task,))
+            if session.player_id not in self._dirty:
+                return
+            self.forget(session)  # the write failed and had marked it again
+
+    async def _write(self, batch: list[_Entry]) -> None:
+        try:
+            fenced = await self._writer.write([entry.write for entry in batch])
+        except StoreUnavailable as error:
+            self._failed(batch, error)
+            return
+        finally:
+            self._in_flight = None
+        self.available = True
+        for entry in batch:
+            if entry.session.player_id in fenced:
+                self._fenced(entry.session)
+            else:
+                self._give_acks(entry)
+            _wake(entry.waiters)
+
+    def _give_acks(self, entry: _Entry) -> None:
+        session = entry.session
+        given, session.unstored = session.unstored[: entry.acks], session.unstored[entry.acks :]
+        if given:
+            self._deliver(session, given)
+
+    def _failed(self, batch: list[_Entry], error: Exception) -> None:
+        if self.available:
+            log.warning("redis is away; play goes on, nothing is acked as stored", reason=str(error))
+        self.available = False
+        self._not_before_s = self._clock.monotonic_s() + RETRY_S
+        for entry in batch:
+            session = entry.session
+            session.stored_waiters += entry.waiters
+            if session.state is not SessionState.ENDED:
+                session.dirty_kinds.update(session.player.inventory.holdings)
+                self.mark(session, Dirty.ALL)
+
+
+@dataclass(slots=True)
+class _Entry:
+    """One session's part of a write: how many of its acks and which waiters depend on it."""
+
+    session: Session
+    write: SessionWrite
+    acks: int
+    waiters: list[asyncio.Future[None]]
+
+    @classmethod
+    def of(cls, session: Session) -> _Entry:
+        waiters, session.stored_waiters = session.stored_waiters, []
+        acks = len(session.unstored)
+        return cls(
+            session, SessionWrite(session.player_id, session.epoch, take_fields(session), acks > 0), acks, waiters
+        )
+
+
+def _wake(waiters: list[asyncio.Future[None]]) -> None:
+    for waiter in waiters:
+        if not waiter.done():
+            waiter.set_result(None)
