@@ -26,6 +26,7 @@ Work = Callable[[AsyncConnection], Awaitable[Result]]
 
 ATTEMPTS_MAX = 8  # of one transaction, on deadlocks and the like
 RETRY_PAUSE_S = 0.005  # doubles; only so that two rivals do not meet again at once
+REPEAT_PAUSES_S = (0.02, 0.2, 1.0)  # before each repeat of work whose COMMIT was cut
 PROBE_PAUSE_S = 0.25  # while away, how often a refused call asks whether the server is back
 
 _log = logging.getLogger(__name__)
@@ -91,6 +92,14 @@ class Database:
         self._refuse_while_away()
         return await asyncio.shield(self._start(operation, work, self._prompt_s))
 
+    async def settle(self, operation: str, work: Work[Result], *, prompt: bool = False) -> tuple[Result, bool]:
+        """``transact`` for work that is idempotent: a cut COMMIT is answered by doing it again. Returns the result and
+        whether it comes from such a repeat. Raises ProfilesUnavailable (nothing happened), OutcomeUnknown."""
+        try:
+            return await self.transact(operation, work, prompt=prompt), False
+        except OutcomeUnknown as unknown:
+            return await self._repeat(operation, work, unknown), True
+
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncConnection]:
         """One transaction, committed at the end of the block. Raises the driver's errors, OutcomeUnknown for a cut
@@ -105,6 +114,15 @@ class Database:
                 await _give_up(connection, error)
                 raise
             await _commit(connection)
+
+    async def _repeat(self, operation: str, work: Work[Result], unknown: OutcomeUnknown) -> Result:
+        for pause_s in REPEAT_PAUSES_S:
+            await asyncio.sleep(pause_s)
+            try:
+                return await self.transact(operation, work)
+            except ProfilesUnavailable:
+                continue  # and what the cut COMMIT did is as unknown as before
+        raise unknown
 
     def _start(self, operation: str, work: Work[Result], held_s: float) -> asyncio.Task[Result]:
         """A task of its own, so that cancelling the caller cannot cut it; owned by the set until it ends."""

@@ -10,8 +10,11 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    BindParameter,
     CheckConstraint,
     Column,
+    ColumnElement,
+    Dialect,
     Double,
     ForeignKey,
     Index,
@@ -20,8 +23,12 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    TypeDecorator,
+    func,
+    type_coerce,
 )
 from sqlalchemy.dialects.mysql import MEDIUMBLOB, VARBINARY
+from sqlalchemy.types import TypeEngine
 
 TABLE_OPTIONS: dict[str, Any] = {
     "mysql_engine": "InnoDB",
@@ -33,10 +40,36 @@ TABLE_OPTIONS: dict[str, Any] = {
     "sqlite_autoincrement": True,  # ids are never used again
 }
 
+
+class _Hex(TypeDecorator[bytes]):
+    impl = String
+    cache_ok = True
+
+    def process_bind_param(self, value: bytes | None, dialect: Dialect) -> str | None:
+        return None if value is None else value.hex()
+
+
+class MySqlBytes(TypeDecorator[bytes]):
+    """Bytes that travel as UNHEX('...'): aiomysql 0.3 cannot send bytes with PyMySQL 1.2 (aiomysql issue 1080)."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def __init__(self, stored_as: TypeEngine[bytes]):
+        super().__init__()
+        self.stored_as = stored_as
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[bytes]:
+        return self.stored_as
+
+    def bind_expression(self, bindvalue: BindParameter[bytes]) -> ColumnElement[bytes]:
+        return func.unhex(type_coerce(bindvalue, _Hex()))
+
+
 RowId = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers only INTEGER keys by itself
-NameKey = LargeBinary(255).with_variant(VARBINARY(255), "mysql", "mariadb")
-TokenHash = LargeBinary(32).with_variant(VARBINARY(32), "mysql", "mariadb")
-GameState = LargeBinary().with_variant(MEDIUMBLOB(), "mysql", "mariadb")  # 16 MiB; a plain BLOB ends at 64 KiB
+NameKey = LargeBinary(255).with_variant(MySqlBytes(VARBINARY(255)), "mysql", "mariadb")
+TokenHash = LargeBinary(32).with_variant(MySqlBytes(VARBINARY(32)), "mysql", "mariadb")
+GameState = LargeBinary().with_variant(MySqlBytes(MEDIUMBLOB()), "mysql", "mariadb")  # 16 MiB; a plain BLOB has 64 KiB
 
 metadata = MetaData()
 

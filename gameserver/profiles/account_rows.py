@@ -1,0 +1,89 @@
+"""The rows of ``account``: who exists, by what name, and how they prove it. An account always has a profile."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gameserver.profiles.database import Database
+from gameserver.profiles.records import AccountRow
+from gameserver.profiles.tables import account, profile
+from gameserver.protocol.ids import PlayerId
+
+
+class NameTaken(Exception):  # noqa: N818  an expected answer
+    """Another account has this name_key."""
+
+
+class Accounts:
+    """Every method raises ProfilesUnavailable when SQL is away. Keys and token hashes are bytes, compared exactly."""
+
+    def __init__(self, database: Database):
+        self._database = database
+
+    async def create(
+        self, name: str, name_key: bytes, password_hash: str | None, guest_token_hash: bytes | None, at_ms: int
+    ) -> PlayerId:
+        """Make the account and its empty profile. Raises NameTaken. A cut COMMIT is resolved by making it again: if the
+        name is taken then by exactly this hash, it was us."""
+        row = {
+            "name": name,
+            "name_key": name_key,
+            "password_hash": password_hash,
+            "guest_token_hash": guest_token_hash,
+            "created_ms": at_ms,
+        }
+
+        async def work(connection: AsyncConnection) -> PlayerId:
+            try:
+                return await _insert(connection, row)
+            except IntegrityError:  # also waited for whoever is inserting the same name
+                return await _own(connection, row)
+
+        player_id, _ = await self._database.settle("create_account", work, prompt=True)
+        return player_id
+
+    async def by_name(self, name_key: bytes) -> AccountRow | None:
+        return await self._one("account_by_name", account.c.name_key == name_key)
+
+    async def by_guest_token(self, token_hash: bytes) -> AccountRow | None:
+        return await self._one("account_by_token", account.c.guest_token_hash == token_hash)
+
+    async def update_password_hash(self, player_id: PlayerId, password_hash: str) -> None:
+        """The same password under newer parameters."""
+
+        async def work(connection: AsyncConnection) -> None:
+            row = update(account).where(account.c.player_id == player_id)
+            await connection.execute(row.values(password_hash=password_hash))
+
+        await self._database.transact("update_password", work)
+
+    async def _one(self, operation: str, condition: ColumnElement[bool]) -> AccountRow | None:
+        columns = select(account.c.player_id, account.c.name, account.c.password_hash)
+
+        async def work(connection: AsyncConnection) -> AccountRow | None:
+            row = (await connection.execute(columns.where(condition))).one_or_none()
+            return AccountRow(*row) if row else None
+
+        return await self._database.transact(operation, work, prompt=True)
+
+
+async def _insert(connection: AsyncConnection, row: dict[str, Any]) -> PlayerId:
+    made = (await connection.execute(insert(account), row)).inserted_primary_key
+    assert made is not None
+    player_id = PlayerId(made[0])
+    empty = {"epoch": 0, "saved_seq": 0, "inventory_seq": 0, "x": 0.0, "y": 0.0, "facing": 0, "state": b"{}"}
+    await connection.execute(insert(profile), {"player_id": player_id, **empty})
+    return player_id
+
+
+async def _own(connection: AsyncConnection, row: dict[str, Any]) -> PlayerId:
+    """The account an earlier attempt of ours made, if it was us. Salts and tokens are random: an equal hash is ours."""
+    mine = [account.c[name] == row[name] for name in ("name_key", "password_hash", "guest_token_hash") if row[name]]
+    found = await connection.scalar(select(account.c.player_id).where(*mine))
+    if found is None or len(mine) < 2:
+        raise NameTaken(row["name"])
+    return PlayerId(found)

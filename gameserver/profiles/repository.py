@@ -1,0 +1,192 @@
+"""Profiles: claimed by a node, saved by the node that claimed them, and the log of who stayed when.
+
+Laws: a claim raises the epoch, and only saves of the newest epoch change anything; saved_seq and inventory_seq only
+rise, each guarding its own part, so a save may be repeated, come late or out of order without harm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import bindparam, func, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gameserver.profiles.database import Database
+from gameserver.profiles.inventory_rows import read_inventories, upsert, write_inventories
+from gameserver.profiles.records import Profile, Save, SaveOutcome, Stay
+from gameserver.profiles.tables import account, inventory, profile, session_log
+from gameserver.protocol.ids import Epoch, NodeId, PlayerId
+from gameserver.world.inventory import Holding
+
+
+class UnknownPlayer(LookupError):  # noqa: N818
+    """There is no profile with this id."""
+
+
+class Guard(NamedTuple):
+    """What decides whether a write may happen, read under the row's lock."""
+
+    epoch: int
+    saved_seq: int
+    inventory_seq: int
+
+
+_PROFILE = select(
+    profile.c.player_id, account.c.name, profile.c.epoch, profile.c.saved_seq, profile.c.inventory_seq,
+    profile.c.zone, profile.c.x, profile.c.y, profile.c.facing, profile.c.state,
+).join_from(profile, account)  # fmt: skip
+_PROFILE_FIELDS = _PROFILE.selected_columns.keys()
+_HOLDING = (inventory.c.item, inventory.c.quantity, inventory.c.minted, inventory.c.burned)
+
+_SAVE = (
+    update(profile)
+    .where(profile.c.player_id == bindparam("of"), profile.c.epoch == bindparam("mine"))
+    .where(profile.c.saved_seq < bindparam("seq"))
+    .values({name: bindparam(name) for name in ("zone", "x", "y", "facing", "state")} | {"saved_seq": bindparam("seq")})
+)
+_RAISE_INVENTORY = (
+    update(profile)
+    .where(profile.c.player_id == bindparam("of"), profile.c.epoch == bindparam("mine"))
+    .where(profile.c.inventory_seq < bindparam("seq"))
+    .values(inventory_seq=bindparam("seq"))
+)
+
+
+class Profiles:
+    """Every method raises ProfilesUnavailable when SQL is away."""
+
+    def __init__(self, database: Database):
+        self._database = database
+
+    async def claim(self, player_id: PlayerId, node: NodeId) -> Profile:
+        """Raise the epoch, note the owner and read the profile. From the commit on no older epoch can save. If the
+        outcome is unknown, claim again: a skipped epoch does no harm. Raises UnknownPlayer."""
+
+        async def work(connection: AsyncConnection) -> Profile:
+            raised = update(profile).where(profile.c.player_id == player_id)
+            await connection.execute(raised.values(epoch=profile.c.epoch + 1, owner=node))
+            return await _read(connection, player_id)
+
+        return await self._database.transact("claim", work, prompt=True)
+
+    async def current(self, player_id: PlayerId) -> Profile | None:
+        """The profile as of now, read only. One statement, so that both its parts are of the same commit."""
+
+        async def work(connection: AsyncConnection) -> Profile | None:
+            both = _PROFILE.add_columns(*_HOLDING).outerjoin_from(
+                profile, inventory, inventory.c.player_id == profile.c.player_id
+            )
+            rows = (await connection.execute(both.where(profile.c.player_id == player_id))).all()
+            if not rows:
+                return None
+            kept = {row.item: Holding(row.quantity, row.minted, row.burned) for row in rows if row.item is not None}
+            return _profile(rows[0], kept)
+
+        return await self._database.transact("current", work)
+
+    async def save(self, save: Save) -> SaveOutcome:
+        """Write the session if this epoch still has the player and nothing newer was written. Raises OutcomeUnknown
+        when the COMMIT was cut and SQL stayed away; repeating the save is the cure."""
+        return (await self.save_many([save]))[0]
+
+    async def save_many(self, saves: Sequence[Save]) -> list[SaveOutcome]:
+        """One transaction for all; outcomes in the order given. At most one save per player."""
+        assert len({save.player_id for save in saves}) == len(saves), "two saves of one player in a batch"
+        if not saves:
+            return []
+
+        async def work(connection: AsyncConnection) -> list[SaveOutcome]:
+            return await _save_all(connection, saves)
+
+        outcomes, _ = await self._database.settle("save", work)
+        return outcomes
+
+    async def log_opened(self, player_id: PlayerId, epoch: Epoch, node: NodeId, at_ms: int) -> None:
+        """Note that a session opened. Told twice, the first stays."""
+        await self._log(player_id, epoch, node=node, opened_ms=at_ms)
+
+    async def log_ended(self, player_id: PlayerId, epoch: Epoch, at_ms: int, reason: str, last_seq: int) -> None:
+        """Note that a session ended, and why. Told twice, the first stays; works without ``log_opened`` before."""
+        await self._log(player_id, epoch, ended_ms=at_ms, reason=reason[:64], last_seq=last_seq)
+
+    async def stays(self, player_id: PlayerId, count: int = 20) -> list[Stay]:
+        """The last sessions of a player, newest first."""
+
+        async def work(connection: AsyncConnection) -> list[Stay]:
+            of_player = select(session_log).where(session_log.c.player_id == player_id)
+            rows = await connection.execute(of_player.order_by(session_log.c.epoch.desc()).limit(count))
+            return [Stay(**row) for row in rows.mappings()]
+
+        return await self._database.transact("stays", work)
+
+    async def _log(self, player_id: PlayerId, epoch: Epoch, **noted: Any) -> None:
+        async def work(connection: AsyncConnection) -> None:
+            key = {"player_id": player_id, "epoch": epoch}
+            await connection.execute(upsert(connection, session_log, ["player_id"]), key)  # there is a row now
+            first = {name: func.coalesce(session_log.c[name], value) for name, value in noted.items()}
+            row = (session_log.c.player_id == player_id, session_log.c.epoch == epoch)
+            await connection.execute(update(session_log).where(*row).values(first))
+
+        await self._database.settle("log", work)
+
+
+async def lock_profiles(connection: AsyncConnection, player_ids: Iterable[PlayerId]) -> dict[PlayerId, Guard]:
+    """Take the row locks, in id order so that rivals queue instead of deadlocking, and read the guards."""
+    guards = select(profile.c.player_id, profile.c.epoch, profile.c.saved_seq, profile.c.inventory_seq)
+    locked = guards.where(profile.c.player_id.in_(sorted(player_ids))).order_by(profile.c.player_id).with_for_update()
+    return {row.player_id: Guard(*row[1:]) for row in await connection.execute(locked)}
+
+
+async def raise_inventory_seqs(connection: AsyncConnection, rises: Sequence[tuple[PlayerId, Epoch, int]]) -> None:
+    """Raise each inventory_seq under its guard; the caller holds the locks and has judged, so every one must match."""
+    raised = await connection.execute(
+        _RAISE_INVENTORY, [{"of": of, "mine": mine, "seq": seq} for of, mine, seq in rises]
+    )
+    assert raised.rowcount == len(rises), "an inventory changed under its lock"
+
+
+async def _read(connection: AsyncConnection, player_id: PlayerId) -> Profile:
+    row = (await connection.execute(_PROFILE.where(profile.c.player_id == player_id))).one_or_none()
+    if row is None:
+        raise UnknownPlayer(player_id)
+    inventories = await read_inventories(connection, [player_id])
+    return _profile(row, inventories[player_id])
+
+
+def _profile(row: Any, holdings: dict[str, Holding]) -> Profile:
+    return Profile(**{name: getattr(row, name) for name in _PROFILE_FIELDS}, inventory=holdings)
+
+
+async def _save_all(connection: AsyncConnection, saves: Sequence[Save]) -> list[SaveOutcome]:
+    guards = await lock_profiles(connection, [save.player_id for save in saves])
+    outcomes = [_judge(save, guards.get(save.player_id)) for save in saves]
+    due = [save for save, outcome in zip(saves, outcomes, strict=True) if outcome is SaveOutcome.SAVED]
+    if due:
+        written = await connection.execute(_SAVE, [_columns(save) for save in due])
+        assert written.rowcount == len(due), "a profile changed under its lock"
+    unfenced = [save for save, outcome in zip(saves, outcomes, strict=True) if outcome is not SaveOutcome.FENCED]
+    newer = [save for save in unfenced if save.inventory_seq > guards[save.player_id].inventory_seq]
+    if newer:
+        await raise_inventory_seqs(connection, [(save.player_id, save.epoch, save.inventory_seq) for save in newer])
+        await write_inventories(connection, [(save.player_id, save.inventory) for save in newer])
+    return outcomes
+
+
+def _judge(save: Save, guard: Guard | None) -> SaveOutcome:
+    if guard is None or guard.epoch != save.epoch:
+        return SaveOutcome.FENCED
+    return SaveOutcome.SAVED if guard.saved_seq < save.seq else SaveOutcome.ALREADY
+
+
+def _columns(save: Save) -> dict[str, Any]:
+    return {
+        "of": save.player_id,
+        "mine": save.epoch,
+        "seq": save.seq,
+        "zone": save.zone,
+        "x": save.x,
+        "y": save.y,
+        "facing": save.facing,
+        "state": save.state,
+    }
