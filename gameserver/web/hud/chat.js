@@ -16,6 +16,7 @@ export class ChatPanel {
     this.words = byId("words");
     session.addEventListener("chat", ({ detail: { line } }) => this.#add(line));
     session.addEventListener("open", () => this.session.chat.length || this.lines.replaceChildren());
+    if (!matchMedia("(pointer: coarse)").matches) this.words.placeholder = "Enter to chat, /w name to whisper";
     byId("speak").addEventListener("submit", (event) => this.#submit(event));
     this.words.addEventListener("keydown", (event) => event.key === "Escape" && this.leave());
     byId("chat-toggle").addEventListener("click", () => this.#toggle());

@@ -3,7 +3,8 @@
 import { clamp } from "./chance.js";
 
 const UNITS_ACROSS = 15; // world units along the shorter side of the screen
-const BEYOND_UNITS = 1.6; // how much of the wood around the zone may be seen
+// How much of the wood around the zone may be seen, in units: at the top there is room for names, below for the bag.
+const BEYOND = { side: 2, top: 3.4, bottom: 3 };
 const FOLLOW_MS = 110; // the camera covers 63 % of its way in this time
 
 export class Camera {
@@ -30,8 +31,8 @@ export class Camera {
 
   follow(x, y, zone, elapsedMs) {
     const part = 1 - Math.exp(-elapsedMs / FOLLOW_MS);
-    this.x += (within(x, this.width / this.unit, zone.width) - this.x) * part;
-    this.y += (within(y, this.height / this.unit, zone.height) - this.y) * part;
+    this.x += (within(x, this.width / this.unit, -BEYOND.side, zone.width + BEYOND.side) - this.x) * part;
+    this.y += (within(y, this.height / this.unit, -BEYOND.top, zone.height + BEYOND.bottom) - this.y) * part;
   }
 
   get left() {
@@ -57,7 +58,6 @@ export class Camera {
   }
 }
 
-function within(centre, span, extent) {
-  const half = span / 2 - BEYOND_UNITS;
-  return half * 2 >= extent ? extent / 2 : clamp(centre, half, extent - half);
+function within(centre, span, low, high) {
+  return span >= high - low ? (low + high) / 2 : clamp(centre, low + span / 2, high - span / 2);
 }

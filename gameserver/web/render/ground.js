@@ -10,17 +10,24 @@ const TILES_MAX = 120;
 const PAINT_PER_FRAME = 2;
 const BLADES_PER_UNIT = 16; // per square unit
 
-const DEEP = [84, 143, 56];
-const LIGHT = [146, 197, 84];
-const DRY = [176, 190, 92];
-const TRAIL = [205, 178, 124];
+const DEEP = [88, 152, 60];
+const LIGHT = [150, 204, 86];
+const DRY = [186, 202, 96];
+const TRAIL = [214, 188, 134];
 const WOOD = [38, 74, 42];
 const BLADE_COLOURS = ["#4c8a33", "#64a53f", "#7cba4c", "#98cd5d", "#b6dc77"];
 
 const mix = (a, b, part) => a.map((value, i) => value + (b[i] - value) * part);
 
-/** How much of a trail is at a place, 0 to 1: where wide noise crosses its middle. */
-const trail = (x, y) => smoothstep(0.034, 0.014, Math.abs(roughNoise(x * 0.042 + 31, y * 0.042 + 17) - 0.5));
+const hills = (x, y) => noise(x * 0.036 + 31, y * 0.036 + 17) * 0.8 + noise(x * 0.1, y * 0.1 + 40) * 0.2;
+
+/** How much of a trail is at a place, 0 to 1. Trails follow one contour of soft hills; the slope makes them even wide. */
+function trail(x, y) {
+  const height = hills(x, y);
+  const slope = Math.hypot(hills(x + 0.5, y) - height, hills(x, y + 0.5) - height) * 2;
+  const away = Math.abs(height - 0.47) / Math.max(slope, 0.012);
+  return smoothstep(1.15, 0.55, away + (noise(x * 1.7, y * 1.7) - 0.5) * 0.7);
+}
 
 function outside(x, y, zone) {
   return Math.max(-x, -y, x - zone.width, y - zone.height);

@@ -23,7 +23,7 @@ export class Light {
 
   drawClouds(context, camera, timeMs) {
     const drift = (timeMs ?? 0) / 1000;
-    context.globalAlpha = 0.2;
+    context.globalAlpha = 0.15;
     for (const cloud of clouds) {
       const x = wrap((cloud.x + drift * 0.55) - camera.x + FIELD_UNITS / 2, FIELD_UNITS) - FIELD_UNITS / 2;
       const y = wrap((cloud.y + drift * 0.2) - camera.y + FIELD_UNITS / 2, FIELD_UNITS) - FIELD_UNITS / 2;
@@ -79,7 +79,7 @@ function paintRim({ width, height }) {
   const reach = Math.hypot(width, height) / 2;
   const rim = context.createRadialGradient(width / 2, height / 2, reach * 0.55, width / 2, height / 2, reach);
   rim.addColorStop(0, "rgba(16, 36, 24, 0)");
-  rim.addColorStop(1, "rgba(16, 36, 24, 0.36)");
+  rim.addColorStop(1, "rgba(16, 36, 24, 0.28)");
   context.fillStyle = rim;
   context.fillRect(0, 0, width, height);
   return canvas;

@@ -2,15 +2,15 @@
 // so nothing of it stands where it would seem to be in the way.
 
 import { dice, hash, noise } from "./chance.js";
-import { disc, lit, shadow, stand } from "./sprites.js";
+import { disc, shadow, stand } from "./sprites.js";
 
 const TUFT_CELL_UNITS = 4;
 const TUFTS_PER_CELL = 3;
 const CANOPIES = [
-  ["#a5d266", "#5f9c3d", "#2f6330"],
-  ["#8fc766", "#4a8c43", "#24542f"],
-  ["#c3d56a", "#84a53c", "#4b6f2d"],
-  ["#86bb71", "#3f7f4a", "#1f4a33"],
+  ["#8cc255", "#5f9c3f", "#356b35"],
+  ["#79b559", "#4a8c45", "#2a5c34"],
+  ["#b4c95c", "#87a740", "#557a31"],
+  ["#72ab67", "#41834d", "#25553a"],
 ];
 
 /** Trees and bushes along the zone's border, once per zone: { kind, x, y, variant, size }. */
@@ -23,10 +23,12 @@ export function plantBorder(zone) {
   const plant = (kind, x, y) => ({ kind, x, y, variant: Math.floor(roll() * CANOPIES.length), size: 0.85 + roll() * 0.4 });
   row(zone.width, (at) => plant(roll() < 0.8 ? "tree" : "bush", at, -0.55 - roll() * 0.5));
   row(zone.width, (at) => plant("tree", at, -1.9 - roll() * 0.8));
+  row(zone.width, (at) => plant("tree", at, -3.2 - roll() * 0.6));
   row(zone.height, (at) => plant(roll() < 0.6 ? "tree" : "bush", -1.25 - roll() * 0.5, at));
   row(zone.height, (at) => plant(roll() < 0.6 ? "tree" : "bush", zone.width + 1.25 + roll() * 0.5, at));
   row(zone.width, (at) => plant("bush", at, zone.height + 1.05 + roll() * 0.3));
-  row(zone.width, (at) => plant("bush", at, zone.height + 1.8 + roll() * 0.4));
+  row(zone.width, (at) => plant("bush", at, zone.height + 1.9 + roll() * 0.4));
+  row(zone.width, (at) => plant("bush", at, zone.height + 2.8 + roll() * 0.4));
   return plants;
 }
 
@@ -94,38 +96,60 @@ function paintTuft(c, variant) {
   }
 }
 
-function blobs(c, colours, centreY, spread, count, seed) {
+// Leaves in three layers, each smaller, lighter and nearer to the sun than the one beneath.
+function leaves(c, colours, centreY, radius, seed) {
   const roll = dice(seed);
-  for (let i = 0; i < count; i += 1) {
-    const layer = i / count;
-    const x = (roll() - 0.5) * spread * (1.5 - layer * 0.6);
-    const y = centreY + (0.45 - layer) * spread * 0.8 + (roll() - 0.5) * 0.2;
-    const radius = spread * (0.34 - layer * 0.1);
-    c.fillStyle = lit(c, x, y, radius, ...colours);
-    disc(c, x, y, radius, radius * 0.92);
+  const [light, mid, dark] = colours;
+  const layers = [
+    [dark, 1, 0.46, 0, 0],
+    [mid, 0.8, 0.4, -0.07, -0.09],
+    [light, 0.5, 0.27, -0.2, -0.25],
+  ];
+  for (const [colour, spread, size, shiftX, shiftY] of layers) {
+    c.fillStyle = colour;
+    for (let i = 0; i < 16; i += 1) {
+      const turn = (i / 16) * Math.PI * 2 + roll();
+      const out = radius * spread * (0.35 + 0.35 * roll());
+      const x = shiftX * radius + Math.cos(turn) * out;
+      const y = centreY + shiftY * radius + Math.sin(turn) * out * 0.86;
+      disc(c, x, y, radius * size * (0.7 + roll() * 0.5));
+    }
+    disc(c, shiftX * radius, centreY + shiftY * radius, radius * spread * 0.6);
   }
+  dapple(c, light, centreY, radius, roll);
+}
+
+function dapple(c, colour, centreY, radius, roll) {
+  c.fillStyle = colour;
+  for (let i = 0; i < 26; i += 1) {
+    const turn = roll() * Math.PI * 2;
+    const out = radius * Math.sqrt(roll()) * 0.9;
+    c.globalAlpha = 0.5;
+    disc(c, Math.cos(turn) * out - radius * 0.1, centreY + Math.sin(turn) * out * 0.85 - radius * 0.12, radius * 0.055, radius * 0.035, -0.5);
+  }
+  c.globalAlpha = 1;
 }
 
 function treeSprite(sprites, variant) {
-  return sprites.get(`tree ${variant}`, 3, 3.8, (c) => {
+  return sprites.get(`tree ${variant}`, 3.2, 3.7, (c) => {
     const bark = c.createLinearGradient(-0.2, 0, 0.2, 0);
     bark.addColorStop(0, "#8a6440");
     bark.addColorStop(1, "#4d3421");
     c.fillStyle = bark;
     c.beginPath();
-    c.moveTo(-0.24, -0.02);
-    c.quadraticCurveTo(-0.12, -0.4, -0.14, -1.2);
-    c.lineTo(0.14, -1.2);
-    c.quadraticCurveTo(0.12, -0.4, 0.24, -0.02);
-    c.quadraticCurveTo(0, 0.06, -0.24, -0.02);
+    c.moveTo(-0.26, -0.02);
+    c.quadraticCurveTo(-0.13, -0.35, -0.14, -1);
+    c.lineTo(0.14, -1);
+    c.quadraticCurveTo(0.13, -0.35, 0.26, -0.02);
+    c.quadraticCurveTo(0, 0.06, -0.26, -0.02);
     c.fill();
-    blobs(c, CANOPIES[variant], -2.15, 1.75, 15, variant + 1);
+    leaves(c, CANOPIES[variant], -2.02, 1.2, variant + 1);
   });
 }
 
 function bushSprite(sprites, variant) {
   return sprites.get(`bush ${variant}`, 2.2, 1.6, (c) => {
-    blobs(c, CANOPIES[variant], -0.56, 0.98, 10, variant + 20);
+    leaves(c, CANOPIES[variant], -0.62, 0.66, variant + 20);
     const roll = dice(variant + 60);
     c.fillStyle = ["#f7d6e6", "#e8524a", "#fff4c9", "#d9c8ff"][variant];
     for (let i = 0; i < 9; i += 1) disc(c, (roll() - 0.5) * 1.1, -0.3 - roll() * 0.6, 0.045);
