@@ -132,7 +132,8 @@ class Node:
     def _build_host(self, settings: Settings, game: Game, stores: Stores, node: NodeId) -> None:
         clock, tasks, registry = self._clock, self._tasks, self.registry
         self._link = link = LocalLink()
-        profiles, live = Profiles(stores.database), LiveSessions(stores.redis)
+        profiles, exchanges = Profiles(stores.database), Exchanges(stores.database)
+        live = LiveSessions(stores.redis)
         self._zones = zones = Zones(game, clock, self._presence, secrets.randbits(32))
         self._history = ChatHistory(ChatRows(stores.database), settings.chat_history_lines)
         self._saver = Saver(profiles)
@@ -166,7 +167,7 @@ class Node:
             link=link,
             registry=registry,
             write_behind=self._write_behind,
-            carrier=ExchangeCarrier(Exchanges(stores.database), tasks, self._epoch_of),
+            carrier=ExchangeCarrier(exchanges, tasks, self._epoch_of),
             history=self._history,
             game=game,
             grace_s=settings.grace_s,
@@ -177,7 +178,7 @@ class Node:
             link=link,
             registry=registry,
             zones=zones,
-            opener=Opener(profiles, live, node, game, clock),
+            opener=Opener(profiles, exchanges, live, node, game, clock),
             write_behind=self._write_behind,
             clock=clock,
             opened=self._checkpoints.add,

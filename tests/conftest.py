@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-pytest_plugins = ["tests.servers.mariadb", "tests.servers.redis"]
+pytest_plugins = ["tests.servers.mariadb", "tests.servers.redis", "tests.servers.game"]

@@ -11,8 +11,8 @@ from collections.abc import Callable
 
 import structlog
 
-from gameserver.profiles import exchange as sql
 from gameserver.profiles.database import OutcomeUnknown, ProfilesUnavailable
+from gameserver.profiles.exchange import Exchanges, NotConserved
 from gameserver.profiles.records import Exchange as StoredExchange
 from gameserver.profiles.records import ExchangeOutcome, Party
 from gameserver.protocol.ids import Epoch, PlayerId
@@ -27,7 +27,7 @@ log = structlog.get_logger(__name__)
 class ExchangeCarrier:
     """``epoch_of`` tells under which epoch this host owns a player."""
 
-    def __init__(self, exchanges: sql.Exchanges, tasks: Tasks, epoch_of: Callable[[PlayerId], Epoch | None]):
+    def __init__(self, exchanges: Exchanges, tasks: Tasks, epoch_of: Callable[[PlayerId], Epoch | None]):
         self._exchanges = exchanges
         self._tasks = tasks
         self._epoch_of = epoch_of
@@ -38,7 +38,13 @@ class ExchangeCarrier:
 
     async def _carry(self, exchange: Exchange, settle: Callable[[Exchange, ExchangeResult], None]) -> None:
         stored = self._stored(exchange)
-        settle(exchange, "refused" if stored is None else await self._apply(stored))
+        result: ExchangeResult = "refused"
+        try:
+            if stored is not None:
+                result = await self._apply(stored)
+        except NotConserved:
+            log.exception("an exchange was refused by SQL: our bug", op=exchange.op.op_id)
+        settle(exchange, result)
 
     async def _apply(self, stored: StoredExchange) -> ExchangeResult:
         unknown = False

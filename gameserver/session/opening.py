@@ -6,6 +6,7 @@ import structlog
 
 from gameserver.clock import Clock
 from gameserver.profiles.database import ProfilesUnavailable
+from gameserver.profiles.exchange import Exchanges
 from gameserver.profiles.records import Profile
 from gameserver.profiles.repository import Profiles
 from gameserver.protocol.ids import NodeId, PlayerId
@@ -21,8 +22,11 @@ log = structlog.get_logger(__name__)
 class Opener:
     """Makes this node the owner of a player."""
 
-    def __init__(self, profiles: Profiles, live: LiveSessions, node: NodeId, game: Game, clock: Clock):
+    def __init__(
+        self, profiles: Profiles, exchanges: Exchanges, live: LiveSessions, node: NodeId, game: Game, clock: Clock
+    ):
         self._profiles = profiles
+        self._exchanges = exchanges
         self._live = live
         self._node = node
         self._game = game
@@ -41,9 +45,18 @@ class Opener:
         session.dirty = Dirty.NOTHING
         if fields != first:
             take_newer(session, fields, self._game.state_type)
+            await self._answer_committed(session)
             session.zone = self._zone_of(session.zone) or self._game.choose_zone(session.player)
         await self._log_opened(session)
         return session
+
+    async def _answer_committed(self, session: Session) -> None:
+        """Exchanges that SQL committed before Redis heard of them are answered, should they be asked for again."""
+        actions = session.player.actions
+        prefix = f"{session.player_id}:{actions.lineage}:"
+        for op_id in sorted(await self._exchanges.applied(prefix), key=_seq_of):
+            if (seq := _seq_of(op_id)) and actions.standing(seq) == "new":
+                actions.finish(seq, "durable")
 
     async def token_is_good(self, player_id: PlayerId, token: str) -> bool:
         """Whether the token is of the live session in Redis, whoever owns it."""
@@ -73,3 +86,9 @@ class Opener:
             await self._profiles.log_opened(session.player_id, session.epoch, self._node, session.opened_at_ms)
         except ProfilesUnavailable as error:
             log.warning("a stay was not logged", player=session.player_id, reason=str(error))
+
+
+def _seq_of(op_id: str) -> int:
+    """The action's seq at the end of an op_id; 0 for an exchange the game itself asked for."""
+    seq = op_id.rpartition(":")[2]
+    return int(seq) if seq.isdigit() else 0

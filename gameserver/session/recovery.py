@@ -63,6 +63,6 @@ class Recovery:
     async def _try(self, player: PlayerId) -> None:
         owner = await self._live.owner(player)
         if owner is None or owner.node != self._node:
-            await self._live.strike_all(player, self._node)  # it was moved or ended, only the list was not told
+            await self._live.strike_stale(player, self._node)  # it was moved or ended, only the list was not told
             return
         await self._reception.recover(player)

@@ -105,6 +105,15 @@ class LiveSessions:
         members = await self._store.command("sessions_of", "SMEMBERS", key)
         return {keys.player_of(member) for member in members}
 
+    async def strike_stale(self, player: PlayerId, node: NodeId) -> None:
+        """Take every entry of the player off the node's list, except one whose session is live on that node."""
+        owner = await self.owner(player)
+        live = keys.node_session(player, owner.epoch) if owner is not None and owner.node == node else None
+        key = keys.node_sessions(node)
+        for member in await self._store.command("sessions_of", "SMEMBERS", key):
+            if keys.player_of(member) == player and member != live:
+                await self._store.command("strike", "SREM", key, member)
+
     async def _try_open(
         self,
         player: PlayerId,

@@ -1,0 +1,136 @@
+"""The real server as a child process on a real Redis and MariaDB, to be killed, stopped and started again."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.servers.mariadb import MariaDb
+from tests.servers.redis import RunningRedis, free_port
+
+START_DEADLINE_S = 30.0
+
+
+class RunningGame:
+    """One server process at a time. ``start`` after ``kill`` is the same node on the same stores and port."""
+
+    def __init__(
+        self, folder: Path, redis_url: str, sql_url: str, *, game: str = "gameserver.demo:Meadow", **settings: str
+    ):
+        self.folder = folder
+        self.port = free_port()
+        self.ops_port = free_port()
+        self._game = game
+        self._environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("GAMESERVER_")},
+            "GAMESERVER_REDIS_URL": redis_url,
+            "GAMESERVER_SQL_URL": sql_url,
+            "GAMESERVER_PORT": str(self.port),
+            "GAMESERVER_OPS_PORT": str(self.ops_port),
+            "GAMESERVER_LOG_FORMAT": "json",
+            "GAMESERVER_NODE_ID": f"test-{self.port}",
+            **{f"GAMESERVER_{name.upper()}": value for name, value in settings.items()},
+        }
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def ws_url(self) -> str:
+        return f"ws://127.0.0.1:{self.port}/ws"
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def log(self) -> str:
+        return (self.folder / "server.log").read_text()
+
+    def start(self) -> RunningGame:
+        assert self._process is None or self._process.poll() is not None, "it is running"
+        with (self.folder / "server.log").open("ab") as log:
+            command = [sys.executable, "-m", "gameserver", "run", self._game]
+            self._process = subprocess.Popen(command, env=self._environment, stdout=log, stderr=log, cwd=self.folder)
+        self._wait_until_healthy()
+        return self
+
+    def kill(self) -> None:
+        """SIGKILL: nothing is saved, nothing is said."""
+        self._signal(signal.SIGKILL)
+        self.wait()
+
+    def terminate(self) -> int:
+        """SIGTERM; the exit code after the drain."""
+        self._signal(signal.SIGTERM)
+        return self.wait()
+
+    def wait(self, timeout_s: float = 20.0) -> int:
+        assert self._process is not None
+        return self._process.wait(timeout_s)
+
+    def stop(self) -> None:
+        """End it if it runs, for teardown."""
+        if self._process is not None and self._process.poll() is None:
+            try:
+                self.terminate()
+            except subprocess.TimeoutExpired:
+                self.kill()
+
+    def get(self, path: str, *, ops: bool = False) -> tuple[int, str]:
+        """Status and body of a GET."""
+        port = self.ops_port if ops else self.port
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as response:
+                return response.status, response.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
+
+    def _signal(self, number: int) -> None:
+        os.kill(self.pid, number)
+
+    def _wait_until_healthy(self) -> None:
+        assert self._process is not None
+        until = time.monotonic() + START_DEADLINE_S
+        while time.monotonic() < until:
+            assert self._process.poll() is None, f"the server ended: {self.log}"
+            try:
+                if self.get("/healthz")[0] == 200:
+                    return
+            except OSError:
+                time.sleep(0.05)
+        raise AssertionError(f"not healthy after {START_DEADLINE_S} s: {self.log}")
+
+
+@pytest.fixture(scope="session")
+def running_server(mariadb: MariaDb, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGame]:
+    """A server that many tests share, on Debian's Redis and MariaDB; do not stop it."""
+    redis = RunningRedis("redis7").start()
+    name = mariadb.migrated_database()
+    game = RunningGame(tmp_path_factory.mktemp("game"), redis.url, mariadb.url(name), grace_s="20")
+    yield game.start()
+    game.stop()
+    redis.remove()
+
+
+@pytest.fixture
+def own_server(mariadb_url: str, tmp_path: Path) -> Iterator[RunningGame]:
+    """A server of this test's own, to kill and restart; its grace period is short."""
+    redis = RunningRedis("redis7").start()
+    game = RunningGame(tmp_path, redis.url, mariadb_url, grace_s="3", checkpoint_s="5")
+    yield game.start()
+    game.stop()
+    redis.remove()
