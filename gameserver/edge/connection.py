@@ -173,12 +173,14 @@ class Connection:
             self._unparsed -= wire_bytes_min(len(frame.data))
             events.append(event := self._event(frame))
             if event is Close.BAD_FRAME:
+                break
+        else:
+            if self._protocol.parser_exc is None:
+                self._take_protocol_output()
                 return events
-        if self._protocol.parser_exc is not None:
-            self._protocol.data_to_send()  # its own close frame; ours says more
             too_big = isinstance(self._protocol.parser_exc, PayloadTooBig)
-            return [*events, Close.TOO_BIG if too_big else Close.BAD_FRAME]
-        self._take_protocol_output()
+            events.append(Close.TOO_BIG if too_big else Close.BAD_FRAME)
+        self._protocol.data_to_send()  # pongs that no longer matter, and a close frame: ours says more
         return events
 
     def _event(self, frame: Frame) -> Event:

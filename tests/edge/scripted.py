@@ -1,0 +1,313 @@
+"""A real edge with a small host at the other end of its link, and clients: websockets' own, and bare sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import struct
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import msgspec
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+from websockets.frames import Frame, Opcode
+
+from gameserver.clock import SystemClock
+from gameserver.edge.server import Edge, EdgeLimits
+from gameserver.link.local import LocalLink
+from gameserver.link.messages import (
+    CloseConnection,
+    Declined,
+    Deliver,
+    Join,
+    Leave,
+    Opened,
+    PlayerInput,
+    ResumeSession,
+    ToHost,
+)
+from gameserver.protocol.codec import ClientCodec
+from gameserver.protocol.errors import Close, Refusal, RefusalCode
+from gameserver.protocol.ids import ConnectionId, EntityId, NodeId, PlayerId
+from gameserver.protocol.messages import Action, Guest, Input, Login, Register, Welcome, ZoneDescription
+from gameserver.protocol.world_frame import LAYOUT
+
+QUICK = EdgeLimits(sweep_every_s=0.02, closing_s=0.3, response_s=0.5)
+
+
+class Move(Input, tag="move", frozen=True):
+    dx: float
+    dy: float
+
+
+class Take(Action, tag="take", frozen=True):
+    what: str
+
+
+class SignedIn(NamedTuple):
+    player_id: PlayerId
+    name: str
+    guest_token: str | None = None
+
+
+class ScriptedAccounts:
+    """Knows nobody by the name of "stranger", is slow for "sloth" and breaks over "bug"."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str | None, str]] = []
+        self.release = asyncio.Event()
+
+    async def sign_in(self, message: Register | Login | Guest, address: str) -> SignedIn:
+        self.asked.append((message.name, address))
+        match message.name:
+            case "stranger":
+                raise Refusal(RefusalCode.WRONG_CREDENTIALS, "no such player, or not that password")
+            case "sloth":
+                await self.release.wait()
+            case "bug":
+                raise RuntimeError("secret detail")
+        return SignedIn(PlayerId(len(self.asked)), message.name or "guest", "a-guest-token")
+
+
+class ScriptedHost:
+    """Opens every session at once, keeps what it is told, and says what the test wants said."""
+
+    def __init__(self, link: LocalLink):
+        self.link = link
+        self.told: list[ToHost] = []
+        self.answers = True
+        self._news = asyncio.Event()
+        link.attach_host(self.receive)
+
+    def receive(self, message: ToHost) -> None:
+        self.told.append(message)
+        self._news.set()
+        if not self.answers:
+            return
+        match message:
+            case Join(connection_id=connection_id, player_id=player_id, name=name, guest_token=token):
+                self.open(connection_id, player_id, name, token)
+            case ResumeSession(connection_id=connection_id, token="good"):
+                self.open(connection_id, PlayerId(7), "resumed", None)
+            case ResumeSession(connection_id=connection_id):
+                self.link.to_edge(Declined(connection_id, RefusalCode.BAD_TOKEN, "unknown or used up"))
+            case PlayerInput(message=Take(what="bug")):
+                raise RuntimeError("secret detail")
+
+    def open(self, connection_id: ConnectionId, player_id: PlayerId, name: str, guest_token: str | None) -> None:
+        self.link.to_edge(Opened(connection_id, player_id, _welcome(player_id, name, guest_token)))
+
+    def of(self, kind: type[ToHost]) -> list[Any]:
+        return [message for message in self.told if isinstance(message, kind)]
+
+    async def wait_for(self, kind: type[ToHost], count: int = 1) -> Any:
+        """The ``count``-th message of this kind."""
+        async with asyncio.timeout(5):
+            while len(self.of(kind)) < count:
+                self._news.clear()
+                await self._news.wait()
+        return self.of(kind)[count - 1]
+
+    @property
+    def inputs(self) -> list[Any]:
+        return [told.message for told in self.of(PlayerInput)]
+
+    def last_connection(self) -> ConnectionId:
+        asked = [told for told in self.told if isinstance(told, Join | ResumeSession)]
+        return asked[-1].connection_id
+
+    def close(self, connection_id: ConnectionId, reason: Close, detail: str = "") -> None:
+        self.link.to_edge(CloseConnection(connection_id, reason, detail))
+
+    def deliver(self, connection_ids: list[ConnectionId], message: Any) -> None:
+        self.link.to_edge(Deliver(connection_ids, message))
+
+    def left(self) -> list[tuple[ConnectionId, str]]:
+        return [(leave.connection_id, leave.why) for leave in self.of(Leave)]
+
+
+class Running(NamedTuple):
+    edge: Edge
+    host: ScriptedHost
+    accounts: ScriptedAccounts
+    port: int
+
+    @property
+    def url(self) -> str:
+        return f"ws://127.0.0.1:{self.port}/ws"
+
+
+@contextlib.asynccontextmanager
+async def running_edge(
+    *, ready: tuple[bool, dict[str, object]] = (True, {"redis": "up"}), origins: tuple[str, ...] = (), **limits: Any
+) -> AsyncIterator[Running]:
+    """An edge on a free port of 127.0.0.1, with quick deadlines; ``limits`` are fields of EdgeLimits."""
+    link = LocalLink()
+    host, accounts = ScriptedHost(link), ScriptedAccounts()
+    edge = Edge(
+        link=link,
+        sign_in=accounts.sign_in,
+        codec=ClientCodec([Move, Take]),
+        node_id=NodeId("n1"),
+        limits=replace(QUICK, **limits),
+        clock=SystemClock(),
+        origins=origins,
+        ready=lambda: ready,
+    )
+    port = await edge.start("127.0.0.1", 0)
+    try:
+        yield Running(edge, host, accounts, port)
+    finally:
+        await edge.close(0.2)
+
+
+class Player:
+    """A client that speaks JSON messages over websockets' client."""
+
+    def __init__(self, socket: ClientConnection):
+        self.socket = socket
+
+    async def send(self, **message: Any) -> None:
+        await self.socket.send(msgspec.json.encode(message).decode())
+
+    async def receive(self) -> dict[str, Any]:
+        """The next JSON message."""
+        async with asyncio.timeout(5):
+            message = await self.socket.recv()
+        assert isinstance(message, str), "a world frame came where a message was expected"
+        return msgspec.json.decode(message)  # type: ignore[no-any-return]
+
+    async def ask(self, **message: Any) -> dict[str, Any]:
+        await self.send(**message)
+        return await self.receive()
+
+    async def ask_raw(self, text: str) -> dict[str, Any]:
+        await self.socket.send(text)
+        return await self.receive()
+
+    async def world(self) -> bytes:
+        async with asyncio.timeout(5):
+            frame = await self.socket.recv()
+        assert isinstance(frame, bytes)
+        return frame
+
+    async def closed(self) -> tuple[dict[str, Any], int, str]:
+        """(the ``closing`` message, code and text of the close frame), whatever comes before."""
+        closing: dict[str, Any] = {}
+        with contextlib.suppress(ConnectionClosed):
+            async with asyncio.timeout(5):
+                while True:
+                    frame = await self.socket.recv()
+                    if isinstance(frame, str) and (message := msgspec.json.decode(frame))["type"] == "closing":
+                        closing = message
+        received = self.socket.protocol.close_rcvd
+        assert received is not None, "no close frame came"
+        return closing, received.code, received.reason
+
+
+@contextlib.asynccontextmanager
+async def connected(running: Running, **options: Any) -> AsyncIterator[Player]:
+    """A WebSocket that has not signed in."""
+    async with connect(running.url, compression=None, ping_interval=None, close_timeout=1, **options) as socket:
+        yield Player(socket)
+
+
+@contextlib.asynccontextmanager
+async def playing(running: Running, name: str = "ada", **options: Any) -> AsyncIterator[Player]:
+    """A WebSocket that is welcome as ``name``."""
+    async with connected(running, **options) as player:
+        welcome = await player.ask(type="guest", name=name)
+        assert welcome["type"] == "welcome", welcome
+        yield player
+
+
+class Bare:
+    """A TCP connection that sends whatever bytes the test likes, and reads only when it is told to."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter):
+        self.reader, self.writer = reader, writer
+
+    async def send(self, data: bytes) -> None:
+        self.writer.write(data)
+        async with asyncio.timeout(5):
+            await self.writer.drain()
+
+    async def rest(self) -> bytes:
+        """Everything until the server hangs up."""
+        async with asyncio.timeout(10):
+            return await self.reader.read(-1)
+
+    async def shake_hands(self, path: str = "/ws", **headers: str) -> bytes:
+        """The head of the response."""
+        await self.send(handshake(path, **headers))
+        async with asyncio.timeout(5):
+            return await self.reader.readuntil(b"\r\n\r\n")
+
+    async def frame(self) -> tuple[int, bytes]:
+        """(opcode, payload) of the next server frame."""
+        async with asyncio.timeout(5):
+            first, length = await self.reader.readexactly(2)
+            if length == 126:
+                (length,) = struct.unpack("!H", await self.reader.readexactly(2))
+            elif length == 127:
+                (length,) = struct.unpack("!Q", await self.reader.readexactly(8))
+            return first & 0x0F, await self.reader.readexactly(length)
+
+    async def sign_in(self) -> None:
+        await self.shake_hands()
+        await self.send(client_frame(b'{"type":"guest","name":"bare"}'))
+        _, payload = await self.frame()
+        assert msgspec.json.decode(payload)["type"] == "welcome"
+
+
+@contextlib.asynccontextmanager
+async def bare(running: Running, **options: Any) -> AsyncIterator[Bare]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", running.port, **options)
+    try:
+        yield Bare(reader, writer)
+    finally:
+        writer.transport.abort()
+        await asyncio.sleep(0)
+
+
+def handshake(path: str = "/ws", **headers: str) -> bytes:
+    fields = {
+        "Host": "localhost",
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+        **headers,
+    }
+    lines = [f"GET {path} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items())]
+    return "\r\n".join([*lines, "", ""]).encode()
+
+
+def client_frame(payload: bytes, opcode: Opcode = Opcode.TEXT, *, fin: bool = True) -> bytes:
+    """A masked frame as a client sends it."""
+    return Frame(opcode, payload, fin).serialize(mask=True)
+
+
+def _welcome(player_id: PlayerId, name: str, guest_token: str | None) -> Welcome:
+    return Welcome(
+        player_id=player_id,
+        entity_id=EntityId(1),
+        name=name,
+        resume_token="r",
+        guest_token=guest_token,
+        resumed=name == "resumed",
+        last_seq=0,
+        tick=1,
+        tick_hz=20,
+        grace_ms=30_000,
+        zone=ZoneDescription("meadow", 100.0, 100.0, 10.0),
+        kinds=["player"],
+        layout=LAYOUT,
+        x=1.0,
+        y=1.0,
+        inventory={},
+        chat=[],
+        state={},
+    )
