@@ -21,6 +21,7 @@ from gameserver.client.errors import (
     TooManyActions,
 )
 from gameserver.client.inbox import Messages
+from gameserver.client.transport import Traffic
 from gameserver.client.world import Entity, World
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "SessionEnded",
     "SignInRefused",
     "TooManyActions",
+    "Traffic",
     "World",
     "guest",
     "login",

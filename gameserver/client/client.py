@@ -22,7 +22,7 @@ from gameserver.client.errors import ClientError, ConnectionLost, NotSignedIn, O
 from gameserver.client.inbox import Inbox, Messages
 from gameserver.client.keeper import Keeper
 from gameserver.client.names import Names
-from gameserver.client.transport import Loss
+from gameserver.client.transport import Loss, Traffic
 from gameserver.client.world import Entity, World
 from gameserver.protocol.errors import Close
 from gameserver.protocol.messages import (
@@ -223,13 +223,9 @@ class Client:
         return shown or Entity(self.welcome.entity_id, self.welcome.x, self.welcome.y, "player", 0, 0)
 
     @property
-    def bytes_received(self) -> int:
-        """Over all sockets of this client, WebSocket framing included."""
-        return self._keeper.bytes_received
-
-    @property
-    def bytes_sent(self) -> int:
-        return self._keeper.bytes_sent
+    def traffic(self) -> Traffic:
+        """Bytes and messages moved so far, over all sockets of this client."""
+        return self._keeper.traffic
 
     @property
     def unacked(self) -> int:

@@ -16,7 +16,7 @@ import msgspec
 from gameserver.client.backoff import Backoff
 from gameserver.client.credentials import Credentials
 from gameserver.client.errors import ConnectFailed, ConnectionLost, SignInRefused
-from gameserver.client.transport import Loss, Receiver, Socket, connect
+from gameserver.client.transport import Loss, Receiver, Socket, Traffic, connect
 from gameserver.protocol.errors import CLOSES, Close, RefusalCode
 from gameserver.protocol.messages import ClientMessage, Closing, Refused, Resume, Welcome
 
@@ -40,6 +40,7 @@ class Keeper:
         origin: str | None,
     ):
         self.socket: Socket | None = None
+        self.traffic = Traffic()
         self.credentials: Credentials | None = None
         self.closing: Closing | None = None  # what the server said before closing the socket of the moment
         self.is_leaving = False  # the end of the socket is wanted
@@ -53,15 +54,6 @@ class Keeper:
         self._silence_max_s = silence_max_s
         self._origin = origin
         self._sign_in: asyncio.Future[Welcome] | None = None  # the answer being waited for
-        self._bytes_before = (0, 0)  # received and sent by earlier sockets
-
-    @property
-    def bytes_received(self) -> int:
-        return self._bytes_before[0] + (self.socket.bytes_received if self.socket else 0)
-
-    @property
-    def bytes_sent(self) -> int:
-        return self._bytes_before[1] + (self.socket.bytes_sent if self.socket else 0)
 
     def send(self, message: ClientMessage) -> None:
         if self.socket is not None:
@@ -69,10 +61,11 @@ class Keeper:
 
     async def connect(self) -> None:
         """Open a socket. Raises ConnectFailed."""
-        self._bytes_before = (self.bytes_received, self.bytes_sent)
         self.socket = self.closing = None
         self.is_leaving = False
-        self.socket = await connect(self._url, self._receiver, timeout_s=self._connect_timeout_s, origin=self._origin)
+        self.socket = await connect(
+            self._url, self._receiver, self.traffic, timeout_s=self._connect_timeout_s, origin=self._origin
+        )
         self.socket.watch_silence(self._silence_max_s)
 
     async def sign_in(self, credentials: Credentials) -> Welcome:

@@ -48,6 +48,16 @@ class Loss:
     text: str
 
 
+@dataclass
+class Traffic:
+    """What a client has moved over all its sockets. Bytes include WebSocket framing, not TCP's."""
+
+    bytes_received: int = 0
+    bytes_sent: int = 0
+    messages_received: int = 0
+    messages_sent: int = 0
+
+
 class Receiver(Protocol):
     """Who listens to a socket. Callbacks must not block."""
 
@@ -60,7 +70,9 @@ class Receiver(Protocol):
     def on_lost(self, loss: Loss) -> None: ...
 
 
-async def connect(url: str, receiver: Receiver, *, timeout_s: float, origin: str | None = None) -> Socket:
+async def connect(
+    url: str, receiver: Receiver, traffic: Traffic, *, timeout_s: float, origin: str | None = None
+) -> Socket:
     """An open socket speaking our subprotocol. Raises ConnectFailed."""
     try:
         uri = parse_uri(url)
@@ -74,7 +86,7 @@ async def connect(url: str, receiver: Receiver, *, timeout_s: float, origin: str
         subprotocols=[Subprotocol(SUBPROTOCOL)],
         max_size=MESSAGE_BYTES_MAX,
     )
-    socket = Socket(protocol, receiver)
+    socket = Socket(protocol, receiver, traffic)
     loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(timeout_s):
@@ -94,14 +106,13 @@ async def connect(url: str, receiver: Receiver, *, timeout_s: float, origin: str
 class Socket(asyncio.Protocol):
     """An open WebSocket. ``connect`` makes one."""
 
-    def __init__(self, protocol: ClientProtocol, receiver: Receiver):
-        self.bytes_received = 0
-        self.bytes_sent = 0
+    def __init__(self, protocol: ClientProtocol, receiver: Receiver, traffic: Traffic):
         self.is_blocked = False  # the write buffer is full; what can wait should
         self.opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.lost: asyncio.Future[Loss] = asyncio.get_running_loop().create_future()
         self._protocol = protocol
         self._receiver = receiver
+        self._traffic = traffic
         self._transport: asyncio.Transport | None = None
         self._unread = b""  # the beginning of a frame whose end has not come yet
         self._fragments: list[bytes] = []
@@ -122,6 +133,7 @@ class Socket(asyncio.Protocol):
         """Write one text message; silently nothing when the socket is no longer open."""
         if not self.is_open or self._transport is None:
             return
+        self._traffic.messages_sent += 1
         if len(payload) < 126:
             mask = os.urandom(4)  # RFC 6455 section 5.3: unpredictable to whoever chose the payload
             self._write(bytes((_WHOLE_TEXT, _MASKED | len(payload))) + mask + apply_mask(payload, mask))
@@ -136,17 +148,17 @@ class Socket(asyncio.Protocol):
 
     def watch_silence(self, silence_max_s: float) -> None:
         """From now on drop the connection when nothing at all has come for so long, though it was pinged."""
-        self._check_silence(silence_max_s / 3, self.bytes_received, 0)
+        self._check_silence(silence_max_s / 3, self._traffic.bytes_received, 0)
 
     def _check_silence(self, third_s: float, received_before: int, quiet_thirds: int) -> None:
-        quiet_thirds = 0 if self.bytes_received != received_before else quiet_thirds + 1
+        quiet_thirds = 0 if self._traffic.bytes_received != received_before else quiet_thirds + 1
         if quiet_thirds > 3:
             self.abort()
             return
         if quiet_thirds > 1:  # the first third counts from a moment that was just now
             self.ping()
         self._silence_timer = asyncio.get_running_loop().call_later(
-            third_s, self._check_silence, third_s, self.bytes_received, quiet_thirds
+            third_s, self._check_silence, third_s, self._traffic.bytes_received, quiet_thirds
         )
 
     async def close(self) -> None:
@@ -178,7 +190,7 @@ class Socket(asyncio.Protocol):
         self._flush()
 
     def data_received(self, data: bytes) -> None:
-        self.bytes_received += len(data)
+        self._traffic.bytes_received += len(data)
         if self._unread:
             data = self._unread + data
         if not self._is_open:
@@ -259,6 +271,7 @@ class Socket(asyncio.Protocol):
             end = start + length
             if end > size:
                 break
+            self._traffic.messages_received += 1
             if first == _WHOLE_BINARY and self._fragments_opcode is None:
                 self._receiver.on_binary(data[start:end])
             elif first == _WHOLE_TEXT and self._fragments_opcode is None:
@@ -293,7 +306,7 @@ class Socket(asyncio.Protocol):
 
     def _write(self, chunk: bytes) -> None:
         assert self._transport is not None
-        self.bytes_sent += len(chunk)
+        self._traffic.bytes_sent += len(chunk)
         self._transport.write(chunk)
 
     def _flush(self) -> None:
