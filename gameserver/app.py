@@ -96,17 +96,17 @@ class Stores:
 async def _stores(settings: Settings) -> AsyncIterator[Stores]:
     """Both stores, open; embedded ones where no address is set."""
     async with AsyncExitStack() as stack:
-        redis_url, sql_url = settings.redis_url, settings.sql_url
+        redis_url = settings.redis_url
         if redis_url is None:
             valkey = EmbeddedValkey(settings.folder / "valkey")
             redis_url = await valkey.start()
             stack.push_async_callback(valkey.stop)
-        if sql_url is None:
-            sql_url = f"sqlite:///{settings.folder / 'profiles.db'}"
         redis = Store(redis_url, timeout_s=settings.store_timeout_s)
         await redis.open()
         stack.push_async_callback(redis.close)
-        database = Database(sql_url, pool_size=settings.sql_pool_size, timeout_s=settings.sql_timeout_s)
+        database = Database(
+            settings.effective_sql_url, pool_size=settings.sql_pool_size, timeout_s=settings.sql_timeout_s
+        )
         await database.open()
         stack.push_async_callback(database.close)
         await redis.ping()

@@ -8,12 +8,12 @@ leaves this folder is ProfilesUnavailable, or OutcomeUnknown if only the COMMIT'
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
+import structlog
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -29,7 +29,7 @@ RETRY_PAUSE_S = 0.005  # doubles; only so that two rivals do not meet again at o
 REPEAT_PAUSES_S = (0.02, 0.2, 1.0)  # before each repeat of work whose COMMIT was cut
 PROBE_PAUSE_S = 0.25  # while away, how often a refused call asks whether the server is back
 
-_log = logging.getLogger(__name__)
+_log = structlog.get_logger(__name__)
 
 
 class ProfilesUnavailable(Exception):  # noqa: N818  the name says the state of affairs
@@ -178,7 +178,7 @@ class Database:
             self._is_away = True
             STORE_UP.labels("sql").set(0)
         else:
-            _log.exception("SQL refused a statement")
+            _log.exception("sql_refused_statement")
 
     def _refuse_while_away(self) -> None:
         if not self._is_away:

@@ -30,7 +30,7 @@ def driver_url(url: str) -> URL:
     except ArgumentError:
         raise ValueError("not a database URL; write mysql://user:password@host/database or sqlite:///file.db") from None
     vendor = parsed.drivername.partition("+")[0]
-    if parsed.drivername not in (*_DRIVERS, *_DRIVERS.values()):
+    if parsed.drivername not in (*_DRIVERS, *_DRIVERS.values(), "mariadb+aiomysql"):
         raise ValueError(f"{parsed.drivername}:// is not supported; use mysql:// or sqlite:///")
     if not parsed.database or ":memory:" in parsed.database:
         raise ValueError(f"the {vendor} URL names no {'file' if vendor == 'sqlite' else 'database'}")

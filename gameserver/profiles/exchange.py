@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
+import structlog
 from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gameserver.clock import Clock, SystemClock
-from gameserver.profiles.database import Database
+from gameserver.profiles.database import Database, ProfilesUnavailable
 from gameserver.profiles.inventory_rows import read_inventories, write_inventories
 from gameserver.profiles.records import Exchange, ExchangeOutcome
 from gameserver.profiles.repository import Guard, lock_profiles, raise_inventory_seqs
@@ -23,6 +24,8 @@ from gameserver.protocol.ids import PlayerId
 from gameserver.world.inventory import Holding
 
 WHAT_LENGTH_MAX = 255
+
+_log = structlog.get_logger(__name__)
 
 
 class NotConserved(AssertionError):  # noqa: N818
@@ -46,10 +49,24 @@ class Exchanges:
         async def work(connection: AsyncConnection) -> ExchangeOutcome:
             return await _apply(connection, exchange, self._clock.wall_ms())
 
-        outcome, is_repeat = await self._database.settle("exchange", work)
+        try:
+            outcome, is_repeat = await self._database.settle("exchange", work)
+        except NotConserved as error:
+            _log.exception("exchange_not_conserved", op_id=exchange.op_id)
+            raise ProfilesUnavailable(str(error)) from error  # refused like anything SQL refuses; nobody is stuck
         if is_repeat and outcome is ExchangeOutcome.ALREADY:
             return ExchangeOutcome.DONE  # by the attempt whose answer was lost
         return outcome
+
+    async def applied(self, prefix: str) -> list[str]:
+        """The op_ids that begin with ``prefix``: what a session had applied when its process died."""
+
+        async def work(connection: AsyncConnection) -> list[str]:
+            op_id = exchange_table.c.op_id
+            rows = await connection.scalars(select(op_id).where(op_id.startswith(prefix, autoescape=True)))
+            return list(rows)
+
+        return await self._database.transact("exchanges_applied", work)
 
 
 async def _apply(connection: AsyncConnection, exchange: Exchange, at_ms: int) -> ExchangeOutcome:
