@@ -22,7 +22,7 @@ from gameserver.client.errors import (
 )
 from gameserver.client.inbox import Messages
 from gameserver.client.transport import Traffic
-from gameserver.client.world import Entity, World
+from gameserver.client.world import Entity, SharedFrames, World
 
 __all__ = [
     "ActionRefused",
@@ -38,6 +38,7 @@ __all__ = [
     "NotSignedIn",
     "OutcomeUnknown",
     "SessionEnded",
+    "SharedFrames",
     "SignInRefused",
     "TooManyActions",
     "Traffic",

@@ -23,7 +23,7 @@ from gameserver.client.inbox import Inbox, Messages
 from gameserver.client.keeper import Keeper
 from gameserver.client.names import Names
 from gameserver.client.transport import Loss, Traffic
-from gameserver.client.world import Entity, World
+from gameserver.client.world import Entity, Frames, World
 from gameserver.protocol.errors import Close
 from gameserver.protocol.messages import (
     Ack,
@@ -70,9 +70,10 @@ class Client:
         silence_max_s: float = 15.0,  # nothing came for so long, not even a pong: the socket is dead
         actions_max: int = ANSWERS_MAX,
         origin: str | None = None,
+        frames: Frames | None = None,  # a SharedFrames when many clients share a process
     ):
         self.url = url
-        self.world = World()
+        self.world = World(frames)
         self.inventory: dict[str, int] = {}
         self.state: dict[str, Any] = {}
         self.chat: deque[ChatLine] = deque(maxlen=CHAT_LINES_MAX)

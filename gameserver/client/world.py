@@ -16,7 +16,8 @@ from gameserver.protocol.messages import Welcome, ZoneDescription
 from gameserver.protocol.world_frame import FACING_STEPS, FRAME, SECTION, VERSION, Section, WorldFrameError
 
 _FORMATS = {"u8": "B", "i8": "b", "u16": "H", "i16": "h", "u32": "I", "i32": "i", "f32": "f", "f64": "d"}
-_SNAPSHOT, _DELTA, _FORGET = int(Section.SNAPSHOT), int(Section.DELTA), int(Section.FORGET)
+_SNAPSHOT, _FORGET = int(Section.SNAPSHOT), int(Section.FORGET)
+SHARED_FRAMES_MAX = 256  # about as many cells as players stand in at one time, a few times over
 _Record = tuple[float, ...]  # one unpacked record, fields in the order of the layout
 
 
@@ -38,10 +39,71 @@ class Entity(NamedTuple):
         return math.hypot(self.x - x, self.y - y)
 
 
+class _Section(NamedTuple):
+    what: int
+    cell: tuple[int, int]
+    records: dict[int, _Record]  # by entity id; shared, never changed
+    left: tuple[int, ...]
+
+
+class _Frame(NamedTuple):
+    tick: int
+    is_full: bool  # all there is in view: comes after skipped frames, whose forgets are missing
+    sections: list[_Section]
+
+
+class Frames:
+    """Decodes frames."""
+
+    def decode(self, payload: bytes, record: struct.Struct, id_at: int) -> _Frame:
+        """Raises WorldFrameError."""
+        try:
+            version, _, count, tick = FRAME.unpack_from(payload)
+            if version != VERSION:
+                raise WorldFrameError(f"world frame version {version}, this client knows {VERSION}")
+            sections = list(_sections(payload, count, record, id_at))
+        except struct.error as error:
+            raise WorldFrameError(str(error)) from error
+        is_full = count > 0 and all(section.what == _SNAPSHOT for section in sections)
+        return _Frame(tick, is_full, sections)
+
+
+class SharedFrames(Frames):
+    """Decodes each distinct frame once for many clients of one process: players who stand in the same cell are sent the
+    same bytes. Give the same one to all of them."""
+
+    def __init__(self) -> None:
+        self._decoded: dict[tuple[bytes, str], _Frame] = {}
+
+    def decode(self, payload: bytes, record: struct.Struct, id_at: int) -> _Frame:
+        key = (payload, record.format)
+        frame = self._decoded.get(key)
+        if frame is None:
+            if len(self._decoded) >= SHARED_FRAMES_MAX:
+                self._decoded.clear()  # older ticks; nobody will be sent them again
+            frame = self._decoded[key] = super().decode(payload, record, id_at)
+        return frame
+
+
+def _sections(payload: bytes, count: int, record: struct.Struct, id_at: int) -> Iterator[_Section]:
+    at = FRAME.size
+    for _ in range(count):
+        what, _, records, left, cell_x, cell_y, _ = SECTION.unpack_from(payload, at)
+        at += SECTION.size
+        end = at + records * record.size
+        if end + 4 * left > len(payload):
+            raise WorldFrameError("truncated")
+        shown = {fields[id_at]: fields for fields in record.iter_unpack(payload[at:end])}
+        gone = struct.unpack_from(f"<{left}I", payload, end) if left else ()
+        yield _Section(what, (cell_x, cell_y), shown, gone)
+        at = end + 4 * left
+
+
 class World:
     """The world in view. ``entities`` is a live mapping, id -> Entity."""
 
-    def __init__(self) -> None:
+    def __init__(self, frames: Frames | None = None) -> None:
+        self._frames = frames or Frames()
         self.tick = 0
         self.frames = 0  # frames applied since the client began
         self.zone: ZoneDescription | None = None
@@ -60,44 +122,25 @@ class World:
         self._record, self._at = _compiled(welcome.layout)
 
     def apply(self, payload: bytes) -> int:
-        """Take in one binary frame; returns its tick. Raises WorldFrameError and may then have applied a part."""
-        try:
-            version, _, sections, tick = FRAME.unpack_from(payload)
-            if version != VERSION:
-                raise WorldFrameError(f"world frame version {version}, this client knows {VERSION}")
-            at = FRAME.size
-            replaced: list[tuple[int, int]] = []
-            for _ in range(sections):
-                at = self._apply_section(payload, at, replaced)
-            if len(replaced) == sections and sections:  # a full view, after skipped frames; no forget came for the rest
-                self._cells = {cell: self._cells[cell] for cell in replaced}
-        except struct.error as error:
-            raise WorldFrameError(str(error)) from error
-        self.tick = tick
+        """Take in one binary frame; returns its tick. Raises WorldFrameError and has then changed nothing."""
+        frame = self._frames.decode(payload, self._record, self._at["id"])
+        for what, cell, records, left in frame.sections:
+            if what == _FORGET:
+                self._cells.pop(cell, None)
+                continue
+            known = self._cells.get(cell)
+            if known is None or what == _SNAPSHOT:
+                known = self._cells[cell] = records.copy()
+            else:
+                known.update(records)
+            for gone in left:
+                known.pop(gone, None)
+        if frame.is_full:
+            shown = {section.cell for section in frame.sections}
+            self._cells = {cell: known for cell, known in self._cells.items() if cell in shown}
+        self.tick = frame.tick
         self.frames += 1
-        return int(tick)
-
-    def _apply_section(self, payload: bytes, at: int, replaced: list[tuple[int, int]]) -> int:
-        what, _, records, left, cell_x, cell_y, _ = SECTION.unpack_from(payload, at)
-        at += SECTION.size
-        end = at + records * self._record.size
-        if end + 4 * left > len(payload):
-            raise WorldFrameError("truncated")
-        cell = (cell_x, cell_y)
-        if what == _FORGET:
-            self._cells.pop(cell, None)
-            return int(end + 4 * left)
-        known = self._cells.get(cell)
-        if known is None or what == _SNAPSHOT:
-            known = self._cells[cell] = {}
-        if what == _SNAPSHOT:
-            replaced.append(cell)
-        id_at = self._at["id"]
-        for record in self._record.iter_unpack(payload[at:end]):
-            known[record[id_at]] = record
-        for gone in struct.unpack_from(f"<{left}I", payload, end) if left else ():
-            known.pop(gone, None)
-        return int(end + 4 * left)
+        return frame.tick
 
     # --- looking ---
 

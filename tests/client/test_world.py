@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gameserver.client.world import World
+from gameserver.client.world import SHARED_FRAMES_MAX, SharedFrames, World
 from gameserver.protocol.messages import Welcome, ZoneDescription
 from gameserver.protocol.world_frame import (
     LAYOUT,
@@ -147,3 +147,25 @@ def test_the_view_agrees_with_the_plain_decoder(frames: list[list[bytes]]) -> No
             cells[told.cell] = (known | {entity.id for entity in told.records}) - set(told.left)
     assert world.cells == cells.keys()
     assert set(world.entities) == set().union(*cells.values())
+
+
+@given(st.lists(st.lists(sections, max_size=5), max_size=10))
+def test_clients_that_share_decoded_frames_do_not_share_worlds(frames: list[list[bytes]]) -> None:
+    shared = SharedFrames()
+    worlds = [World(shared), World(shared), World()]
+    for world in worlds:
+        world.open(welcome())
+    for tick, frame in enumerate(frames):
+        for world in worlds if tick % 2 else worlds[::-1]:
+            world.apply(encode_frame(tick, frame))
+        assert dict(worlds[0].entities) == dict(worlds[1].entities) == dict(worlds[2].entities)
+
+
+def test_shared_frames_are_bounded() -> None:
+    shared = SharedFrames()
+    world = World(shared)
+    world.open(welcome())
+    for tick in range(3 * SHARED_FRAMES_MAX):
+        world.apply(encode_frame(tick, [section(Section.DELTA, (0, 0), [tick + 1])]))
+    assert len(shared._decoded) <= SHARED_FRAMES_MAX
+    assert len(world.entities) == 3 * SHARED_FRAMES_MAX
