@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -19,6 +18,9 @@ from gameserver.protocol.messages import Action, ChatLine, Event, ServerMessage,
 from gameserver.world.entity import Entity, Player
 from gameserver.world.exchange import Exchange, ExchangeOp
 from gameserver.world.grid import Cell, Grid
+
+if TYPE_CHECKING:
+    from random import Random  # only the type: the source of randomness is an argument
 
 
 class ZoneSpec(msgspec.Struct, frozen=True):

