@@ -1,0 +1,103 @@
+"""gameserver.accounts.throttle, on a clock of numbers."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gameserver.accounts.throttle import ADDRESS_SHARE, Buckets, Throttle, address_key
+
+LOOPBACK = "127.0.0.1"
+
+
+def guesses_let_through(throttle: Throttle, name: bytes, address: str, now_s: float, tries: int) -> int:
+    return sum(throttle.guess(name, address, now_s) == 0 for _ in range(tries))
+
+
+def test_a_name_can_be_guessed_at_ten_times_a_minute_from_everywhere_together() -> None:
+    throttle = Throttle(wrong_passwords_per_minute=10)
+    let_through = [throttle.guess(b"anna", f"10.0.0.{number}", 0.0) for number in range(30)]
+    assert let_through.count(0) == 10
+    assert guesses_let_through(throttle, b"anna", LOOPBACK, 60.0, 30) == 10
+
+
+def test_an_address_cannot_guess_on_by_changing_the_name() -> None:
+    throttle = Throttle(wrong_passwords_per_minute=10)
+    let_through = [throttle.guess(f"name {number}".encode(), LOOPBACK, 0.0) for number in range(500)]
+    assert let_through.count(0) == 10 * ADDRESS_SHARE
+    assert throttle.guess(b"somebody", "10.0.0.1", 0.0) == 0
+
+
+def test_a_refused_guess_costs_neither_the_name_nor_the_address() -> None:
+    throttle = Throttle(wrong_passwords_per_minute=2)
+    guesses_let_through(throttle, b"anna", LOOPBACK, 0.0, 100)
+    assert guesses_let_through(throttle, b"ben", LOOPBACK, 0.0, 100) == 2
+
+
+def test_right_guesses_never_run_out() -> None:
+    throttle = Throttle(wrong_passwords_per_minute=1)
+    for _ in range(50):
+        assert throttle.guess(b"anna", LOOPBACK, 0.0) == 0
+        throttle.give_back(b"anna", LOOPBACK, 0.0)
+
+
+def test_who_waits_as_long_as_told_may_try_again() -> None:
+    throttle = Throttle(wrong_passwords_per_minute=7)
+    guesses_let_through(throttle, b"anna", LOOPBACK, 5.0, 7)
+    wait_ms = throttle.guess(b"anna", LOOPBACK, 5.0)
+    assert wait_ms == pytest.approx(60_000 / 7, abs=1)
+    assert throttle.guess(b"anna", LOOPBACK, 5.0 + (wait_ms - 2) / 1000) > 0
+    assert throttle.guess(b"anna", LOOPBACK, 5.0 + wait_ms / 1000) == 0
+
+
+def test_five_hundred_guests_may_come_from_one_address_at_once() -> None:
+    throttle = Throttle()
+    assert sum(throttle.sign_up(LOOPBACK, 0.0) == 0 for _ in range(500)) == 500
+    assert sum(throttle.sign_up(LOOPBACK, 0.0) == 0 for _ in range(500)) == 100
+
+
+def test_wrong_tokens_run_out_and_right_ones_do_not() -> None:
+    throttle = Throttle(wrong_passwords_per_minute=1)
+    for _ in range(ADDRESS_SHARE):
+        assert throttle.show_token(LOOPBACK, 0.0) == 0
+        assert throttle.show_token(LOOPBACK, 0.0) == 0
+        throttle.wrong_token(LOOPBACK, 0.0)
+    assert throttle.show_token(LOOPBACK, 0.0) > 0
+
+
+def test_memory_is_bounded_and_the_busiest_stay() -> None:
+    buckets = Buckets(per_minute=10, keys_max=100)
+    for number in range(10_000):
+        buckets.take(str(number), 0.0)
+        buckets.take("busy", 0.0)
+    assert len(buckets) == 100
+    assert buckets.wait_ms("busy", 0.0) > 0
+
+
+@given(st.lists(st.tuples(st.floats(0, 30), st.booleans()), max_size=60))
+def test_no_window_of_a_minute_sees_more_than_a_full_bucket_and_its_refill(steps: list[tuple[float, bool]]) -> None:
+    buckets, now_s, taken_s = Buckets(per_minute=5), 0.0, []
+    for pause_s, wants in steps:
+        now_s += pause_s
+        if wants and not buckets.wait_ms("key", now_s):
+            buckets.take("key", now_s)
+            taken_s.append(now_s)
+    for start_s in taken_s:
+        assert sum(start_s <= at_s < start_s + 60 for at_s in taken_s) <= 5 + 5
+
+
+@pytest.mark.parametrize(
+    ("address", "key"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2:ffff::1", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("", ""),
+        ("x" * 999, "x" * 64),
+    ],
+)
+def test_one_customer_counts_as_one_address(address: str, key: str) -> None:
+    assert address_key(address) == key
