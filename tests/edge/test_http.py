@@ -1,0 +1,161 @@
+"""Plain HTTP: only listed files, clear refusals, headers that keep a browser careful. Pure."""
+
+from __future__ import annotations
+
+from functools import partial
+from importlib import resources
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry, Counter
+from websockets.datastructures import Headers
+from websockets.http11 import Request, Response
+from websockets.server import ServerProtocol
+
+from gameserver.edge.handshake import Handshake
+from gameserver.edge.http import Site, file_routes, health_routes, metrics
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    web = tmp_path / "web"
+    (web / "sub").mkdir(parents=True)
+    (tmp_path / "secret.js").write_text("secret")
+    (web / "index.html").write_text("<p>page")
+    (web / "sub" / "game.js").write_text("let a")
+    (web / "notes.py").write_text("secret")
+    return web
+
+
+def get(site: Site, path: str, method: str = "GET", **headers: str) -> Response:
+    return site.answer(Request(path, Headers(headers), method))
+
+
+@pytest.mark.parametrize(
+    ("path", "content_type", "body"),
+    [
+        ("/", "text/html; charset=utf-8", b"<p>page"),
+        ("/index.html", "text/html; charset=utf-8", b"<p>page"),
+        ("/?a=b", "text/html; charset=utf-8", b"<p>page"),
+        ("/sub/game.js", "text/javascript; charset=utf-8", b"let a"),
+    ],
+)
+def test_files_below_the_folder_are_served(folder: Path, path: str, content_type: str, body: bytes) -> None:
+    response = get(Site(file_routes(folder)), path)
+    assert (response.status_code, response.headers["Content-Type"], response.body) == (200, content_type, body)
+    assert response.headers["Content-Length"] == str(len(body))
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+    assert "default-src 'self'" in response.headers["Content-Security-Policy"]
+    assert "unsafe" not in response.headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/../secret.js", "/%2e%2e/secret.js", "/sub/../../secret.js", "//secret.js", "/..\\secret.js", "/sub", "/sub/",
+     "/notes.py", "/nothing", "", "*", "http://localhost/", "/index.html/", "/index.html%00.js"],
+)  # fmt: skip
+def test_everything_else_is_not_there(folder: Path, path: str) -> None:
+    response = get(Site(file_routes(folder)), path)
+    assert response.status_code == 404
+    assert b"secret" not in response.body
+
+
+def test_a_missing_folder_serves_nothing(tmp_path: Path) -> None:
+    assert file_routes(tmp_path / "nowhere") == {}
+
+
+def test_the_package_brings_a_page() -> None:
+    assert "/" in file_routes(resources.files("gameserver") / "web")
+
+
+def test_other_methods_are_refused_with_what_is_allowed(folder: Path) -> None:
+    response = get(Site(file_routes(folder)), "/", "DELETE")
+    assert (response.status_code, response.headers["Allow"]) == (405, "GET, HEAD")
+
+
+def test_head_says_the_length_and_sends_no_body(folder: Path) -> None:
+    response = get(Site(file_routes(folder)), "/", "HEAD")
+    assert (response.status_code, response.headers["Content-Length"], response.body) == (200, "7", b"")
+
+
+def test_an_unchanged_file_is_not_sent_again(folder: Path) -> None:
+    site = Site(file_routes(folder))
+    tag = get(site, "/").headers["ETag"]
+    again = get(site, "/", **{"If-None-Match": tag})
+    assert (again.status_code, again.body) == (304, b"")
+    assert get(site, "/", **{"If-None-Match": '"other"'}).status_code == 200
+
+
+def test_readiness_is_200_or_503_and_says_why() -> None:
+    for is_ready, status in ((True, 200), (False, 503)):
+        verdict: tuple[bool, dict[str, object]] = (is_ready, {"redis": "away"})
+        site = Site(health_routes(partial(_same, verdict)))
+        response = get(site, "/readyz")
+        assert response.status_code == status
+        assert b'"redis":"away"' in response.body
+        assert get(site, "/healthz").status_code == 200
+
+
+def test_a_readiness_check_that_breaks_is_an_error_without_detail() -> None:
+    def broken() -> tuple[bool, dict[str, object]]:
+        raise RuntimeError("secret")
+
+    response = get(Site(health_routes(broken)), "/readyz")
+    assert response.status_code == 500
+    assert b"secret" not in response.body
+
+
+def test_metrics_are_in_the_format_prometheus_reads() -> None:
+    registry = CollectorRegistry()
+    Counter("things_total", "Things", registry=registry).inc(3)
+    reply = metrics(registry)
+    assert b"things_total 3.0" in reply.body
+    assert reply.content_type.startswith("text/plain")
+
+
+@pytest.mark.parametrize(
+    ("origins", "hosts", "status"),
+    [
+        ([], ["game.example"], 101),  # no browser
+        (["http://game.example"], ["game.example"], 101),
+        (["https://Game.example:8443"], ["game.example:8443"], 101),
+        (["https://friend.example"], ["game.example"], 101),  # on the list
+        (["http://friend.example"], ["game.example"], 403),  # the list says https
+        (["http://evil.example"], ["game.example"], 403),
+        (["http://game.example.evil.example"], ["game.example"], 403),
+        (["http://game.example:8080"], ["game.example"], 403),
+        (["http://game.example"], [], 403),
+        (["null"], ["game.example"], 403),
+        (["null"], ["null"], 403),
+        (["file://"], [""], 403),
+        (["http://["], ["["], 403),
+        (["http://game.example", "http://game.example"], ["game.example"], 403),
+        (["http://game.example"], ["game.example", "game.example"], 403),
+    ],
+)
+def test_pages_of_other_origins_may_not_connect(origins: list[str], hosts: list[str], status: int) -> None:
+    handshake = Handshake(Site({}), ["https://friend.example/"], lambda: None)
+    assert _answer(handshake, origins, hosts).status_code == status
+
+
+def test_a_full_server_says_when_to_come_back() -> None:
+    response = _answer(Handshake(Site({}), [], lambda: "This server is full."), [], ["x"])
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "5")
+
+
+def _answer(handshake: Handshake, origins: list[str], hosts: list[str]) -> Response:
+    headers = Headers(
+        [
+            ("Connection", "Upgrade"),
+            ("Upgrade", "websocket"),
+            ("Sec-WebSocket-Version", "13"),
+            ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
+            *(("Origin", origin) for origin in origins),
+            *(("Host", host) for host in hosts),
+        ]
+    )
+    return handshake.answer(ServerProtocol(), Request("/ws", headers))
+
+
+def _same(verdict: tuple[bool, dict[str, object]]) -> tuple[bool, dict[str, object]]:
+    return verdict

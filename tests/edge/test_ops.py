@@ -1,0 +1,55 @@
+"""The operator's listener."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+import pytest
+
+from gameserver.edge.ops import Ops
+
+
+async def ask(port: int, request: bytes) -> bytes:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(request)
+    async with asyncio.timeout(5):
+        response = await reader.read(-1)
+    writer.close()
+    return response
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "status", "part"),
+    [
+        (b"GET /metrics HTTP/1.1\r\n\r\n", 200, b"gameserver_connections"),
+        (b"GET /healthz HTTP/1.1\r\n\r\n", 200, b'{"ok":true}'),
+        (b"GET /readyz HTTP/1.1\r\n\r\n", 503, b'"redis":"away"'),
+        (b"GET / HTTP/1.1\r\n\r\n", 404, b"nothing here"),
+        (b"POST /metrics HTTP/1.1\r\nContent-Length: 1\r\n\r\nx", 405, b"GET"),
+        (b"nonsense\r\n\r\n", 400, b""),
+    ],
+)
+async def test_it_answers_what_operators_ask_and_nothing_else(request_bytes: bytes, status: int, part: bytes) -> None:
+    ops = Ops(ready=lambda: (False, {"redis": "away"}))
+    port = await ops.start()
+    try:
+        response = await ask(port, request_bytes)
+        assert response.startswith(f"HTTP/1.1 {status} ".encode())
+        assert part in response
+    finally:
+        await ops.close()
+
+
+async def test_closing_hangs_up_on_those_still_connected() -> None:
+    ops = Ops(ready=lambda: (True, {}))
+    port = await ops.start()
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    await asyncio.sleep(0.05)
+    await ops.close()
+    async with asyncio.timeout(5):
+        with contextlib.suppress(ConnectionResetError):
+            assert await reader.read(-1) == b""
+    writer.close()
+    with pytest.raises(OSError):
+        await asyncio.open_connection("127.0.0.1", port)

@@ -1,0 +1,135 @@
+"""What is skipped, what is kept, and when a full view is asked for."""
+
+from __future__ import annotations
+
+import msgspec
+
+from gameserver.edge.fanout import fan_out
+from gameserver.edge.frames import binary_frame
+from gameserver.edge.outbox import Outbox
+from gameserver.edge.refused import refused
+from gameserver.edge.tally import Tally
+from gameserver.link.messages import WorldFrame
+from gameserver.protocol.errors import Refusal, RefusalCode
+from gameserver.protocol.ids import ConnectionId
+
+
+class Wire:
+    """Takes writes; ``waiting_bytes`` is what it says it could not send yet."""
+
+    def __init__(self) -> None:
+        self.writes: list[bytes] = []
+        self.waiting_bytes = 0
+
+    def write(self, data: bytes) -> None:
+        self.writes.append(data)
+
+    def get_write_buffer_size(self) -> int:
+        return self.waiting_bytes
+
+
+class Bench:
+    def __init__(self, bytes_max: int = 100) -> None:
+        self.wire, self.tally, self.marked = Wire(), Tally(), list[Outbox]()
+        self.outbox = Outbox(self.wire, bytes_max, self.marked.append, self.tally)
+
+    def written(self) -> list[bytes]:
+        for outbox in self.marked:
+            outbox.flush()
+        self.marked.clear()
+        writes, self.wire.writes = self.wire.writes, []
+        return writes
+
+
+def test_messages_and_world_of_one_turn_leave_in_one_write_in_order() -> None:
+    bench = Bench()
+    bench.outbox.message(b"a")
+    bench.outbox.world(b"w", False)
+    bench.outbox.message(b"b")
+    assert len(bench.marked) == 1
+    assert bench.written() == [b"awb"]
+    bench.outbox.message(b"c")
+    assert bench.written() == [b"c"]
+    assert bench.tally.sent_bytes == 4
+
+
+def test_world_frames_are_skipped_while_congested_and_a_full_one_is_asked_for_once() -> None:
+    bench = Bench()
+    bench.outbox.congest()
+    for _ in range(3):
+        bench.outbox.world(b"w", False)
+    assert bench.written() == []
+    assert bench.tally.frames_skipped == 3
+    assert bench.outbox.drain()
+    bench.outbox.world(b"delta", False)  # builds on a skipped one
+    assert bench.written() == []
+    bench.outbox.world(b"full", True)
+    bench.outbox.world(b"delta", False)
+    assert bench.written() == [b"fulldelta"]
+    bench.outbox.congest()
+    assert not bench.outbox.drain()  # nothing was skipped
+
+
+def test_a_full_frame_that_comes_while_congested_again_is_asked_for_again() -> None:
+    bench = Bench()
+    bench.outbox.congest()
+    bench.outbox.world(b"w", False)
+    assert bench.outbox.drain()
+    bench.outbox.congest()
+    bench.outbox.world(b"full", True)
+    assert bench.outbox.drain()
+    bench.outbox.world(b"delta", False)
+    bench.outbox.world(b"full", True)
+    assert bench.written() == [b"full"]
+
+
+def test_messages_are_kept_while_congested_until_the_cap() -> None:
+    bench = Bench(bytes_max=100)
+    bench.outbox.congest()
+    bench.wire.waiting_bytes = 60
+    assert bench.outbox.message(b"x" * 30)
+    assert not bench.outbox.message(b"x" * 11)  # counts what waits in the transport and here
+    assert bench.outbox.message(b"x" * 10)
+    assert bench.written() == [b"x" * 40]
+    assert bench.outbox.message(b"x" * 40)
+
+
+def test_pings_and_pongs_are_left_out_while_congested_but_what_ends_the_connection_is_not() -> None:
+    bench = Bench()
+    bench.outbox.congest()
+    bench.outbox.control(b"pong")
+    assert bench.written() == []
+    bench.outbox.last(b"close")
+    assert bench.written() == [b"close"]
+
+
+def test_nothing_is_written_after_the_socket_is_gone() -> None:
+    bench = Bench()
+    bench.outbox.message(b"a")
+    bench.outbox.drop()
+    assert bench.written() == []
+
+
+def test_fan_out_hands_every_viewer_the_same_bytes_with_the_header_made_once() -> None:
+    benches = {ConnectionId(name): Bench() for name in ("a", "b", "c")}
+    frames = [
+        WorldFrame(b"near", [ConnectionId("a"), ConnectionId("gone"), ConnectionId("b")]),
+        WorldFrame(b"far", [ConnectionId("c")], full=True),
+    ]
+    fan_out(frames, {connection_id: bench.outbox for connection_id, bench in benches.items()})
+    a, b, c = (benches[ConnectionId(name)].written()[0] for name in ("a", "b", "c"))
+    assert a == binary_frame(b"near")
+    assert a is b
+    assert c == binary_frame(b"far")
+
+
+def test_a_refusal_names_the_seq_of_what_was_refused_if_one_can_be_read() -> None:
+    refusal = Refusal(RefusalCode.TOO_FAR, "out of reach", field="id", retry_after_ms=5)
+    told = refused(refusal, b'{"type":"take","seq":12}')
+    assert (told.code, told.reason, told.seq, told.field, told.retry_after_ms) == (
+        "too_far", "out of reach", 12, "id", 5,
+    )  # fmt: skip
+    unreadable = [b"", b"{", b"\xff", b"[]", b"1", b'{"seq":true}', b'{"seq":"1"}', b'{"seq":1.5}', b'{"seq":0}']
+    for text in [*unreadable, b'{"seq":-1}', b'{"seq":9007199254740992}', b'{"seq":1', b"[" * 5000]:
+        assert refused(refusal, text).seq is None, text
+    assert b"seq" not in msgspec.json.encode(refused(refusal))
