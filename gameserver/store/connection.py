@@ -96,7 +96,7 @@ class Store:
         except (RedisError, RedisClusterException, OSError) as error:  # asyncio's TimeoutError is an OSError
             STORE_ERRORS.labels(store="redis").inc()
             STORE_UP.labels(store="redis").set(0)
-            raise StoreUnavailable(f"{operation}: {error or 'deadline passed'}") from error
+            raise StoreUnavailable(f"{operation}: {str(error) or 'the deadline passed'}") from error
         else:
             STORE_UP.labels(store="redis").set(1)
         finally:

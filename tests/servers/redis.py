@@ -78,8 +78,9 @@ class RunningRedis:
         self._process.send_signal(signal.SIGSTOP)
 
     def go_on(self) -> None:
-        assert self._process is not None
-        self._process.send_signal(signal.SIGCONT)
+        """SIGCONT; does nothing when it is not paused or not running."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGCONT)
 
     def command(self, *words: str) -> bytes:
         """One command on a connection of its own; the raw reply (up to 64 KiB)."""

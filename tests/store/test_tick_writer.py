@@ -1,0 +1,244 @@
+"""The contract of the tick's writes: one round trip, fenced players told, replies and order kept whatever happens."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+
+import pytest
+
+from gameserver.protocol.ids import Epoch, NodeId, PlayerId
+from gameserver.store.connection import Store, StoreUnavailable
+from gameserver.store.sessions import LiveSessions
+from gameserver.store.tick_writer import OwnerMissing, SessionWrite, TickWriter
+from tests.servers.redis import RunningRedis
+
+ANNA, BERT = PlayerId(5), PlayerId(6)
+HERE = NodeId("here")
+OURS, NEWER = Epoch(9), Epoch(10)
+
+
+def write_of(player: PlayerId, x: str, epoch: Epoch = OURS, *, check_owner: bool = False) -> SessionWrite:
+    return SessionWrite(player, epoch, [b"x", x.encode(), b"seq", b"1"], check_owner)
+
+
+async def x_of(store: Store, player: PlayerId, epoch: Epoch = OURS) -> str | None:
+    fields = await LiveSessions(store).read(player, epoch)
+    return fields["x"] if fields else None
+
+
+@pytest.fixture
+async def open_sessions(live: LiveSessions) -> None:
+    """Anna's and Bert's sessions are ours."""
+    for player in (ANNA, BERT):
+        await live.open(player, OURS, HERE, "meadow", {"zone": "meadow", "x": "0"})
+
+
+@pytest.fixture
+async def patient_store(own_redis: RunningRedis) -> AsyncIterator[Store]:
+    """On a server that the test may pause, without running into the deadline."""
+    store = Store(own_redis.url, timeout_s=5.0)
+    yield store
+    own_redis.go_on()
+    await store.close()
+
+
+# --- what is written ---
+
+
+async def test_a_write_changes_the_named_fields_and_keeps_the_others(
+    writer: TickWriter, live: LiveSessions, open_sessions: None
+) -> None:
+    assert await writer.write([write_of(ANNA, "1.5"), write_of(BERT, "2.5")]) == set()
+    assert await live.read(ANNA, OURS) == {"zone": "meadow", "x": "1.5", "seq": "1"}
+    assert await live.read(BERT, OURS) == {"zone": "meadow", "x": "2.5", "seq": "1"}
+
+
+async def test_an_empty_batch_needs_no_server() -> None:
+    store = Store("redis://127.0.0.1:1")
+    assert await TickWriter(store).write([]) == set()
+    await store.close()
+
+
+async def test_any_bytes_come_back_as_they_were(writer: TickWriter, store: Store, open_sessions: None) -> None:
+    for text in ("", "žluťoučký 🐎", "1\r\n*1\r\n$8\r\nFLUSHALL\r\n", "x" * 100_000):
+        await writer.write([write_of(ANNA, text)])
+        assert await x_of(store, ANNA) == text
+
+
+async def test_a_batch_larger_than_any_buffer_is_written_whole(writer: TickWriter, store: Store) -> None:
+    batch = [write_of(PlayerId(number), "y" * 5000) for number in range(1, 1001)]
+    await writer.write(batch)
+    assert len(await store.command("test", "KEYS", "session:*")) == 1000
+
+
+async def test_writes_at_the_same_time_take_turns(writer: TickWriter, store: Store, open_sessions: None) -> None:
+    await asyncio.gather(*(writer.write([write_of(ANNA, str(x), check_owner=True)]) for x in range(50)))
+    assert await x_of(store, ANNA) == "49"
+
+
+async def test_all_writes_use_one_connection(writer: TickWriter, store: Store, open_sessions: None) -> None:
+    for x in range(5):
+        await writer.write([write_of(ANNA, str(x))])
+    clients = await store.command("test", "CLIENT LIST")
+    assert len([client for client in clients if client["name"].startswith("tick-")]) == 1
+
+
+# --- the fence ---
+
+
+async def test_fenced_players_are_told_and_only_they(
+    writer: TickWriter, live: LiveSessions, open_sessions: None
+) -> None:
+    await live.open(ANNA, NEWER, NodeId("there"), "meadow", {})
+    batch = [write_of(ANNA, "666", check_owner=True), write_of(BERT, "2.5", check_owner=True)]
+    assert await writer.write(batch) == {ANNA}
+
+
+async def test_an_owner_is_only_read_where_it_is_asked_for(
+    writer: TickWriter, live: LiveSessions, open_sessions: None
+) -> None:
+    await live.open(ANNA, NEWER, NodeId("there"), "meadow", {})
+    assert await writer.write([write_of(ANNA, "666"), write_of(BERT, "2.5", check_owner=True)]) == set()
+
+
+async def test_the_owner_is_read_after_the_write(own_redis: RunningRedis, patient_store: Store) -> None:
+    """Otherwise a takeover between the two could move a hash without our write, and the write still be acked."""
+    live, writer = LiveSessions(patient_store), TickWriter(patient_store)
+    await live.open(ANNA, OURS, HERE, "meadow", {})
+    await live.open(BERT, OURS, HERE, "meadow", {})
+    own_redis.command("CONFIG", "SET", "slowlog-log-slower-than", "0")
+    await writer.write([write_of(ANNA, "1", check_owner=True), write_of(BERT, "1", check_owner=True)])
+    newest_first = re.findall(rb"\r\n(HSET|HGET)\r\n", own_redis.command("SLOWLOG", "GET", "20"))
+    assert newest_first == [b"HGET", b"HGET", b"HSET", b"HSET"]
+
+
+async def test_a_missing_owner_is_neither_fenced_nor_stored(
+    writer: TickWriter, store: Store, open_sessions: None
+) -> None:
+    await store.command("test", "FLUSHALL")
+    with pytest.raises(OwnerMissing) as missing:
+        await writer.write([write_of(ANNA, "1", check_owner=True), write_of(BERT, "2", check_owner=True)])
+    assert missing.value.players == {ANNA, BERT}
+    assert isinstance(missing.value, StoreUnavailable)  # who does not know better gives no ack and tries again
+    assert await writer.write([write_of(ANNA, "1")]) == set()
+
+
+# --- failures ---
+
+
+async def test_a_killed_server_is_unavailable_and_works_again_after_its_restart(
+    own_redis: RunningRedis, hasty_store: Store
+) -> None:
+    live, writer = LiveSessions(hasty_store), TickWriter(hasty_store)
+    await live.open(ANNA, OURS, HERE, "meadow", {})
+    await writer.write([write_of(ANNA, "1", check_owner=True)])
+    own_redis.kill()
+    for _ in range(3):
+        with pytest.raises(StoreUnavailable):
+            await writer.write([write_of(ANNA, "2", check_owner=True)])
+    own_redis.start()
+    assert await x_of(hasty_store, ANNA) == "1"  # what was replied to survived the kill
+    assert await writer.write([write_of(ANNA, "3", check_owner=True)]) == set()
+    assert await x_of(hasty_store, ANNA) == "3"
+
+
+async def test_a_connection_that_the_server_closed_is_noticed_before_the_next_write(
+    writer: TickWriter, store: Store, open_sessions: None
+) -> None:
+    await writer.write([write_of(ANNA, "1")])
+    await store.command("test", "CLIENT KILL", "TYPE", "normal")
+    await asyncio.sleep(0.05)
+    await writer.write([write_of(ANNA, "2")])
+    assert await x_of(store, ANNA) == "2"
+
+
+async def test_a_silent_server_is_unavailable_when_the_deadline_passes_and_keeps_order_when_it_wakes(
+    own_redis: RunningRedis, hasty_store: Store
+) -> None:
+    """What the server had not read of the write that timed out must not be applied after the next one."""
+    writer = TickWriter(hasty_store)
+    filler = [write_of(PlayerId(number), "y" * 100) for number in range(100, 1000)]
+    await writer.write([write_of(ANNA, "before")])
+    for attempt in range(10):
+        own_redis.pause()
+        async with asyncio.timeout(5):  # ten times the deadline of the store
+            with pytest.raises(StoreUnavailable, match="deadline"):
+                await writer.write([*filler, write_of(ANNA, f"older {attempt}")])
+        newer = asyncio.create_task(writer.write([write_of(ANNA, f"newer {attempt}")]))
+        await asyncio.sleep(0.02)
+        own_redis.go_on()
+        await newer
+        await asyncio.sleep(0.05)  # time for the server to read all that is left
+        assert await x_of(hasty_store, ANNA) == f"newer {attempt}"
+
+
+@pytest.mark.parametrize("moment_s", [0.0, 0.001, 0.05])
+async def test_a_cancelled_write_never_leaves_its_replies_to_the_next(
+    own_redis: RunningRedis, patient_store: Store, moment_s: float
+) -> None:
+    live, writer = LiveSessions(patient_store), TickWriter(patient_store)
+    for player in (ANNA, BERT):
+        await live.open(player, OURS, HERE, "meadow", {})
+    await live.open(ANNA, NEWER, NodeId("there"), "meadow", {})
+    await writer.write([write_of(BERT, "0")])
+    own_redis.pause()
+    cancelled = asyncio.create_task(writer.write([write_of(ANNA, "666", check_owner=True)]))
+    await asyncio.sleep(moment_s)
+    cancelled.cancel()
+    next_one = asyncio.create_task(writer.write([write_of(BERT, "1", check_owner=True)]))
+    await asyncio.sleep(0.02)
+    own_redis.go_on()
+    assert await next_one == set()  # and not {ANNA}, nor Bert's by the pointer of Anna
+    with pytest.raises(asyncio.CancelledError):
+        await cancelled
+    assert await writer.write([write_of(ANNA, "666", check_owner=True)]) == {ANNA}
+
+
+async def test_a_caller_cancelled_while_waiting_its_turn_disturbs_nobody(
+    own_redis: RunningRedis, patient_store: Store
+) -> None:
+    writer = TickWriter(patient_store)
+    await writer.write([write_of(ANNA, "0")])
+    own_redis.pause()
+    first, waiting = (asyncio.create_task(writer.write([write_of(ANNA, x)])) for x in ("1", "2"))
+    await asyncio.sleep(0.02)
+    waiting.cancel()
+    await asyncio.sleep(0.02)
+    own_redis.go_on()
+    assert await first == set()
+    assert await x_of(patient_store, ANNA) == "1"
+
+
+async def test_one_refused_command_makes_the_whole_write_unavailable_and_the_next_works(
+    writer: TickWriter, store: Store, open_sessions: None
+) -> None:
+    await store.command("test", "SET", "session:{6}:9", "not a hash")
+    with pytest.raises(StoreUnavailable, match="WRONGTYPE"):
+        await writer.write([write_of(ANNA, "1"), write_of(BERT, "1"), write_of(ANNA, "2", check_owner=True)])
+    assert await writer.write([write_of(ANNA, "3", check_owner=True)]) == set()
+    assert await x_of(store, ANNA) == "3"
+
+
+async def test_a_server_out_of_memory_is_unavailable_until_it_has_some(
+    own_redis: RunningRedis, patient_store: Store
+) -> None:
+    writer = TickWriter(patient_store)
+    own_redis.command("CONFIG", "SET", "maxmemory", "1")
+    with pytest.raises(StoreUnavailable, match="OOM"):
+        await writer.write([write_of(ANNA, "1")])
+    own_redis.command("CONFIG", "SET", "maxmemory", "0")
+    await writer.write([write_of(ANNA, "2")])
+    assert await x_of(patient_store, ANNA) == "2"
+
+
+async def test_a_user_who_may_not_end_connections_is_refused_at_the_first_write(own_redis: RunningRedis) -> None:
+    for words in (("game", "on", ">secret", "~*", "+@all", "-client|kill"), ("default", "off")):
+        own_redis.command("ACL", "SETUSER", *words)
+    address = f"127.0.0.1:{own_redis.port}/0" if own_redis.port else ""
+    url = f"redis://game:secret@{address}" if address else f"unix://game@{own_redis.socket_path}?password=secret"
+    store = Store(url, timeout_s=5.0)
+    with pytest.raises(StoreUnavailable, match=r"client\|kill"):
+        await TickWriter(store).write([write_of(ANNA, "1")])
+    await store.close()
