@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -48,9 +48,7 @@ async def slow_reader(running: Running) -> AsyncIterator[Bare]:
     reader, writer = await asyncio.open_connection(sock=raw, limit=1024)
     client = Bare(reader, writer)
     await client.sign_in()
-    transport = writer.transport
-    assert isinstance(transport, asyncio.ReadTransport)
-    transport.pause_reading()
+    cast(asyncio.ReadTransport, writer.transport).pause_reading()
     try:
         yield client
     finally:
@@ -59,8 +57,7 @@ async def slow_reader(running: Running) -> AsyncIterator[Bare]:
 
 
 def read_again(client: Bare) -> None:
-    assert isinstance(client.writer.transport, asyncio.ReadTransport)
-    client.writer.transport.resume_reading()
+    cast(asyncio.ReadTransport, client.writer.transport).resume_reading()
 
 
 @contextlib.asynccontextmanager
