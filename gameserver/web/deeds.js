@@ -1,7 +1,7 @@
 // What the player does, from a wish to an action: which entity is meant, is it near enough, what to say when it is not.
 // Every refusal ends as a toast in plain words; nothing is shown as done before the server has said so.
 
-import { intents, inWords, isItem, isPlayer, REACH_UNITS } from "./meadow.js";
+import { intents, inWords, isItem, isPlayer, REACH_UNITS, usedInWords } from "./meadow.js";
 
 export class Deeds {
   constructor({ connection, session, scene, toast }) {
@@ -57,8 +57,10 @@ export class Deeds {
     if (await this.#ask(intents.pickUp(entity.id))) this.scene.effects.sparkle(x, y, performance.now());
   }
 
-  use(item) {
-    return this.#ask(intents.use(item));
+  async use(item) {
+    if (!(await this.#ask(intents.use(item)))) return;
+    const { x, y } = this.session.place;
+    this.scene.effects.words(usedInWords(item), x, y, performance.now());
   }
 
   drop(item) {

@@ -60,6 +60,7 @@ function decode(view, reader) {
   let at = FRAME_BYTES;
   for (let i = 0; i < count; i += 1) {
     const section = decodeSection(view, at, reader);
+    if (section.end > view.byteLength) throw new RangeError("beyond the end");
     sections.push(section);
     at = section.end;
   }

@@ -10,7 +10,7 @@ import { StatusBar } from "./hud/status.js";
 import { toast } from "./hud/toasts.js";
 import { Input } from "./input.js";
 import { guests, tabSession, tabWatch } from "./keepsakes.js";
-import { endingInWords } from "./meadow.js";
+import { endingInWords, eventInWords } from "./meadow.js";
 import { Scene } from "./render/scene.js";
 import { Session } from "./session.js";
 import { SignIn } from "./sign_in.js";
@@ -74,7 +74,8 @@ session.addEventListener("chat", ({ detail: { line, old } }) => {
 session.addEventListener("unreadable", () => toast("This page does not understand the server. Please reload it."));
 
 connection.addEventListener("message", ({ detail }) => {
-  if (detail.type === "event" && typeof detail.fields.text === "string") toast(detail.fields.text, "good");
+  const words = detail.type === "event" && eventInWords(detail);
+  if (words) toast(words, "good");
 });
 
 connection.addEventListener("over", ({ detail: over }) => {

@@ -50,6 +50,15 @@ export function inWords({ code, reason = "", retryAfterMs = 0 }) {
   return retryAfterMs > 1500 ? `${words} (${Math.ceil(retryAfterMs / 1000)} s)` : words;
 }
 
+/** What the game tells by an event, in words, or null when it is not for the eyes. */
+export function eventInWords({ name, fields }) {
+  if (name === "received") return `${fields.by} gave you ${fields.n} ${fields.item}.`;
+  return typeof fields.text === "string" ? fields.text : null;
+}
+
+/** What floats up when an item was used. */
+export const usedInWords = (item) => (item === "apple" ? "Yum!" : `${item} used`);
+
 const ENDINGS = {
   logged_out: "You are logged out. Everything is saved.",
   taken_over: "You are now playing somewhere else, so this page stepped back.",
