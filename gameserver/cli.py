@@ -121,11 +121,17 @@ def _check_config(given: argparse.Namespace, settings: Settings) -> None:
 
 
 async def _serve(settings: Settings, game: type[Game], ready_file: Path | None) -> None:
-    from gameserver import app  # here and not above: the other commands need none of the server
+    # here and not above: the other commands need none of the server
+    from gameserver import app
+    from gameserver.embedded import EmbeddedValkeyError
+    from gameserver.profiles.database import ProfilesUnavailable
+    from gameserver.store.connection import StoreUnavailable
 
     await _ensure_tables(settings)
     try:
         await app.serve(settings, game, on_ready=partial(_announce, ready_file))
+    except (StoreUnavailable, ProfilesUnavailable, EmbeddedValkeyError) as error:
+        raise CommandError(hide_passwords(str(error))) from None
     except OSError as error:
         if error.errno not in _LISTEN_ERRORS:
             raise

@@ -101,7 +101,7 @@ class Settings(BaseSettings):
     )
     drain_s: Seconds = _operating("After SIGTERM, seconds until every session is saved at the latest.", 10, ge=1, le=60)
     log_format: Literal["auto", "json", "console"] = _operating(
-        "json for machines, console for people; auto takes console when logging to a terminal.", "auto"
+        "Lines for machines or for people; auto takes console when logging to a terminal, json otherwise.", "auto"
     )
     log_level: Literal["debug", "info", "warning", "error"] = _operating("The least serious log lines shown.", "info")
 
@@ -224,7 +224,7 @@ class Settings(BaseSettings):
     @property
     def effective_sql_url(self) -> str:
         """The SQL database to use: the one that is set, or the file in ``folder``."""
-        return self.sql_url or f"sqlite+aiosqlite:///{self.folder.absolute() / 'gameserver.sqlite'}"
+        return self.sql_url or f"sqlite:///{self.folder.absolute() / 'profiles.db'}"
 
     def redacted(self) -> dict[str, object]:
         """Every setting as it may be printed: secrets hidden, of a URL only the password."""
