@@ -10,6 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,8 @@ class RunningGame:
         self, folder: Path, redis_url: str, sql_url: str, *, game: str = "gameserver.demo:Meadow", **settings: str
     ):
         self.folder = folder
+        self.redis_url = redis_url
+        self.sql_url = sql_url
         self.port = free_port()
         self.ops_port = free_port()
         self._game = game
@@ -64,7 +67,11 @@ class RunningGame:
         with (self.folder / "server.log").open("ab") as log:
             command = [sys.executable, "-m", "gameserver", "run", self._game]
             self._process = subprocess.Popen(command, env=self._environment, stdout=log, stderr=log, cwd=self.folder)
-        self._wait_until_healthy()
+        try:
+            self._wait_until_healthy()
+        except BaseException:
+            self.stop()
+            raise
         return self
 
     def kill(self) -> None:
@@ -118,19 +125,23 @@ class RunningGame:
 @pytest.fixture(scope="session")
 def running_server(mariadb: MariaDb, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGame]:
     """A server that many tests share, on Debian's Redis and MariaDB; do not stop it."""
-    redis = RunningRedis("redis7").start()
-    name = mariadb.migrated_database()
-    game = RunningGame(tmp_path_factory.mktemp("game"), redis.url, mariadb.url(name), grace_s="20")
-    yield game.start()
-    game.stop()
-    redis.remove()
+    with _running(tmp_path_factory.mktemp("game"), mariadb.url(mariadb.migrated_database()), grace_s="20") as game:
+        yield game
 
 
 @pytest.fixture
 def own_server(mariadb_url: str, tmp_path: Path) -> Iterator[RunningGame]:
     """A server of this test's own, to kill and restart; its grace period is short."""
+    with _running(tmp_path, mariadb_url, grace_s="3", checkpoint_s="3", sql_timeout_s="2") as game:
+        yield game
+
+
+@contextmanager
+def _running(folder: Path, sql_url: str, **settings: str) -> Iterator[RunningGame]:
     redis = RunningRedis("redis7").start()
-    game = RunningGame(tmp_path, redis.url, mariadb_url, grace_s="3", checkpoint_s="5")
-    yield game.start()
-    game.stop()
-    redis.remove()
+    game = RunningGame(folder, redis.url, sql_url, **settings)
+    try:
+        yield game.start()
+    finally:
+        game.stop()
+        redis.remove()
