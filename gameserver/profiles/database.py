@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gameserver.observability.metrics import STORE_ERRORS, STORE_SECONDS, STORE_UP
-from gameserver.profiles.drivers import connect_pool, driver_url, is_rolled_back, is_worth_retrying, means_away
+from gameserver.profiles.drivers import connect_pool, connections_max, is_rolled_back, is_worth_retrying, means_away
 
 Result = TypeVar("Result")
 Work = Callable[[AsyncConnection], Awaitable[Result]]
@@ -44,17 +44,17 @@ class Database:
     """The pool and the rules of transactions.
 
     ``timeout_s`` bounds a call from start to end: waiting for a connection, retries and all. ``prompt_s`` bounds the
-    calls a player waits for, once it is their turn. While SQL is known to be away those fail at once.
+    calls a player waits for, once it is their turn. While SQL is known to be away those fail at once. Raises ValueError
+    for a URL that is neither mysql:// nor sqlite:///.
     """
 
     def __init__(self, url: str, *, pool_size: int = 8, timeout_s: float = 5.0, prompt_s: float = 0.8):
-        driver_url(url)  # a wrong URL is told here, not at the first use
         self._url = url
-        self._pool_size = pool_size
+        self._pool_size = connections_max(url, pool_size)  # a wrong URL is told here, not at the first use
         self._timeout_s = timeout_s
         self._prompt_s = min(prompt_s, timeout_s)
         self._pool: AsyncEngine | None = None
-        self._turns = asyncio.Semaphore(pool_size)  # we queue here, so that waiting and a silent server differ
+        self._turns = asyncio.Semaphore(self._pool_size)  # we queue here: waiting is not the server's silence
         self._under_way: set[asyncio.Task[Any]] = set()
         self._is_away = False
         self._probed_s = 0.0

@@ -39,15 +39,19 @@ def driver_url(url: str) -> URL:
     return parsed.set(drivername=_DRIVERS[vendor]).update_query_dict({"charset": "utf8mb4"})
 
 
+def connections_max(url: str, wanted: int) -> int:
+    """How many connections are of use. SQLite has one writer, so for it a queue beats busy errors."""
+    return 1 if _is_sqlite(driver_url(url)) else wanted
+
+
 def connect_pool(url: str, *, pool_size: int) -> AsyncEngine:
-    """A pool for playing. SQLite gets one connection: it has one writer, so a queue beats busy errors."""
+    """A pool for playing."""
     parsed = driver_url(url)
-    is_sqlite = parsed.get_backend_name() == "sqlite"
     pool: dict[str, Any] = {
-        "pool_size": 1 if is_sqlite else pool_size,
+        "pool_size": pool_size,
         "max_overflow": 0,
         "pool_recycle": RECYCLE_S,
-        "pool_pre_ping": not is_sqlite,  # aiomysql does not notice by itself that the server closed a connection
+        "pool_pre_ping": not _is_sqlite(parsed),  # aiomysql does not notice that the server closed a connection
     }
     return _connect(parsed, BUSY_S, pool)
 
@@ -58,7 +62,7 @@ def connect_once(url: str) -> AsyncEngine:
 
 
 def _connect(url: URL, busy_s: float, pool: dict[str, Any]) -> AsyncEngine:
-    if url.get_backend_name() == "sqlite":
+    if _is_sqlite(url):
         return _connect_sqlite(url, busy_s, pool)
     settings = (
         "SET SESSION sql_mode='STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION',"
@@ -66,13 +70,14 @@ def _connect(url: URL, busy_s: float, pool: dict[str, Any]) -> AsyncEngine:
     )
     arguments = {"init_command": settings, "connect_timeout": CONNECT_S}
     # READ COMMITTED: no gap locks, which would deadlock neighbours; every guard we rely on is a locking statement.
-    return create_async_engine(url, isolation_level="READ COMMITTED", connect_args=arguments, **pool)
+    pool |= {"isolation_level": "READ COMMITTED", "hide_parameters": True}  # errors are logged
+    return create_async_engine(url, connect_args=arguments, **pool)
 
 
 def _connect_sqlite(url: URL, busy_s: float, pool: dict[str, Any]) -> AsyncEngine:
     # isolation_level None: the driver issues no BEGIN of its own, we do, and so DDL is transactional too.
     arguments = {"timeout": busy_s, "isolation_level": None}
-    engine = create_async_engine(url, connect_args=arguments, **pool)
+    engine = create_async_engine(url, connect_args=arguments, hide_parameters=True, **pool)
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_immediate)
     return engine
@@ -103,6 +108,10 @@ def is_rolled_back(error: DBAPIError) -> bool:
 def means_away(error: DBAPIError) -> bool:
     """True if the server cannot be reached or cannot work; False for a statement it refused, which is a bug of ours."""
     return error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)
+
+
+def _is_sqlite(url: URL) -> bool:
+    return url.get_backend_name() == "sqlite"
 
 
 def _mysql_code(error: DBAPIError) -> int | None:

@@ -6,6 +6,7 @@ import asyncio
 
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from gameserver.profiles.database import Database, ProfilesUnavailable
 from gameserver.profiles.exchange import Exchanges
@@ -154,7 +155,7 @@ async def test_an_exchange_that_would_make_something_is_our_bug_and_changes_noth
     ann, ben = await new_player(database, coin=5), await new_player(database)
     fair = gift(ann, ben, "coin", 2, op_id="a")
     forged = Exchange("a", (fair.parties[1], msgspec.structs.replace(fair.parties[0], inventory=ann.inventory)), "copy")
-    with pytest.raises(ProfilesUnavailable, match="would become"):
+    with capture_logs(), pytest.raises(ProfilesUnavailable, match="would become"):
         await exchanges.apply(forged)
     assert await exchanges.apply(fair) is DONE
     assert await total(profiles, "coin", ann, ben) == 5

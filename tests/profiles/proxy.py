@@ -1,0 +1,88 @@
+"""A wire between the database client and MariaDB that a test can cut at a COMMIT, silence, or unplug."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
+from enum import Enum
+
+from tests.servers.mariadb import free_port
+
+_COMMIT = b"\x03COMMIT"  # a COM_QUERY packet's payload
+
+
+class Cut(Enum):
+    BEFORE = "the server never sees the COMMIT"
+    AFTER = "the server commits, its answer is lost"
+    SILENT = "the server commits, its answer is held back and the line stays open"
+
+
+class Proxy:
+    """Listens on ``port`` and passes everything to ``server_port``, until told otherwise."""
+
+    def __init__(self, server_port: int):
+        self.port = free_port()
+        self.cut_next: Cut | None = None  # at the next COMMIT, once
+        self.cuts = 0
+        self._server_port = server_port
+        self._lines: set[asyncio.Task[None]] = set()
+        self._listener: asyncio.Server | None = None
+
+    async def plug(self) -> None:
+        self._listener = await asyncio.start_server(self._carry, "127.0.0.1", self.port)
+
+    async def unplug(self) -> None:
+        """Cut every line and refuse new ones."""
+        assert self._listener is not None
+        self._listener.close()
+        for line in self._lines:
+            line.cancel()
+        await asyncio.gather(*self._lines, return_exceptions=True)
+
+    async def _carry(self, client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
+        line = asyncio.current_task()
+        assert line is not None
+        self._lines.add(line)
+        line.add_done_callback(self._lines.discard)
+        server, to_server = await asyncio.open_connection("127.0.0.1", self._server_port)
+        back = asyncio.create_task(self._back(server, to_client))
+        with closing(to_client), closing(to_server):
+            try:
+                await self._forth(client, to_server, back)
+            except (asyncio.CancelledError, ConnectionError):
+                pass
+            finally:
+                back.cancel()
+                await asyncio.gather(back, return_exceptions=True)
+
+    async def _forth(
+        self, client: asyncio.StreamReader, to_server: asyncio.StreamWriter, back: asyncio.Task[None]
+    ) -> None:
+        while sent := await client.read(65536):
+            cut = None
+            if _COMMIT in sent and self.cut_next:
+                cut, self.cut_next, self.cuts = self.cut_next, None, self.cuts + 1
+            if cut:
+                back.cancel()
+            if cut is not Cut.BEFORE:
+                to_server.write(sent)
+                await to_server.drain()
+            if cut in (Cut.BEFORE, Cut.AFTER):
+                await asyncio.sleep(0.05)  # the server is done when we hang up
+                return
+
+    async def _back(self, server: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
+        while answered := await server.read(65536):
+            to_client.write(answered)
+        to_client.close()
+
+
+@asynccontextmanager
+async def plugged(server_port: int) -> AsyncIterator[Proxy]:
+    proxy = Proxy(server_port)
+    await proxy.plug()
+    try:
+        yield proxy
+    finally:
+        await proxy.unplug()

@@ -1,0 +1,401 @@
+"""gameserver.profiles.database: deadlines, retries, and what becomes of a transaction that is cut."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import time
+import traceback
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+from structlog.testing import capture_logs
+
+from gameserver.observability.metrics import REGISTRY
+from gameserver.profiles.account_rows import Accounts, NameTaken
+from gameserver.profiles.database import Database, OutcomeUnknown, ProfilesUnavailable
+from gameserver.profiles.exchange import Exchanges
+from gameserver.profiles.records import ExchangeOutcome, SaveOutcome
+from gameserver.profiles.repository import Profiles
+from gameserver.protocol.ids import NodeId
+from tests.profiles.conftest import gift, holding, new_player, save_of, total
+from tests.profiles.proxy import Cut, Proxy, plugged
+from tests.servers.mariadb import MariaDb, free_port
+
+PROMPT_S = 0.8
+
+
+@asynccontextmanager
+async def opened(url: str, **settings: float) -> AsyncIterator[Database]:
+    database = Database(url, pool_size=3, **{"timeout_s": 5.0, "prompt_s": PROMPT_S, **settings})
+    await database.open()
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
+@pytest.fixture
+async def proxy(mariadb: MariaDb, mariadb_url: str) -> AsyncIterator[Proxy]:
+    async with plugged(mariadb.port) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+async def wired(proxy: Proxy, mariadb: MariaDb, mariadb_url: str) -> AsyncIterator[Database]:
+    """A MariaDB database behind the wire."""
+    async with opened(mariadb.url(mariadb_url.rpartition("/")[2], port=proxy.port), timeout_s=2.0) as database:
+        yield database
+
+
+def insert_account(name: str) -> str:
+    return f"INSERT INTO account (name, name_key, created_ms) VALUES ('{name}', '{name}', 0)"
+
+
+async def count_accounts(database: Database) -> int:
+    async def work(connection: AsyncConnection) -> int:
+        return int(await connection.scalar(text("SELECT COUNT(*) FROM account")) or 0)
+
+    return await database.transact("count", work)
+
+
+# --- URLs ---
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["postgresql://host/db", "mysql+pymysql://host/db", "redis://host", "sqlite://", "sqlite:///:memory:", "mysql://host",
+     "nonsense", ""],
+)  # fmt: skip
+def test_a_url_we_cannot_serve_is_refused_at_once_and_says_what_to_write(url: str) -> None:
+    with pytest.raises(ValueError, match=r"mysql://|sqlite:///|names no"):
+        Database(url)
+
+
+def test_a_refused_url_does_not_tell_its_password() -> None:
+    with pytest.raises(ValueError) as refused:
+        Database("postgresql://me:s3cret@host/db")
+    assert "s3cret" not in str(refused.value)
+
+
+# --- transactions ---
+
+
+async def test_what_work_raises_rolls_back_and_passes_through(database: Database) -> None:
+    async def work(connection: AsyncConnection) -> None:
+        await connection.execute(text(insert_account("ann")))
+        raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        await database.transact("test", work)
+    assert await count_accounts(database) == 0
+
+
+async def test_a_statement_that_is_wrong_is_unavailable_but_the_server_is_not_away(database: Database) -> None:
+    async def work(connection: AsyncConnection) -> None:
+        await connection.execute(text(insert_account("ann")))
+        await connection.execute(text(insert_account("ann")))
+
+    with capture_logs() as logged, pytest.raises(ProfilesUnavailable):
+        await database.transact("test", work)
+    assert [line["event"] for line in logged] == ["sql_refused_statement"]
+    assert not database.is_away
+    assert await count_accounts(database) == 0
+
+
+async def test_an_error_never_tells_what_was_to_be_written(database: Database) -> None:
+    """It ends up in logs, and the values are password hashes and what players say."""
+
+    secret = "3".join(("s", "cret"))  # a traceback shows the lines of the source
+
+    async def work(connection: AsyncConnection) -> None:
+        wrong = text("INSERT INTO account (name, password_hash) VALUES ('x', :hash)")
+        await connection.execute(wrong, {"hash": secret})
+
+    with capture_logs(), pytest.raises(ProfilesUnavailable) as refused:
+        await database.transact("test", work)
+    assert secret not in "".join(traceback.format_exception(refused.value))
+
+
+async def test_a_cancelled_caller_does_not_cut_the_transaction(database: Database) -> None:
+    inserted = asyncio.Event()
+
+    async def work(connection: AsyncConnection) -> None:
+        await connection.execute(text(insert_account("ann")))
+        inserted.set()
+        await asyncio.sleep(0.05)
+        await connection.execute(text(insert_account("ben")))
+
+    caller = asyncio.create_task(database.transact("test", work))
+    await inserted.wait()
+    caller.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+    await database.close()  # waits for it
+    await database.open()
+    assert await count_accounts(database) == 2
+
+
+async def test_callers_cancelled_at_any_moment_leave_every_player_whole(database: Database) -> None:
+    profiles, exchanges = Profiles(database), Exchanges(database)
+    ann, ben = await new_player(database, coin=40), await new_player(database, coin=40)
+    for number in range(30):
+        now = [await profiles.current(each.player_id) for each in (ann, ben)]
+        assert now[0] and now[1]
+        call = asyncio.create_task(exchanges.apply(gift(now[0], now[1], "coin", 1, op_id=f"{number}")))
+        await asyncio.sleep(number * 0.0003)
+        call.cancel()
+        await asyncio.gather(call, return_exceptions=True)
+    await database.close()
+    await database.open()
+    assert await total(profiles, "coin", ann, ben) == 80
+
+
+async def test_a_transaction_beyond_its_deadline_is_undone_and_its_connection_not_used_again(sql_url: str) -> None:
+    async def too_slow(connection: AsyncConnection) -> None:
+        await connection.execute(text(insert_account("ann")))
+        await asyncio.sleep(30)
+
+    async with opened(sql_url, timeout_s=0.3) as database:
+        with pytest.raises(ProfilesUnavailable):
+            await asyncio.gather(*(database.transact("test", too_slow) for _ in range(3)))
+        await database.ping()
+        assert [await count_accounts(database) for _ in range(4)] == [0] * 4
+
+
+async def test_two_who_lock_in_opposite_order_both_get_through(mariadb_url: str) -> None:
+    """MySQL kills one with 1213; all of it has to be done again."""
+    async with opened(mariadb_url) as database:
+        ann, ben = await new_player(database), await new_player(database)
+        attempts = 0
+
+        def raise_both(*order: int):  # type: ignore[no-untyped-def]
+            async def work(connection: AsyncConnection) -> None:
+                nonlocal attempts
+                attempts += 1
+                for player_id in order:
+                    raised = text("UPDATE profile SET saved_seq = saved_seq + 1 WHERE player_id = :id")
+                    await connection.execute(raised, {"id": player_id})
+                    await asyncio.sleep(0.1)
+
+            return work
+
+        there, back = raise_both(ann.player_id, ben.player_id), raise_both(ben.player_id, ann.player_id)
+        await asyncio.gather(database.transact("test", there), database.transact("test", back))
+        assert attempts == 3
+        claims = [await Profiles(database).claim(each.player_id, NodeId("n")) for each in (ann, ben)]
+        assert [claim.saved_seq for claim in claims] == [3, 3]
+
+
+async def test_a_lock_held_elsewhere_is_waited_for_only_so_long(mariadb_url: str, mariadb: MariaDb) -> None:
+    async with opened(mariadb_url, timeout_s=1.0) as database, opened(mariadb_url) as other:
+        ann = await new_player(database)
+        async with other.begin() as connection:
+            await connection.execute(text(f"UPDATE profile SET x = 9 WHERE player_id = {ann.player_id}"))
+            with pytest.raises(ProfilesUnavailable):
+                await Profiles(database).save(save_of(ann))
+        assert await Profiles(database).save(save_of(ann)) is SaveOutcome.SAVED
+
+
+# --- a COMMIT that is cut ---
+
+
+@pytest.mark.parametrize("cut", Cut)
+async def test_a_gift_whose_commit_is_cut_has_happened_exactly_once(wired: Database, proxy: Proxy, cut: Cut) -> None:
+    profiles, exchanges = Profiles(wired), Exchanges(wired)
+    ann, ben = await new_player(wired, coin=5), await new_player(wired)
+    proxy.cut_next = cut
+    assert await exchanges.apply(gift(ann, ben, "coin", 2, op_id="a")) is ExchangeOutcome.DONE
+    assert proxy.cuts == 1
+    assert await total(profiles, "coin", ann, ben) == 5
+    assert (await holding(profiles, ben.player_id, "coin")).quantity == 2
+    assert await exchanges.apply(gift(ann, ben, "coin", 2, op_id="a")) is ExchangeOutcome.ALREADY
+
+
+@pytest.mark.parametrize("cut", Cut)
+async def test_a_save_whose_commit_is_cut_is_in_sql_when_it_returns(wired: Database, proxy: Proxy, cut: Cut) -> None:
+    profiles = Profiles(wired)
+    ann = await new_player(wired)
+    proxy.cut_next = cut
+    outcome = await profiles.save(save_of(ann, inventory_seq=7, x=7, coin=7))
+    assert outcome is (SaveOutcome.SAVED if cut is Cut.BEFORE else SaveOutcome.ALREADY)
+    now = await profiles.current(ann.player_id)
+    assert now is not None
+    assert (proxy.cuts, now.x, now.inventory["coin"].quantity) == (1, 7, 7)
+
+
+@pytest.mark.parametrize("cut", Cut)
+async def test_an_account_whose_commit_is_cut_is_made_once_and_is_ours(wired: Database, proxy: Proxy, cut: Cut) -> None:
+    accounts = Accounts(wired)
+    proxy.cut_next = cut
+    player_id = await accounts.create("Ann", b"ann", "random hash", None, 1)
+    row = await accounts.by_name(b"ann")
+    assert row is not None
+    assert (proxy.cuts, row.player_id) == (1, player_id)
+    with pytest.raises(NameTaken):
+        await accounts.create("Ann", b"ann", "another hash", None, 1)
+
+
+async def test_a_claim_whose_commit_is_cut_is_told_as_unknown_and_can_be_made_again(
+    wired: Database, proxy: Proxy
+) -> None:
+    profiles = Profiles(wired)
+    ann = await new_player(wired)
+    proxy.cut_next = Cut.AFTER
+    with pytest.raises(OutcomeUnknown):
+        await profiles.claim(ann.player_id, NodeId("n"))
+    await wired.ping()
+    assert (await profiles.claim(ann.player_id, NodeId("n"))).epoch == ann.epoch + 2
+
+
+async def test_a_gift_is_unknown_when_sql_stays_away_after_the_cut_and_known_when_asked_again(
+    wired: Database, proxy: Proxy
+) -> None:
+    profiles, exchanges = Profiles(wired), Exchanges(wired)
+    ann, ben = await new_player(wired, coin=5), await new_player(wired)
+    proxy.cut_next = Cut.AFTER
+    call = asyncio.create_task(exchanges.apply(gift(ann, ben, "coin", 2, op_id="a")))
+    while not proxy.cuts:
+        await asyncio.sleep(0.005)
+    await proxy.unplug()
+    with pytest.raises(OutcomeUnknown):
+        await call
+    await proxy.plug()
+    assert await exchanges.apply(gift(ann, ben, "coin", 2, op_id="a")) is ExchangeOutcome.ALREADY
+    assert await total(profiles, "coin", ann, ben) == 5
+
+
+async def test_a_line_cut_before_the_commit_is_tried_again_unseen(wired: Database, proxy: Proxy) -> None:
+    attempts = 0
+
+    async def work(connection: AsyncConnection) -> None:
+        nonlocal attempts
+        attempts += 1
+        await connection.execute(text(insert_account("ann")))
+        if attempts == 1:
+            await proxy.unplug()
+            await proxy.plug()
+        await connection.execute(text(insert_account("ben")))
+
+    await wired.transact("test", work)
+    assert attempts == 2
+    assert await count_accounts(wired) == 2
+
+
+# --- a server that is away ---
+
+
+async def test_a_frozen_server_is_told_in_time_then_at_once_and_needs_nobody_to_come_back(
+    mariadb_server: MariaDb,
+) -> None:
+    url = mariadb_server.url(mariadb_server.migrated_database())
+    async with opened(url) as database:
+        profiles = Profiles(database)
+        ann = await new_player(database)
+        mariadb_server.freeze()
+        begun_s = time.monotonic()
+        calls = [profiles.claim(ann.player_id, NodeId("n")) for _ in range(50)]
+        outcomes = await asyncio.gather(*calls, return_exceptions=True)
+        assert all(isinstance(outcome, ProfilesUnavailable) for outcome in outcomes)
+        assert time.monotonic() - begun_s < 5  # of 50, only those who held a connection waited
+        assert database.is_away
+        with pytest.raises(ProfilesUnavailable, match="away"):
+            await profiles.claim(ann.player_id, NodeId("n"))
+        assert REGISTRY.get_sample_value("gameserver_store_up", {"store": "sql"}) == 0
+        mariadb_server.thaw()
+        assert await until_it_works(profiles.claim, ann.player_id, NodeId("n")) > ann.epoch
+        assert await profiles.save(save_of(ann)) is SaveOutcome.FENCED
+        assert REGISTRY.get_sample_value("gameserver_store_up", {"store": "sql"}) == 1
+
+
+async def test_after_a_kill_and_restart_the_next_call_works_and_nothing_committed_is_lost(
+    mariadb_server: MariaDb,
+) -> None:
+    url = mariadb_server.url(mariadb_server.migrated_database())
+    async with opened(url) as database:
+        profiles = Profiles(database)
+        ann = await new_player(database, coin=5)
+        assert await profiles.save(save_of(ann, x=42, coin=5)) is SaveOutcome.SAVED
+        mariadb_server.kill()
+        with pytest.raises(ProfilesUnavailable):
+            await profiles.current(ann.player_id)
+        mariadb_server.start()
+        now = await profiles.current(ann.player_id)
+        assert now is not None
+        assert (now.x, now.inventory["coin"].quantity) == (42, 5)
+        assert not database.is_away
+
+
+async def test_a_connection_the_server_closed_is_replaced_unseen(mariadb_url: str, mariadb: MariaDb) -> None:
+    async with opened(mariadb_url) as database:
+        ann = await new_player(database)
+        for row in mariadb.execute("SELECT id FROM information_schema.processlist WHERE command = 'Sleep'"):
+            mariadb.execute(f"KILL {row[0]}")
+        assert await Profiles(database).save(save_of(ann)) is SaveOutcome.SAVED
+
+
+async def test_no_server_at_all_is_unavailable_and_leaks_nothing() -> None:
+    database = Database(f"mysql://root@127.0.0.1:{free_port()}/nowhere")
+    with pytest.raises(ProfilesUnavailable, match="not open"):
+        await database.ping()
+    with pytest.raises(ProfilesUnavailable):
+        await database.open()
+    await database.close()
+
+
+# --- the servers' own traps ---
+
+
+async def test_mysql_is_set_up_as_we_rely_on(mariadb_url: str) -> None:
+    async with opened(mariadb_url) as database, database.begin() as connection:
+        asked = text("SELECT @@tx_isolation, @@sql_mode, @@autocommit, @@innodb_lock_wait_timeout, @@wait_timeout")
+        isolation, mode, autocommit, lock_wait_s, wait_s = (await connection.execute(asked)).one()
+        assert isolation == "READ-COMMITTED"
+        assert "STRICT_TRANS_TABLES" in mode
+        assert (autocommit, lock_wait_s, wait_s) == (0, 3, 15)
+        assert await connection.scalar(text("SELECT @@character_set_client")) == "utf8mb4"
+
+
+async def test_sqlite_is_set_up_as_we_rely_on(sqlite_url: str) -> None:
+    async with opened(sqlite_url) as database, database.begin() as connection:
+        told = [
+            await connection.scalar(text(f"PRAGMA {name}")) for name in ("journal_mode", "synchronous", "foreign_keys")
+        ]
+        assert told == ["wal", 2, 1]
+
+
+async def test_a_sqlite_file_busy_with_someone_else_is_waited_for(sqlite_url: str) -> None:
+    someone = sqlite3.connect(sqlite_url.removeprefix("sqlite:///"), isolation_level=None)
+    async with opened(sqlite_url) as database:
+        someone.execute("BEGIN IMMEDIATE")
+        call = asyncio.create_task(new_player(database))
+        await asyncio.sleep(0.6)
+        assert not call.done()
+        someone.execute("ROLLBACK")
+        assert (await call).saved_seq == 1
+    someone.close()
+
+
+async def test_a_sqlite_file_busy_for_good_is_unavailable_in_time(sqlite_url: str) -> None:
+    someone = sqlite3.connect(sqlite_url.removeprefix("sqlite:///"), isolation_level=None)
+    async with opened(sqlite_url, timeout_s=1.0) as database:
+        ann = await new_player(database)
+        someone.execute("BEGIN IMMEDIATE")
+        with pytest.raises(ProfilesUnavailable):
+            await Profiles(database).save(save_of(ann))
+        someone.execute("ROLLBACK")
+        assert await Profiles(database).save(save_of(ann)) is SaveOutcome.SAVED
+    someone.close()
+
+
+async def until_it_works(claim, *arguments):  # type: ignore[no-untyped-def]
+    """Ask as a player would who is told to try later."""
+    for _ in range(100):
+        try:
+            return (await claim(*arguments)).epoch
+        except ProfilesUnavailable:
+            await asyncio.sleep(0.1)
+    raise AssertionError("it never came back")
