@@ -22,6 +22,7 @@ export class Input {
     addEventListener("keyup", (event) => this.#keyUp(event));
     addEventListener("blur", () => this.release());
     document.addEventListener("visibilitychange", () => document.hidden && this.release());
+    document.addEventListener("click", (event) => this.#giveBackFocus(event));
     document.addEventListener("focusin", (event) => isTyping(event.target) && this.release());
     canvas.addEventListener("pointerdown", (event) => this.#press(event));
     canvas.addEventListener("pointermove", (event) => this.#drag(event));
@@ -35,6 +36,11 @@ export class Input {
     this.down.clear();
     this.#endStick();
     this.wishes.stop();
+  }
+
+  // A button pressed by mouse or finger must not take the next Enter; one reached by keys keeps its focus.
+  #giveBackFocus(event) {
+    if (this.enabled && event.detail > 0 && isPressable(event.target.closest("button"))) this.canvas.focus();
   }
 
   #keyDown(event) {

@@ -113,5 +113,4 @@ function draw(nowMs) {
 }
 
 exposeGame({ connection, session, scene });
-requestAnimationFrame(draw);
-begin();
+begin().finally(() => requestAnimationFrame(draw)); // drawing first would keep other tabs' answers waiting

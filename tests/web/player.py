@@ -8,6 +8,7 @@ from typing import Any
 from playwright.async_api import Page
 
 KEYS = {(-1, 0): "KeyA", (1, 0): "KeyD", (0, -1): "KeyW", (0, 1): "KeyS"}
+SPEED = 6.0  # world units a second
 REACH = 2.5  # world units; a little less than the game allows
 
 
@@ -67,17 +68,26 @@ class Player:
 
     async def walk_near(self, x: float, y: float, distance: float = REACH) -> None:
         """Walk with the keys until the place is within ``distance`` world units."""
-        for _ in range(60):
+        for _ in range(40):
             me = await self.me()
             dx, dy = x - me["x"], y - me["y"]
             if math.hypot(dx, dy) <= distance:
                 return
-            ahead, direction = (
-                (dx, (int(math.copysign(1, dx)), 0)) if abs(dx) > abs(dy) else (dy, (0, int(math.copysign(1, dy))))
-            )
-            await self.hold(KEYS[direction], min(900, max(60, abs(ahead) / 6 * 1000 - 60)))
-            await self.page.wait_for_timeout(150)
+            await self.step(dx, dy)
         raise AssertionError(f"did not get to ({x}, {y})")
+
+    async def step(self, dx: float, dy: float) -> None:
+        """Walk for up to a second towards there, by two keys when it lies across."""
+        across = min(abs(dx), abs(dy)) > 1
+        far = min(abs(dx), abs(dy)) * math.sqrt(2) if across else max(abs(dx), abs(dy))
+        keys = [KEYS[int(math.copysign(1, dx)), 0]] if across or abs(dx) > abs(dy) else []
+        keys += [KEYS[0, int(math.copysign(1, dy))]] if across or not keys else []
+        for key in keys:
+            await self.page.keyboard.down(key)
+        await self.page.wait_for_timeout(min(1000, max(50, far / SPEED * 1000 - 100)))
+        for key in keys:
+            await self.page.keyboard.up(key)
+        await self.page.wait_for_timeout(120)
 
     async def find(self, kind: str) -> dict[str, Any]:
         """The nearest entity of the kind; walks about until one is in view."""
@@ -88,13 +98,13 @@ class Player:
         raise AssertionError(f"no {kind} anywhere")
 
     async def pick_up(self, kind: str) -> None:
-        """Walk to the nearest of the kind and pick it up with the E key; others may be nearer to us by then."""
+        """Walk to the nearest of the kind and press E, which takes what is nearest: perhaps another first."""
         held = (await self.me())["inventory"].get(kind, 0)
         for _ in range(12):
             thing = await self.find(kind)
-            await self.walk_near(thing["x"], thing["y"], 0.7)
+            await self.walk_near(thing["x"], thing["y"], 2)
             await self.page.keyboard.press("KeyE")
-            await self.page.wait_for_timeout(400)
+            await self.page.wait_for_timeout(300)
             if (await self.me())["inventory"].get(kind, 0) > held:
                 return
         raise AssertionError(f"could not pick up a {kind}")

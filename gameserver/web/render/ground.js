@@ -1,5 +1,5 @@
 // The meadow's floor: grass, trails, daisies and the dark wood outside the zone. Painted in square tiles, each once,
-// a few per frame, and copied from then on. The same place always looks the same, to everybody.
+// a few a frame, and copied from then on. The same place always looks the same, to everybody.
 
 import { clamp, dice, hash, noise, roughNoise, smoothstep } from "./chance.js";
 import { disc } from "./sprites.js";
@@ -7,7 +7,7 @@ import { disc } from "./sprites.js";
 const TILE_UNITS = 6;
 const SAMPLES = 24; // colour samples along a tile; blades and flowers come on top
 const TILES_MAX = 120;
-const PAINT_PER_FRAME = 2;
+const PAINT_MS = 6; // a frame; at least one missing tile is painted
 const BLADES_PER_UNIT = 16; // per square unit
 
 const DEEP = [88, 152, 60];
@@ -53,12 +53,22 @@ export class Ground {
     if (key !== this.key) this.tiles.clear();
     this.key = key;
     const side = TILE_UNITS * camera.unit;
-    let budget = this.tiles.size ? PAINT_PER_FRAME : 60;
-    for (let ty = Math.floor(camera.top / side); ty * side < camera.top + camera.height; ty += 1) {
-      for (let tx = Math.floor(camera.left / side); tx * side < camera.left + camera.width; tx += 1) {
-        const tile = this.tiles.get(`${tx},${ty}`) ?? (budget-- > 0 ? this.#paint(tx, ty, camera.unit, zone) : null);
-        if (tile) context.drawImage(tile, tx * side - camera.left, ty * side - camera.top);
-        else this.#plain(context, tx * side - camera.left, ty * side - camera.top, side);
+    this.#paintMissing(camera, zone, side);
+    for (const [tx, ty] of tilesIn(camera, side, 0)) {
+      const tile = this.tiles.get(`${tx},${ty}`);
+      if (tile) context.drawImage(tile, tx * side - camera.left, ty * side - camera.top);
+      else this.#plain(context, tx * side - camera.left, ty * side - camera.top, side);
+    }
+  }
+
+  // What is seen first, then what a few steps will bring into sight.
+  #paintMissing(camera, zone, side) {
+    const until = performance.now() + PAINT_MS;
+    for (const beyond of [0, 1]) {
+      for (const [tx, ty] of tilesIn(camera, side, beyond)) {
+        if (this.tiles.has(`${tx},${ty}`)) continue;
+        this.#paint(tx, ty, camera.unit, zone);
+        if (performance.now() > until) return;
       }
     }
   }
@@ -86,6 +96,15 @@ export class Ground {
   }
 }
 
+function tilesIn(camera, side, beyond) {
+  const tiles = [];
+  const [right, bottom] = [camera.left + camera.width, camera.top + camera.height];
+  for (let ty = Math.floor(camera.top / side) - beyond; ty * side < bottom + beyond * side; ty += 1) {
+    for (let tx = Math.floor(camera.left / side) - beyond; tx * side < right + beyond * side; tx += 1) tiles.push([tx, ty]);
+  }
+  return tiles;
+}
+
 // One sample beyond each edge, so that neighbouring tiles blend into each other.
 function paintColours(context, left, top, zone, side) {
   const across = SAMPLES + 2;
@@ -109,7 +128,7 @@ function paintBlades(context, left, top, zone, roll) {
   for (let i = 0; i < BLADES_PER_UNIT * TILE_UNITS * TILE_UNITS; i += 1) {
     const x = left + roll() * TILE_UNITS;
     const y = top + roll() * TILE_UNITS;
-    const shade = clamp(Math.floor(roughNoise(x * 0.13, y * 0.13) * 4 + roll() * 2.4 - 0.6), 0, paths.length - 1);
+    const shade = clamp(Math.floor(noise(x * 0.13, y * 0.13) * 4 + roll() * 2.4 - 0.6), 0, paths.length - 1);
     const long = 0.09 + roll() * 0.13;
     const lean = (roll() - 0.42) * 0.16;
     if (roll() < trail(x, y) * 1.2 || outside(x, y, zone) > roll()) continue;
