@@ -98,7 +98,9 @@ class RunningRedis:
         address = ["--port", str(self.port), "--bind", "127.0.0.1"] if self.port else ["--port", "0"]
         unix = [] if self.port else ["--unixsocket", str(self.socket_path), "--unixsocketperm", "700"]
         durable = ["--appendonly", "yes", "--appendfsync", "everysec", "--save", "", "--dir", str(self.folder)]
-        return [str(program), *address, *unix, *durable, "--daemonize", "no", *self.options]
+        # A test run that is killed ends no fixtures: let the kernel end the server with its parent, where it can.
+        with_parent = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
+        return [*with_parent, str(program), *address, *unix, *durable, "--daemonize", "no", *self.options]
 
     def _answer(self, *words: str) -> bytes:
         packed = f"*{len(words)}\r\n" + "".join(f"${len(w.encode())}\r\n{w}\r\n" for w in words)

@@ -94,14 +94,16 @@ async def test_a_cancelled_call_never_leaves_its_reply_to_the_next_caller(
 
 
 async def test_a_cancelled_call_still_does_its_work(own_redis: RunningRedis) -> None:
-    store = Store(own_redis.url, timeout_s=5.0)
+    store = Store(own_redis.url, timeout_s=5.0, connections_max=1)
     await store.ping()
     own_redis.pause()
-    cancelled = asyncio.create_task(store.command("test", "SET", "a", "1"))
+    ahead = asyncio.create_task(store.ping())
+    cancelled = asyncio.create_task(store.command("test", "SET", "a", "1"))  # waits for the only connection
     await asyncio.sleep(0.05)
     cancelled.cancel()
+    await asyncio.sleep(0.05)
     own_redis.go_on()
-    await asyncio.gather(cancelled, return_exceptions=True)
+    await asyncio.gather(ahead, cancelled, return_exceptions=True)
     await store.close()  # waits for the work
     assert own_redis.command("GET", "a") == b"$1\r\n1\r\n"
 
