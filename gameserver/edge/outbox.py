@@ -20,6 +20,7 @@ class Writable(Protocol):
 
     def write(self, data: bytes, /) -> None: ...
     def get_write_buffer_size(self) -> int: ...
+    def is_closing(self) -> bool: ...
 
 
 class WorldFlow(Enum):
@@ -78,19 +79,15 @@ class Outbox:
         self.flush()
 
     def flush(self) -> None:
-        """Write what is queued."""
+        """Write what is queued; a transport that is closing gets nothing: uvloop's raises once it is closed."""
         if not self._queue:
             return
         joined = b"".join(self._queue)
         self._queue.clear()
         self._queued_bytes = 0
-        self._tally.sent_bytes += len(joined)
-        self._transport.write(joined)
-
-    def drop(self) -> None:
-        """The socket is gone."""
-        self._queue.clear()
-        self._queued_bytes = 0
+        if not self._transport.is_closing():
+            self._tally.sent_bytes += len(joined)
+            self._transport.write(joined)
 
     def congest(self) -> None:
         """The transport is above its high-water mark."""

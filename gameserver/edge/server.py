@@ -157,7 +157,10 @@ class Edge:
     def _flush(self) -> None:
         marked, self._marked = self._marked, []
         for outbox in marked:
-            outbox.flush()
+            try:
+                outbox.flush()
+            except Exception:  # one client's socket must not cost the others their tick
+                _log.exception("flush_failed")
 
     async def _sweep(self) -> None:
         while True:

@@ -158,3 +158,19 @@ def test_a_tick_and_its_messages_reach_the_client_in_order(new_loop: NewLoop) ->
             assert (await player.receive())["name"] == "after"
 
     run(new_loop, scenario)
+
+
+@LOOPS
+def test_a_socket_that_dies_within_a_tick_costs_nobody_else_the_tick(new_loop: NewLoop) -> None:
+    async def scenario() -> None:
+        async with running_edge() as running, playing(running, "dying"):
+            dying_id = running.host.last_connection()
+            async with playing(running, "living") as living:
+                living_id = running.host.last_connection()
+                running.edge._around.sockets[dying_id].abort()  # as when the network resets it in this very turn
+                tick(running, [dying_id, living_id], b"world", full=True)
+                running.host.deliver([dying_id, living_id], Event("noise", {}))
+                assert await living.world() == b"world"
+                assert (await living.receive())["name"] == "noise"
+
+    run(new_loop, scenario)
