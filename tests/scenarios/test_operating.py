@@ -1,0 +1,61 @@
+"""What an operator sees of a running server."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+from tests.scenarios.raw import Raw
+from tests.servers.game import RunningGame
+
+METRICS = (
+    "gameserver_tick_step_seconds_count{step=",
+    "gameserver_tick_overruns_total",
+    'gameserver_sessions{state="active"}',
+    'gameserver_store_seconds_count{operation="tick_write",store="redis"}',
+    'gameserver_store_seconds_count{operation="claim",store="sql"}',
+    "gameserver_save_backlog_sessions",
+    "gameserver_closes_total{reason=",
+    "gameserver_connections",
+)
+
+
+async def test_health_and_readiness_are_told_on_both_ports(running_server: RunningGame) -> None:
+    for ops in (False, True):
+        assert (await asyncio.to_thread(running_server.get, "/healthz", ops=ops))[0] == 200
+        status, body = await asyncio.to_thread(running_server.get, "/readyz", ops=ops)
+        assert status == 200
+        assert json.loads(body)["ready"] is True
+
+
+async def test_metrics_are_on_the_operators_port_only(running_server: RunningGame) -> None:
+    async with Raw(running_server.ws_url) as player:
+        await player.guest()
+        await player.send("move", dx=1, dy=0)
+        await player.listen(0.3)
+        await player.fetch("apple")
+        async with Raw(running_server.ws_url) as other:
+            await other.guest()
+            await other.send("logout")
+            await other.closed()
+        status, body = await asyncio.to_thread(running_server.get, "/metrics", ops=True)
+    assert status == 200
+    assert [name for name in METRICS if name not in body] == []
+    assert (await asyncio.to_thread(running_server.get, "/metrics"))[0] == 404
+
+
+async def test_the_page_is_served_and_nothing_beside_it(running_server: RunningGame) -> None:
+    status, body = await asyncio.to_thread(running_server.get, "/")
+    assert status == 200
+    assert "<html" in body
+    assert (await asyncio.to_thread(running_server.get, "/../app.py"))[0] in (400, 404)
+
+
+async def test_the_log_has_no_secrets(running_server: RunningGame) -> None:
+    password = "very secret indeed"
+    async with Raw(running_server.ws_url) as player:
+        welcome = await player.sign_in("register", name=f"log{id(player)}", password=password)
+        await player.send("logout")
+        await player.closed()
+    assert password not in running_server.log
+    assert welcome["resume_token"] not in running_server.log
