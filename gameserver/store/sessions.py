@@ -50,6 +50,7 @@ class LiveSessions:
 
     def __init__(self, store: Store):
         self._store = store
+        self._opening: set[str] = set()  # entries of sessions whose open is under way
 
     async def owner(self, player: PlayerId) -> Owner | None:
         """Which session of the player is live; None when the player has none."""
@@ -70,19 +71,13 @@ class LiveSessions:
         The session is on the node's list before it is live, so a node that dies in between leaves an entry too many
         and never one too few.
         """
-        await self._enlist(player, epoch, node)
-        for _ in range(OPEN_TRIES_MAX):
-            before = await self.owner(player)
-            outcome, fields = await self._try_open(player, epoch, node, zone, initial, before)
-            if outcome == "stale":
-                await self._strike(player, epoch, node)
-                raise StaleEpoch(f"player {player}: epoch {epoch} is not newer than {fields[0]}")
-            if outcome == "opened":
-                if before is not None:
-                    with suppress(StoreUnavailable):  # the session is open; an entry too many does no harm
-                        await self._strike(player, before.epoch, before.node)
-                return dict(zip(fields[::2], fields[1::2], strict=True))
-        raise StoreUnavailable(f"open: the owner of player {player} changed {OPEN_TRIES_MAX} times")
+        entry = keys.node_session(player, epoch)
+        self._opening.add(entry)
+        try:
+            await self._enlist(player, epoch, node)
+            return await self._open_enlisted(player, epoch, node, zone, initial)
+        finally:
+            self._opening.discard(entry)
 
     async def remove(self, player: PlayerId, epoch: Epoch, node: NodeId, saved_seq: int) -> Removal:
         """Delete the session after ``saved_seq`` was committed. No write of it may be under way or follow."""
@@ -106,13 +101,36 @@ class LiveSessions:
         return {keys.player_of(member) for member in members}
 
     async def strike_stale(self, player: PlayerId, node: NodeId) -> None:
-        """Take every entry of the player off the node's list, except one whose session is live on that node."""
-        owner = await self.owner(player)
-        live = keys.node_session(player, owner.epoch) if owner is not None and owner.node == node else None
+        """Take every entry of the player off the node's list, except one whose session is live on that node.
+
+        The list is read before the owner, and what is being opened meanwhile is left alone: an entry is there before
+        its session is live, and would look stale.
+        """
         key = keys.node_sessions(node)
-        for member in await self._store.command("sessions_of", "SMEMBERS", key):
-            if keys.player_of(member) == player and member != live:
+        members = await self._store.command("sessions_of", "SMEMBERS", key)
+        keep = set(self._opening)
+        owner = await self.owner(player)
+        if owner is not None and owner.node == node:
+            keep.add(keys.node_session(player, owner.epoch))
+        for member in members:
+            if keys.player_of(member) == player and member not in keep:
                 await self._store.command("strike", "SREM", key, member)
+
+    async def _open_enlisted(
+        self, player: PlayerId, epoch: Epoch, node: NodeId, zone: str, initial: Mapping[str, str]
+    ) -> dict[str, str]:
+        for _ in range(OPEN_TRIES_MAX):
+            before = await self.owner(player)
+            outcome, fields = await self._try_open(player, epoch, node, zone, initial, before)
+            if outcome == "stale":
+                await self._strike(player, epoch, node)
+                raise StaleEpoch(f"player {player}: epoch {epoch} is not newer than {fields[0]}")
+            if outcome == "opened":
+                if before is not None:
+                    with suppress(StoreUnavailable):  # the session is open; an entry too many does no harm
+                        await self._strike(player, before.epoch, before.node)
+                return dict(zip(fields[::2], fields[1::2], strict=True))
+        raise StoreUnavailable(f"open: the owner of player {player} changed {OPEN_TRIES_MAX} times")
 
     async def _try_open(
         self,

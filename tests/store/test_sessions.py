@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -255,3 +256,31 @@ async def test_nothing_of_a_session_ever_expires(live: LiveSessions, store: Stor
 
 async def test_sessions_of_a_node_without_any_is_empty(live: LiveSessions) -> None:
     assert await live.sessions_of(HERE) == set()
+
+
+# --- the node's list ---
+
+
+async def test_entries_of_sessions_that_are_not_live_here_are_struck_as_stale(live: LiveSessions, store: Store) -> None:
+    await live.open(ANNA, epoch(7), HERE, "meadow", INITIAL)
+    await live.open(BERT, epoch(7), HERE, "meadow", INITIAL)
+    await store.command("test", "SADD", keys.node_sessions(HERE), "5:3", "6:3")
+    await store.command("test", "SADD", keys.node_sessions(THERE), "5:4")
+    await live.strike_stale(ANNA, HERE)
+    await live.strike_stale(ANNA, THERE)
+    assert set(await store.command("test", "SMEMBERS", keys.node_sessions(HERE))) == {"5:7", "6:7", "6:3"}
+    assert await live.sessions_of(THERE) == set()
+
+
+async def test_a_session_that_is_being_opened_is_not_struck_as_stale(
+    live: LiveSessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    try_open = live._try_open
+
+    async def struck_in_between(*args: Any) -> tuple[str, list[str]]:
+        await live.strike_stale(ANNA, HERE)
+        return await try_open(*args)
+
+    monkeypatch.setattr(live, "_try_open", struck_in_between)
+    await live.open(ANNA, epoch(7), HERE, "meadow", INITIAL)
+    assert await live.sessions_of(HERE) == {ANNA}
