@@ -34,7 +34,7 @@ from gameserver.protocol.ids import ConnectionId, EntityId, NodeId, PlayerId
 from gameserver.protocol.messages import Action, Guest, Input, Login, Register, Welcome, ZoneDescription
 from gameserver.protocol.world_frame import LAYOUT
 
-QUICK = EdgeLimits(sweep_every_s=0.02, closing_s=0.3, response_s=0.5)
+QUICK = EdgeLimits(sweep_every_s=0.02, closing_s=0.8, response_s=1.0)
 
 
 class Move(Input, tag="move", frozen=True):

@@ -189,7 +189,7 @@ async def test_sending_faster_than_allowed_now_and_then_is_forgiven() -> None:
 
 
 async def test_without_a_sign_in_the_connection_is_closed_in_time() -> None:
-    async with running_edge(first_message_s=0.15) as running, connected(running) as player, bare(running) as client:
+    async with running_edge(first_message_s=0.4) as running, connected(running) as player, bare(running) as client:
         await client.shake_hands()
         await player.ask(type="move", dx=0, dy=0)  # not a sign-in: wins no time
         closing, code, _ = await player.closed()
@@ -198,7 +198,7 @@ async def test_without_a_sign_in_the_connection_is_closed_in_time() -> None:
 
 
 async def test_a_socket_that_sends_no_whole_request_in_time_is_answered_408() -> None:
-    async with running_edge(handshake_s=0.1) as running, bare(running) as silent, bare(running) as slow:
+    async with running_edge(handshake_s=0.3) as running, bare(running) as silent, bare(running) as slow:
         await slow.send(b"GET / HTTP/1.1\r\nHost: x\r\n")
         assert (await silent.rest()).startswith(b"HTTP/1.1 408")
         assert (await slow.rest()).startswith(b"HTTP/1.1 408")
