@@ -2,6 +2,7 @@
 // Every refusal ends as a toast in plain words; nothing is shown as done before the server has said so.
 
 import { intents, inWords, isItem, isPlayer, REACH_UNITS, usedInWords } from "./meadow.js";
+import { DISCONNECTED } from "./world.js";
 
 export class Deeds {
   constructor({ connection, session, scene, toast }) {
@@ -26,8 +27,10 @@ export class Deeds {
     return this.session.nearest((entity) => isItem(this.session.world.kindOf(entity)));
   }
 
+  /** The nearest player within reach who is there to receive something. */
   nearestPlayer() {
-    const found = this.session.nearest((entity) => isPlayer(this.session.world.kindOf(entity)));
+    const isThere = (entity) => isPlayer(this.session.world.kindOf(entity)) && !(entity.status & DISCONNECTED);
+    const found = this.session.nearest(isThere);
     return found && found.distance <= REACH_UNITS ? found.entity : null;
   }
 

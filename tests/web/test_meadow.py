@@ -78,10 +78,9 @@ async def test_things_are_picked_up_used_dropped_and_given(open_page: OpenPage) 
     await first.wait("game.me.inventory.apple === argument", held - 1)
     await first.page.click("#slots [data-item=apple] .drop")
     await first.wait("game.me.inventory.apple === argument", held - 2)
-    await first.page.click("#slots [data-item=apple] .give")
     there = await second.me()
     await first.see(bob["name"])
-    await first.walk_near(there["x"], there["y"], 1.5)
+    await first.walk_near(there["x"], there["y"], 1)
     await first.page.wait_for_selector(f"#slots [data-item=apple] .give[title*='{bob['name']}']")
     await first.page.click("#slots [data-item=apple] .give")
     await second.wait("game.me.inventory.apple === 1")
@@ -144,18 +143,22 @@ async def test_a_lost_socket_comes_back_by_itself_and_nothing_is_done_twice(open
 
 
 async def test_the_page_is_worth_looking_at(open_page: OpenPage, tmp_path: Path) -> None:
-    first, second = await open_page(viewport={"width": 1280, "height": 800}), await open_page()
-    await first.play_as_guest()
-    bob = await second.play_as_guest()
-    await first.pick_up("apple")
-    await first.pick_up("flower")
-    there = await second.me()
-    await first.walk_near(there["x"], there["y"] + 1, 2.5)
-    await first.see(bob["name"])
-    await second.say("What a lovely day for a walk!")
-    await first.hears("What a lovely day for a walk!")
-    await first.page.wait_for_timeout(700)
+    ada, *others = [await open_page(viewport={"width": 1280, "height": 800}) for _ in range(4)]
+    for player, name in zip((ada, *others), ("Ada", "Bertil", "Chidi", "Dorota"), strict=True):
+        await player.fill_in(name, "correct horse battery", "register")
+        await player.in_game()
+    for kind in ("apple", "flower", "coin"):
+        await ada.pick_up(kind)
+    there = await ada.me()
+    for player, (dx, dy) in zip(others, ((-4, -2), (3, -3), (4.5, 1.5)), strict=True):
+        await player.walk_near(there["x"] + dx, there["y"] + dy, 0.7)
+        await player.hold("KeyS", 60)
+    await ada.hold("KeyS", 60)
+    await others[0].say("What a lovely day for a walk!")
+    await others[1].say("I have an apple to spare")
+    await ada.hears("I have an apple to spare")
+    await ada.page.wait_for_timeout(700)
     picture = PICTURE if os.environ.get("UPDATE_SCREENSHOT") == "1" else tmp_path / "page.png"
     picture.parent.mkdir(exist_ok=True)
-    await first.page.screenshot(path=picture)
+    await ada.page.screenshot(path=picture)
     assert picture.stat().st_size > 100_000  # a plain canvas would be far smaller
