@@ -19,6 +19,7 @@ export class ChatPanel {
     if (!matchMedia("(pointer: coarse)").matches) this.words.placeholder = "Enter to chat, /w name to whisper";
     byId("speak").addEventListener("submit", (event) => this.#submit(event));
     this.words.addEventListener("keydown", (event) => event.key === "Escape" && this.leave());
+    addEventListener("resize", () => this.#scrollDown());
     byId("chat-toggle").addEventListener("click", () => this.#toggle());
   }
 
