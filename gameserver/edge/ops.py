@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import hmac
+from collections.abc import Callable
 from functools import partial
 from typing import cast
 
 from prometheus_client import CollectorRegistry
+from websockets.datastructures import Headers
+from websockets.http11 import Request, Response
 
 from gameserver.edge.connection import Connection, Happening
 from gameserver.edge.http import Ready, Site, health_routes, metrics
@@ -21,15 +25,17 @@ _SOCKETS_MAX = 64  # beyond: hung up on
 class Ops:
     """Owns its listener and its sockets."""
 
-    def __init__(self, *, ready: Ready, registry: CollectorRegistry = REGISTRY):
+    def __init__(self, *, ready: Ready, token: str | None = None, registry: CollectorRegistry = REGISTRY):
+        """With a ``token``, whoever asks for metrics has to bring it: ``Authorization: Bearer <token>``."""
         self._site = Site({**health_routes(ready), "/metrics": partial(metrics, registry)})
+        self._bearer = f"Bearer {token}".encode() if token is not None else None
         self._sockets: set[_OpsSocket] = set()
         self._server: asyncio.Server | None = None
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> int:
         """Listen; returns the port bound."""
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: _OpsSocket(self._site, self._sockets), host, port)
+        self._server = await loop.create_server(lambda: _OpsSocket(self._answer, self._sockets), host, port)
         return int(self._server.sockets[0].getsockname()[1])
 
     async def close(self) -> None:
@@ -40,13 +46,21 @@ class Ops:
             socket.abort()
         await asyncio.sleep(0)  # lets the transports close
 
+    def _answer(self, request: Request) -> Response:
+        if self._bearer is not None and request.path.startswith("/metrics"):
+            brought = request.headers.get("Authorization", "").encode()
+            if not hmac.compare_digest(brought, self._bearer):
+                headers = Headers({"WWW-Authenticate": "Bearer", "Connection": "close", "Content-Length": "0"})
+                return Response(401, "Unauthorized", headers)
+        return self._site.answer(request)
+
 
 class _OpsSocket(asyncio.Protocol):
     _transport: asyncio.Transport
     _deadline: asyncio.TimerHandle
 
-    def __init__(self, site: Site, sockets: set[_OpsSocket]):
-        self._connection = Connection(lambda _, request: site.answer(request), _LIMITS)
+    def __init__(self, answer: Callable[[Request], Response], sockets: set[_OpsSocket]):
+        self._connection = Connection(lambda _, request: answer(request), _LIMITS)
         self._sockets = sockets
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

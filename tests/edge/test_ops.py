@@ -53,3 +53,18 @@ async def test_closing_hangs_up_on_those_still_connected() -> None:
     writer.close()
     with pytest.raises(OSError):
         await asyncio.open_connection("127.0.0.1", port)
+
+
+@pytest.mark.parametrize(
+    ("header", "status"),
+    [(b"", 401), (b"Authorization: Bearer wrong\r\n", 401), (b"Authorization: Bearer the right token\r\n", 200)],
+)
+async def test_metrics_want_the_token_where_there_is_one(header: bytes, status: int) -> None:
+    ops = Ops(ready=lambda: (True, {}), token="the right token")
+    port = await ops.start()
+    try:
+        response = await ask(port, b"GET /metrics HTTP/1.1\r\n" + header + b"\r\n")
+        assert response.startswith(f"HTTP/1.1 {status} ".encode())
+        assert (await ask(port, b"GET /healthz HTTP/1.1\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
+    finally:
+        await ops.close()
