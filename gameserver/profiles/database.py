@@ -27,6 +27,7 @@ Work = Callable[[AsyncConnection], Awaitable[Result]]
 ATTEMPTS_MAX = 8  # of one transaction, on deadlocks and the like
 RETRY_PAUSE_S = 0.005  # doubles; only so that two rivals do not meet again at once
 REPEAT_PAUSES_S = (0.02, 0.2, 1.0)  # before each repeat of work whose COMMIT was cut
+PROMPT_TURNS = 2  # connections that only prompt calls may take, so that saves to a silent server do not hold them up
 PROBE_PAUSE_S = 0.25  # while away, how often a refused call asks whether the server is back
 
 _log = structlog.get_logger(__name__)
@@ -55,6 +56,7 @@ class Database:
         self._prompt_s = min(prompt_s, timeout_s)
         self._pool: AsyncEngine | None = None
         self._turns = asyncio.Semaphore(self._pool_size)  # we queue here: waiting is not the server's silence
+        self._unhurried_turns = asyncio.Semaphore(max(1, self._pool_size - PROMPT_TURNS))
         self._under_way: set[asyncio.Task[Any]] = set()
         self._is_away = False
         self._probed_s = 0.0
@@ -81,16 +83,15 @@ class Database:
 
     async def ping(self) -> None:
         """Raises ProfilesUnavailable if the server does not answer a query now."""
-        await asyncio.shield(self._start("ping", _select_one, self._prompt_s))
+        await asyncio.shield(self._start("ping", _select_one, prompt=True))
 
     async def transact(self, operation: str, work: Work[Result], *, prompt: bool = False) -> Result:
         """Run ``work`` in one transaction and commit; all of it again on a deadlock, a lock wait, a busy SQLite or a
         connection lost before the COMMIT, so ``work`` must only change the database. What ``work`` itself raises rolls
         back and passes through. Raises ProfilesUnavailable, OutcomeUnknown."""
-        if not prompt:
-            return await asyncio.shield(self._start(operation, work, self._timeout_s))
-        self._refuse_while_away()
-        return await asyncio.shield(self._start(operation, work, self._prompt_s))
+        if prompt:
+            self._refuse_while_away()
+        return await asyncio.shield(self._start(operation, work, prompt=prompt))
 
     async def settle(self, operation: str, work: Work[Result], *, prompt: bool = False) -> tuple[Result, bool]:
         """``transact`` for work that is idempotent: a cut COMMIT is answered by doing it again. Returns the result and
@@ -124,9 +125,9 @@ class Database:
                 continue  # and what the cut COMMIT did is as unknown as before
         raise unknown
 
-    def _start(self, operation: str, work: Work[Result], held_s: float) -> asyncio.Task[Result]:
+    def _start(self, operation: str, work: Work[Result], *, prompt: bool) -> asyncio.Task[Result]:
         """A task of its own, so that cancelling the caller cannot cut it; owned by the set until it ends."""
-        task = asyncio.create_task(self._timed(operation, work, held_s), name=f"sql-{operation}")
+        task = asyncio.create_task(self._timed(operation, work, prompt=prompt), name=f"sql-{operation}")
         self._under_way.add(task)
         task.add_done_callback(self._ended)
         return task
@@ -136,11 +137,11 @@ class Database:
         if not task.cancelled():
             task.exception()  # counts as seen, also when the caller was cancelled and will not look
 
-    async def _timed(self, operation: str, work: Work[Result], held_s: float) -> Result:
+    async def _timed(self, operation: str, work: Work[Result], *, prompt: bool) -> Result:
         started_s = time.perf_counter()
         try:
             async with asyncio.timeout(self._timeout_s):
-                result = await self._in_turn(work, held_s)
+                result = await self._in_turn(work, prompt=prompt)
         except ProfilesUnavailable:
             self._failed(away=True)
             raise
@@ -153,11 +154,14 @@ class Database:
         STORE_UP.labels("sql").set(1)
         return result
 
-    async def _in_turn(self, work: Work[Result], held_s: float) -> Result:
+    async def _in_turn(self, work: Work[Result], *, prompt: bool) -> Result:
+        if not prompt:
+            async with self._unhurried_turns, self._turns:
+                return await self._attempts(work)
         async with self._turns:
-            if held_s < self._timeout_s and work is not _select_one:
-                self._refuse_while_away()
-            async with asyncio.timeout(held_s):
+            if work is not _select_one:
+                self._refuse_while_away()  # it may have gone away while we queued
+            async with asyncio.timeout(self._prompt_s):
                 return await self._attempts(work)
 
     async def _attempts(self, work: Work[Result]) -> Result:
@@ -186,7 +190,7 @@ class Database:
         now_s = time.monotonic()
         if now_s - self._probed_s > PROBE_PAUSE_S:
             self._probed_s = now_s
-            self._start("ping", _select_one, self._prompt_s)
+            self._start("ping", _select_one, prompt=True)
         raise ProfilesUnavailable("SQL is away")
 
 

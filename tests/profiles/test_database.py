@@ -25,12 +25,10 @@ from tests.profiles.conftest import gift, holding, new_player, save_of, total
 from tests.profiles.proxy import Cut, Proxy, plugged
 from tests.servers.mariadb import MariaDb, free_port
 
-PROMPT_S = 0.8
-
 
 @asynccontextmanager
-async def opened(url: str, **settings: float) -> AsyncIterator[Database]:
-    database = Database(url, pool_size=3, **{"timeout_s": 5.0, "prompt_s": PROMPT_S, **settings})
+async def opened(url: str, *, pool_size: int = 3, timeout_s: float = 5.0) -> AsyncIterator[Database]:
+    database = Database(url, pool_size=pool_size, timeout_s=timeout_s)
     await database.open()
     try:
         yield database
@@ -168,7 +166,7 @@ async def test_a_transaction_beyond_its_deadline_is_undone_and_its_connection_no
 
 async def test_two_who_lock_in_opposite_order_both_get_through(mariadb_url: str) -> None:
     """MySQL kills one with 1213; all of it has to be done again."""
-    async with opened(mariadb_url) as database:
+    async with opened(mariadb_url, pool_size=4) as database:
         ann, ben = await new_player(database), await new_player(database)
         attempts = 0
 
@@ -309,6 +307,38 @@ async def test_a_frozen_server_is_told_in_time_then_at_once_and_needs_nobody_to_
         assert await until_it_works(profiles.claim, ann.player_id, NodeId("n")) > ann.epoch
         assert await profiles.save(save_of(ann)) is SaveOutcome.FENCED
         assert REGISTRY.get_sample_value("gameserver_store_up", {"store": "sql"}) == 1
+
+
+async def test_players_do_not_wait_behind_saves_to_a_server_that_is_silent(mariadb_server: MariaDb) -> None:
+    url = mariadb_server.url(mariadb_server.migrated_database())
+    async with opened(url) as database:
+        profiles = Profiles(database)
+        ann = await new_player(database)
+        mariadb_server.freeze()
+        saves = [asyncio.create_task(profiles.save(save_of(ann, seq=seq))) for seq in range(2, 12)]
+        for _ in range(3):  # found out, then known
+            with pytest.raises(ProfilesUnavailable):
+                await profiles.claim(ann.player_id, NodeId("n"))
+        assert not any(save.done() for save in saves)
+        mariadb_server.thaw()
+        assert SaveOutcome.FENCED not in await asyncio.gather(*saves)
+
+
+async def test_while_sql_is_away_players_are_told_without_a_turn(wired: Database, proxy: Proxy) -> None:
+    profiles = Profiles(wired)
+    ann = await new_player(wired)
+    await proxy.unplug()
+    with pytest.raises(ProfilesUnavailable):
+        await profiles.claim(ann.player_id, NodeId("n"))
+    await wired._turns.acquire()
+    await wired._turns.acquire()
+    await wired._turns.acquire()
+    with pytest.raises(ProfilesUnavailable, match="SQL is away"):
+        await profiles.claim(ann.player_id, NodeId("n"))
+    for _ in range(3):
+        wired._turns.release()
+    await proxy.plug()
+    assert await until_it_works(profiles.claim, ann.player_id, NodeId("n")) > ann.epoch
 
 
 async def test_after_a_kill_and_restart_the_next_call_works_and_nothing_committed_is_lost(
