@@ -45,8 +45,9 @@ def step(zone: Zone, game: Game, inbox: Inbox, now_ms: int, presence: Presence, 
 
 
 def settle_exchanges(zone: Zone, game: Game, inbox: Inbox, result: TickResult) -> None:
-    for exchange, outcome in inbox.outcomes:
+    for exchange, outcome in inbox.outcomes:  # all before the first hook: one that raises leaves nobody frozen
         exchange.settle(outcome)
+    for exchange, outcome in inbox.outcomes:
         if outcome == "done":
             game.on_exchange(zone, exchange)
         _answer_exchange(exchange, outcome == "refused", result)
@@ -54,13 +55,19 @@ def settle_exchanges(zone: Zone, game: Game, inbox: Inbox, result: TickResult) -
 
 def _answer_exchange(exchange: Exchange, refused: bool, result: TickResult) -> None:
     op = exchange.op
-    if op.seq is None or op.seq not in op.player.actions.pending:
+    if op.seq is None or not op.awaits_answer:
         return  # the game's own, or of a client that is gone
     refusal = Refusal(RefusalCode.TRY_LATER, "the exchange could not be made", retry_after_ms=1000)
     answer(op.player, op.seq, refusal if refused else "durable", result)
 
 
 def admit_and_release(zone: Zone, game: Game, inbox: Inbox, result: TickResult) -> None:
+    later = []  # of who has yet to arrive; who is here goes first, so that a new session's player is never released
+    for departure in inbox.departures:
+        if leaver := zone.players.get(departure[0]):
+            _release(zone, game, leaver, departure[1], result)
+        else:
+            later.append(departure)
     for player in inbox.arrivals:
         _admit(zone, game, player, result)
     for player_id in inbox.lost:
@@ -69,7 +76,7 @@ def admit_and_release(zone: Zone, game: Game, inbox: Inbox, result: TickResult) 
     for player_id in inbox.returns:
         if returned := zone.players.get(player_id):
             _reconnect(zone, game, returned, result)
-    for player_id, reason in inbox.departures:
+    for player_id, reason in later:
         if leaver := zone.players.get(player_id):
             _release(zone, game, leaver, reason, result)
 
@@ -106,6 +113,8 @@ def _release(zone: Zone, game: Game, player: Player, reason: str, result: TickRe
     zone.grid.look(player.player_id, None, player.cell)
     zone.remove(player)
     del zone.players[player.player_id]
+    if player in result.admitted:  # came on this very tick
+        result.admitted.remove(player)
     result.left.append(player)
 
 

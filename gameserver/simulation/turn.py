@@ -17,7 +17,7 @@ from gameserver.simulation.speech import Presence, describe, say, whisper
 from gameserver.world.action_log import ANSWERS_MAX
 from gameserver.world.entity import Player
 from gameserver.world.exchange import ExchangeOp
-from gameserver.world.zone import Zone
+from gameserver.world.zone import WaitingAction, Zone
 
 EXCHANGE_PATIENCE_S = 1.0  # an action waits this long behind an exchange of its player's, then it is refused
 SPEECH = (Say, Whisper)  # acked as accepted: a line is kept behind play
@@ -33,9 +33,11 @@ class Turn:
     result: TickResult
 
     def apply_input(self, player: Player, message: ClientMessage) -> None:
+        asked = len(self.zone.exchanges)
         try:
             self._handle(player, message)
         except Refusal as refusal:
+            self.zone.withdraw_exchanges(asked)
             self.result.verdicts.append(Verdict(player, None, refusal=refusal))
 
     def take_action(self, player: Player, action: Action) -> None:
@@ -47,7 +49,7 @@ class Turn:
         if waiting is None:
             waiting = self.zone.waiting[player.player_id] = deque()
         if len(waiting) < ANSWERS_MAX:
-            waiting.append((self.zone.tick, action))
+            waiting.append(WaitingAction(self.zone.tick, player.actions.lineage, action))
         else:
             self.result.verdicts.append(Verdict(player, action.seq, refusal=_behind_exchange()))
 
@@ -56,7 +58,10 @@ class Turn:
         player = self.zone.players.get(player_id)
         latest_tick = self.zone.tick - EXCHANGE_PATIENCE_S / self.zone.tick_s
         while player is not None and waiting:
-            came_tick, action = waiting[0]
+            came_tick, lineage, action = waiting[0]
+            if lineage != player.actions.lineage:
+                waiting.popleft()  # of a client that is gone; the one after it numbers anew
+                continue
             if player.inventory.frozen and came_tick > latest_tick:
                 return
             waiting.popleft()
@@ -83,13 +88,14 @@ class Turn:
         zone, log = self.zone, player.actions
         log.begin(action.seq)
         asked = len(zone.exchanges)
-        zone.current_op = ExchangeOp(player, action.seq, f"{player.player_id}:{log.lineage}:{action.seq}")
+        zone.current_op = op = ExchangeOp.of_action(player, action.seq)
         try:
             self._handle(player, action)
         except Refusal as refusal:
+            zone.withdraw_exchanges(asked)
             answer(player, action.seq, refusal, self.result)
         else:
-            if len(zone.exchanges) == asked:  # else the exchange's outcome is the answer
+            if all(exchange.op is not op for exchange in zone.exchanges):  # else the exchange's outcome is the answer
                 answer(player, action.seq, "accepted" if type(action) in SPEECH else "stored", self.result)
         finally:
             zone.current_op = None

@@ -24,6 +24,16 @@ class ExchangeOp:
     seq: int | None
     op_id: str
 
+    @classmethod
+    def of_action(cls, player: Player, seq: int) -> ExchangeOp:
+        return cls(player, seq, f"{player.player_id}:{player.actions.lineage}:{seq}")
+
+    @property
+    def awaits_answer(self) -> bool:
+        """The client that asked is still there, and has not been answered."""
+        log = self.player.actions
+        return self.seq in log.pending and self.op_id == f"{self.player.player_id}:{log.lineage}:{self.seq}"
+
 
 @dataclass(slots=True)
 class Exchange:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -42,6 +42,12 @@ class Outgoing(msgspec.Struct, frozen=True):
     message: ServerMessage
 
 
+class WaitingAction(NamedTuple):
+    came_tick: int
+    lineage: str  # whose numbering its seq is of
+    action: Action
+
+
 class Zone:
     """What a game's hooks are given.
 
@@ -67,7 +73,7 @@ class Zone:
         self.outgoing: list[Outgoing] = []
         self.lines: list[tuple[Player, ChatLine]] = []  # said this tick
         self.exchanges: list[Exchange] = []
-        self.waiting: dict[PlayerId, deque[tuple[int, Action]]] = {}  # behind an exchange: (tick it came, action)
+        self.waiting: dict[PlayerId, deque[WaitingAction]] = {}  # behind an exchange
         self.current_op: ExchangeOp | None = None  # the action being applied, for exchanges it asks for
         self._kinds = {name: number for number, name in enumerate(kinds)}
         self._next_id = 1
@@ -119,7 +125,7 @@ class Zone:
     def near(self, x: float, y: float, radius: float) -> Iterator[Entity]:
         """Entities within ``radius`` of the place, as the cells stood at the last tick's end."""
         for cell in self.grid.within(x, y, radius):
-            for entity in cell.entities.values():
+            for entity in tuple(cell.entities.values()):  # the caller may remove what it gets
                 if (entity.x - x) ** 2 + (entity.y - y) ** 2 <= radius * radius:
                     yield entity
 
@@ -153,7 +159,16 @@ class Zone:
     def in_view(self, viewer: Player, entity: Entity) -> bool:
         return viewer.cell is not None and entity.cell in viewer.cell.neighbours
 
+    def withdraw_exchanges(self, count: int) -> None:
+        """Take back all but the first ``count`` that were asked for on this tick; nothing of them has happened."""
+        for exchange in self.exchanges[count:]:
+            exchange.settle("refused")
+        del self.exchanges[count:]
+
     def _op_of(self, giver: Player) -> ExchangeOp:
-        if self.current_op is not None and self.current_op.player is giver:
-            return self.current_op
-        return ExchangeOp(giver, None, f"{giver.player_id}:{giver.actions.lineage}:t{self.tick}.{len(self.exchanges)}")
+        """The action being applied, whoever gives, for the first exchange it asks for; else the game's own."""
+        op = self.current_op
+        if op is not None and all(exchange.op is not op for exchange in self.exchanges):
+            return op
+        # Ticks begin again with the process, the inventory's sequence does not: no exchange takes an older one's name.
+        return ExchangeOp(giver, None, f"{giver.player_id}:{giver.actions.lineage}:t{self.tick}.{giver.inventory.seq}")

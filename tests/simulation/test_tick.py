@@ -1,0 +1,405 @@
+"""One tick, end to end: a zone and what waited for it go in, what is shown, kept and answered comes out."""
+
+from __future__ import annotations
+
+import pytest
+
+from gameserver.protocol.ids import PlayerId
+from gameserver.protocol.messages import InventoryChanged, StateChanged
+from gameserver.protocol.world_frame import Section, decode_frame
+from gameserver.world.entity import DISCONNECTED
+from tests.simulation.tiny import Break, Crash, Demand, Go, Hand, Stage, Take, answers, heard
+
+# --- coming and going ---
+
+
+def test_who_arrives_is_admitted_and_sees_everything_in_one_full_frame() -> None:
+    stage = Stage()
+    stone = stage.zone.spawn("stone", 51, 41)
+    player = stage.enter(1)
+    assert stage.result.admitted == [player]
+    (frame,) = stage.result.frames
+    assert frame.full and frame.viewers == [1]
+    _, sections = decode_frame(frame.payload)
+    assert {section.what for section in sections} == {Section.SNAPSHOT}
+    assert {record.id for section in sections for record in section.records} == {stone.id, player.id}
+
+
+def test_the_game_may_turn_a_player_away() -> None:
+    stage = Stage()
+    stage.game.closed_to.add(1)
+    player = stage.enter(1)
+    assert stage.result.declined == [(player, "not you")]
+    assert not stage.zone.players and not stage.zone.entities and not stage.result.admitted
+
+
+def test_a_place_outside_the_zone_is_brought_inside() -> None:
+    player = Stage().enter(1, x=-5, y=1e9)
+    assert (player.x, player.y) == (0, 80)
+
+
+def test_a_lost_socket_shows_and_stops_the_frames() -> None:
+    stage = Stage()
+    player = stage.enter(1)
+    stage.inbox.lost.append(player.player_id)
+    stage.tick((player, Go(1, 1)))
+    assert player.status & DISCONNECTED and not player.connected
+    assert stage.result.frames == []
+    assert stage.game.told[-1] == "disconnect 1"
+
+
+def test_a_lost_socket_is_told_to_the_game_once() -> None:
+    stage = Stage()
+    player = stage.enter(1)
+    stage.inbox.lost += [player.player_id, player.player_id]
+    stage.tick()
+    assert stage.game.told.count("disconnect 1") == 1
+
+
+def test_who_returns_is_welcomed_again_with_a_full_frame() -> None:
+    stage = Stage()
+    player = stage.enter(1)
+    stage.inbox.lost.append(player.player_id)
+    stage.tick()
+    stage.inbox.returns.append(player.player_id)
+    stage.tick()
+    assert stage.result.admitted == [player]
+    assert [frame.full for frame in stage.result.frames] == [True]
+    assert stage.game.told[-1] == "reconnect 1" and not player.status & DISCONNECTED
+
+
+def test_lost_and_back_within_one_tick_is_both_in_that_order() -> None:
+    stage = Stage()
+    player = stage.enter(1)
+    stage.inbox.lost.append(player.player_id)
+    stage.inbox.returns.append(player.player_id)
+    stage.tick()
+    assert player.connected and stage.game.told[-2:] == ["disconnect 1", "reconnect 1"]
+
+
+def test_a_session_recovered_without_a_socket_waits_unseen_by_nobody_and_sees_nothing() -> None:
+    stage = Stage()
+    watcher = stage.enter(2)
+    player = stage.player(1)
+    player.show_connected(False)
+    stage.inbox.arrivals.append(player)
+    stage.tick()
+    assert stage.result.admitted == []
+    (frame,) = stage.result.frames
+    assert frame.viewers == [watcher.player_id]
+
+
+def test_who_leaves_is_gone_from_the_zone_and_from_view() -> None:
+    stage = Stage()
+    watcher, leaver = stage.enter(2), stage.enter(1)
+    stage.inbox.departures.append((leaver.player_id, "logout"))
+    stage.tick((leaver, Go(1, 1)))
+    assert stage.result.left == [leaver] and leaver.player_id not in stage.zone.players
+    (frame,) = stage.result.frames
+    assert frame.viewers == [watcher.player_id]
+    assert [section.left for section in decode_frame(frame.payload)[1]] == [[leaver.id]]
+    assert stage.game.told[-1] == "leave 1 logout"
+
+
+def test_arriving_and_leaving_on_one_tick_harms_nobody() -> None:
+    stage = Stage()
+    player = stage.player(1)
+    stage.inbox.arrivals.append(player)
+    stage.inbox.departures.append((player.player_id, "drain"))
+    stage.tick()
+    assert stage.result.left == [player] and stage.result.admitted == [] and stage.result.frames == []
+    assert not stage.zone.entities and not stage.zone.grid.watched
+
+
+def test_returning_and_leaving_on_one_tick_harms_nobody() -> None:
+    stage = Stage()
+    player = stage.enter(1)
+    stage.inbox.lost.append(player.player_id)
+    stage.tick()
+    stage.inbox.returns.append(player.player_id)
+    stage.inbox.departures.append((player.player_id, "grace_over"))
+    stage.tick()
+    assert stage.result.left == [player] and stage.result.admitted == []
+
+
+def test_a_fenced_session_leaves_and_the_new_one_of_its_player_stays() -> None:
+    stage = Stage()
+    fenced = stage.enter(1)
+    new = stage.player(1)
+    stage.inbox.departures.append((PlayerId(1), "fenced"))
+    stage.inbox.arrivals.append(new)
+    stage.tick()
+    assert stage.result.left == [fenced] and stage.result.admitted == [new]
+    assert stage.zone.players == {1: new} and list(stage.zone.entities.values()) == [new]
+
+
+# --- actions and inputs ---
+
+
+def test_an_action_is_applied_once_however_often_it_comes() -> None:
+    stage = Stage()
+    player = stage.enter(1)
+    assert answers(stage.tick((player, Take(seq=1)), (player, Take(seq=1)))) == [(1, "stored"), (1, "stored")]
+    assert answers(stage.tick((player, Take(seq=1)))) == [(1, "stored")]
+    assert player.inventory.quantity("coin") == 1 and player.state.taken == 1
+
+
+def test_a_refused_action_is_refused_again_with_the_same_code() -> None:
+    stage = Stage()
+    player = stage.enter(1, coins=0)
+    other = stage.enter(2)
+    assert answers(stage.tick((player, Hand(seq=1, to=2)))) == [(1, "not_enough")]
+    player.inventory.add("coin")
+    assert answers(stage.tick((player, Hand(seq=1, to=2)))) == [(1, "not_enough")]
+    assert other.inventory.quantity("coin") == 0
+
+
+def test_a_seq_left_behind_is_refused_as_answered_long_ago() -> None:
+    stage = Stage()
+    player = stage.enter(1)
+    stage.tick((player, Take(seq=5)))
+    assert answers(stage.tick((player, Take(seq=4)))) == [(4, "already_answered")]
+    assert player.inventory.quantity("coin") == 1
+
+
+@pytest.mark.parametrize(("bug", "answer"), [(Break(), (None, "internal")), (Crash(seq=1), (1, "internal"))])
+def test_a_bug_in_a_handler_costs_that_input_only(bug: Break | Crash, answer: tuple[int | None, str]) -> None:
+    stage = Stage()
+    player, other = stage.enter(1), stage.enter(2)
+    result = stage.tick((player, bug), (player, Take(seq=2)), (other, Take(seq=1)))
+    assert answers(result) == [answer, (2, "stored"), (1, "stored")]
+    assert [str(error) for error in result.errors] in (["broken"], ["crash"])
+    refusal = result.verdicts[0].refusal
+    assert refusal is not None and "crash" not in refusal.reason and "broken" not in refusal.reason
+
+
+def test_what_on_tick_raises_comes_out() -> None:
+    stage = Stage()
+    stage.game.tick_raises = True
+    with pytest.raises(RuntimeError, match="on_tick"):
+        stage.tick()
+
+
+def test_inputs_of_who_is_not_in_the_zone_are_dropped() -> None:
+    stage = Stage()
+    assert stage.tick((stage.player(9), Take(seq=1))).verdicts == []
+
+
+def test_changes_are_told_to_their_player_only_and_until_they_are_taken() -> None:
+    stage = Stage()
+    player, other = stage.enter(1), stage.enter(2)
+    result = stage.tick((player, Take(seq=1)))
+    assert player in result.kept
+    assert heard(result, player)[-2:] == [InventoryChanged({"coin": 1}), StateChanged({"taken": 1})]
+    assert not any(isinstance(message, InventoryChanged) for message in heard(result, other))
+
+
+def test_a_tick_is_timed_in_the_steps_it_is_made_of() -> None:
+    stage = Stage()
+    stage.tick()
+    assert stage.laps == ["admit", "apply", "advance", "interest", "encode", "collect"]
+
+
+def test_the_tick_counts_on_and_knows_its_time() -> None:
+    stage = Stage()
+    stage.tick()
+    assert stage.tick().tick == 2 and stage.zone.now_ms == stage.now_ms
+
+
+# --- exchanges ---
+
+
+def test_a_gift_is_answered_when_sql_has_it_and_shown_only_then() -> None:
+    stage = Stage()
+    giver, receiver = stage.enter(1, coins=3), stage.enter(2)
+    assert answers(stage.tick((giver, Hand(seq=1, to=2)))) == []
+    assert giver.inventory.frozen and receiver.inventory.frozen
+    assert (giver.inventory.quantity("coin"), receiver.inventory.quantity("coin")) == (3, 0)
+    stage.settle()
+    assert answers(stage.tick()) == [(1, "durable")]
+    assert (giver.inventory.quantity("coin"), receiver.inventory.quantity("coin")) == (2, 1)
+    assert not giver.inventory.frozen and not receiver.inventory.frozen
+    assert stage.game.told[-1] == "exchange coin"
+
+
+def test_a_gift_that_sql_refuses_changes_nothing() -> None:
+    stage = Stage()
+    giver, receiver = stage.enter(1, coins=3), stage.enter(2)
+    stage.tick((giver, Hand(seq=1, to=2)))
+    stage.settle("refused")
+    assert answers(stage.tick()) == [(1, "try_later")]
+    assert (giver.inventory.quantity("coin"), receiver.inventory.quantity("coin")) == (3, 0)
+    assert not giver.inventory.frozen and "exchange coin" not in stage.game.told
+
+
+def test_a_gift_from_before_a_death_is_answered_and_not_given_again() -> None:
+    stage = Stage()
+    giver, receiver = stage.enter(1, coins=3), stage.enter(2)
+    stage.tick((giver, Hand(seq=1, to=2)))
+    stage.settle("already")
+    assert answers(stage.tick()) == [(1, "durable")]
+    assert (giver.inventory.quantity("coin"), receiver.inventory.quantity("coin")) == (3, 0)
+
+
+def test_an_action_that_is_pending_and_comes_again_is_not_asked_for_twice() -> None:
+    stage = Stage()
+    giver = stage.enter(1, coins=3)
+    stage.enter(2)
+    stage.tick((giver, Hand(seq=1, to=2)), (giver, Hand(seq=1, to=2)))
+    assert len(stage.result.exchanges) == 1
+    stage.settle()
+    stage.tick()
+    assert stage.tick().exchanges == [] and giver.inventory.quantity("coin") == 2
+
+
+def test_actions_behind_an_exchange_wait_and_apply_in_order() -> None:
+    stage = Stage()
+    giver, receiver = stage.enter(1, coins=3), stage.enter(2)
+    stage.tick((giver, Hand(seq=1, to=2)), (giver, Take(seq=2)), (receiver, Take(seq=1)))
+    exchange = stage.result.exchanges
+    assert answers(stage.tick((giver, Take(seq=3)))) == []
+    stage.result.exchanges = exchange
+    stage.settle()
+    told = answers(stage.tick((giver, Take(seq=4))))
+    assert told == [(1, "durable"), (2, "stored"), (3, "stored"), (1, "stored"), (4, "stored")]
+    assert giver.inventory.quantity("coin") == 5 and receiver.inventory.quantity("coin") == 2
+
+
+def test_inputs_do_not_wait_behind_an_exchange() -> None:
+    stage = Stage()
+    giver = stage.enter(1, coins=1)
+    stage.enter(2)
+    stage.tick((giver, Hand(seq=1, to=2)), (giver, Go(3, 4)))
+    assert (giver.x, giver.y) == (3, 4)
+
+
+def test_who_waits_too_long_behind_an_exchange_is_refused_and_may_ask_again() -> None:
+    stage = Stage()
+    giver = stage.enter(1, coins=1)
+    stage.enter(2)
+    stage.tick((giver, Hand(seq=1, to=2)), (giver, Take(seq=2)))
+    exchange = stage.result.exchanges
+    waited = 0
+    while not (told := answers(stage.tick())):
+        waited += 1
+    assert told == [(2, "try_later")] and waited == 19  # a second at 20 Hz
+    stage.result.exchanges = exchange
+    stage.settle()
+    assert answers(stage.tick((giver, Take(seq=2)))) == [(1, "durable"), (2, "stored")]
+
+
+def test_at_most_so_many_actions_wait() -> None:
+    stage = Stage()
+    giver = stage.enter(1, coins=1)
+    stage.enter(2)
+    stage.tick((giver, Hand(seq=1, to=2)), *((giver, Take(seq=seq)) for seq in range(2, 35)))
+    assert answers(stage.result) == [(34, "try_later")]
+
+
+def test_waiting_actions_of_a_client_that_is_gone_are_not_counted_as_the_next_ones() -> None:
+    stage = Stage()
+    giver = stage.enter(1, coins=1)
+    stage.enter(2)
+    stage.tick((giver, Hand(seq=56, to=2)), (giver, Take(seq=57)))
+    exchange = stage.result.exchanges
+    giver.actions.start_lineage("another client")
+    stage.tick((giver, Take(seq=1)))
+    stage.result.exchanges = exchange
+    stage.settle()
+    assert answers(stage.tick()) == [(1, "stored")]
+    assert giver.actions.last_seq == 1
+
+
+def test_an_outcome_answers_only_the_numbering_that_asked() -> None:
+    stage = Stage()
+    asker, giver = stage.enter(1), stage.enter(2, coins=1)
+    stage.tick((asker, Demand(seq=1, of=2)))
+    asker.actions.start_lineage("another client")
+    asker.actions.begin(1)
+    stage.settle()
+    assert answers(stage.tick()) == []
+    assert giver.inventory.quantity("coin") == 0
+
+
+@pytest.mark.parametrize(("after", "code"), [("refuse", "rules"), ("raise", "internal")])
+def test_an_exchange_of_an_action_that_was_refused_does_not_happen(after: str, code: str) -> None:
+    stage = Stage()
+    giver, receiver = stage.enter(1, coins=1), stage.enter(2)
+    result = stage.tick((giver, Hand(seq=1, to=2, after=after)))
+    assert answers(result) == [(1, code)] and result.exchanges == []
+    assert not giver.inventory.frozen and not receiver.inventory.frozen
+
+
+def test_an_action_that_makes_another_give_is_answered_by_the_outcome() -> None:
+    stage = Stage()
+    asker, giver = stage.enter(1), stage.enter(2, coins=1)
+    assert answers(stage.tick((asker, Demand(seq=1, of=2)))) == []
+    assert stage.result.exchanges[0].op.op_id == "1:line1:1"
+    stage.settle()
+    assert answers(stage.tick()) == [(1, "durable")]
+    assert (asker.inventory.quantity("coin"), giver.inventory.quantity("coin")) == (1, 0)
+
+
+def test_the_game_s_own_exchanges_never_share_a_name() -> None:
+    stage = Stage()
+    giver, receiver = stage.enter(1, coins=2), stage.enter(2)
+    names = []
+    for _ in range(2):
+        stage.zone.exchange(giver, receiver, "coin")
+        names.append(stage.tick().exchanges[0].op.op_id)
+        stage.settle()
+        stage.tick()
+        stage.zone.tick = 1  # as if the process had begun anew
+    assert len(set(names)) == 2
+
+
+def test_a_hook_that_raises_leaves_no_inventory_frozen() -> None:
+    stage = Stage()
+    one, two, three, four = (stage.enter(number, coins=1) for number in range(1, 5))
+    stage.tick((one, Hand(seq=1, to=2)), (three, Hand(seq=1, to=4)))
+    stage.inbox.outcomes += [(exchange, "done") for exchange in stage.result.exchanges]
+    stage.game.exchange_raises = True
+    with pytest.raises(RuntimeError, match="on_exchange"):
+        stage.tick()
+    assert not any(player.inventory.frozen for player in (one, two, three, four))
+
+
+# --- what viewers get ---
+
+
+def test_a_resync_gives_a_full_frame_to_who_asked_and_to_nobody_else() -> None:
+    stage = Stage()
+    player, other = stage.enter(1), stage.enter(2)
+    stage.inbox.resyncs.append(player.player_id)
+    result = stage.tick((other, Go(51, 41)))
+    assert [(frame.viewers, frame.full) for frame in result.frames] == [([1], True), ([2], False)]
+
+
+def test_a_tick_in_which_nothing_changed_near_a_viewer_costs_it_no_byte() -> None:
+    stage = Stage()
+    stage.enter(1, 5, 5)
+    far = stage.enter(2, 95, 75)
+    (frame,) = stage.tick((far, Go(94, 75))).frames
+    assert frame.viewers == [2]
+
+
+def _bytes_to_first(crowd: int, away: bool) -> int:
+    stage = Stage()
+    stage.enter(1, 5, 5)
+    others = [stage.enter(number, 95 if away else 6, 75 if away else 6) for number in range(2, 2 + crowd)]
+    result = stage.tick(*((other, Go(other.x + 0.5, other.y)) for other in others))
+    return sum(len(frame.payload) for frame in result.frames if 1 in frame.viewers)
+
+
+def test_bytes_to_a_viewer_follow_who_is_in_view_and_not_who_is_in_the_zone() -> None:
+    assert _bytes_to_first(20, away=True) == _bytes_to_first(2, away=True) == 0
+    assert _bytes_to_first(20, away=False) == _bytes_to_first(2, away=False) + 18 * 16
+
+
+def test_viewers_of_one_cell_share_one_frame() -> None:
+    stage = Stage()
+    stage.enter(1)
+    stage.enter(2)
+    mover = stage.enter(3)
+    (frame,) = stage.tick((mover, Go(51, 41))).frames
+    assert sorted(frame.viewers) == [1, 2, 3]
