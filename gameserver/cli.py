@@ -21,9 +21,10 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from gameserver import config
-from gameserver.config import SettingRow, Settings, SettingsError, hide_passwords
+from gameserver import config, settings_table
+from gameserver.config import Settings, SettingsError, hide_passwords
 from gameserver.observability import logs
+from gameserver.settings_table import SettingRow
 
 if TYPE_CHECKING:
     from gameserver.simulation.game import Game
@@ -78,16 +79,6 @@ def load_game(spec: str) -> type[Game]:
     return game
 
 
-def settings_markdown() -> str:
-    """The table of all settings, as it stands in docs/operations.md."""
-    lines: list[str] = []
-    for group, rows in groupby(config.describe(), key=lambda row: row.group):
-        lines += [f"**{group}**", "", "| setting | default | meaning |", "|---|---|---|"]
-        lines += [f"| `{row.variable}` | {_cell(row.default)} | {_meaning(row)} |" for row in rows]
-        lines.append("")
-    return "\n".join(lines)
-
-
 # --- the commands ---
 
 
@@ -112,7 +103,7 @@ def _migrate(_given: argparse.Namespace, settings: Settings) -> None:
 
 def _check_config(given: argparse.Namespace, settings: Settings) -> None:
     if given.markdown:
-        print(settings_markdown())
+        print(settings_table.markdown())
         return
     _warn_of_unknown_variables()
     print("# The settings as they are in effect; secrets are hidden.")
@@ -281,7 +272,7 @@ def _command(commands: Any, name: str, purpose: str) -> argparse.ArgumentParser:
     )
     file_help = f"a TOML file with settings (or {config.CONFIG_VARIABLE})"
     parser.add_argument("--config", type=Path, metavar="FILE", help=file_help)
-    for group, rows in groupby(config.describe(), key=lambda row: row.group):
+    for group, rows in groupby(settings_table.describe(), key=lambda row: row.group):
         arguments = parser.add_argument_group(group)
         for row in rows:
             _add_setting(arguments, row)
@@ -290,7 +281,7 @@ def _command(commands: Any, name: str, purpose: str) -> argparse.ArgumentParser:
 
 def _add_setting(group: Any, row: SettingRow) -> None:
     options: dict[str, Any] = {"dest": row.name, "default": argparse.SUPPRESS, "help": _help(row).replace("%", "%%")}
-    if row.is_flag:
+    if row.is_switch:
         short = ["--migrate"] if row.name == "migrate_on_start" else []
         group.add_argument(row.flag, *short, action=argparse.BooleanOptionalAction, **options)
     else:
@@ -298,18 +289,6 @@ def _add_setting(group: Any, row: SettingRow) -> None:
 
 
 def _help(row: SettingRow) -> str:
-    notes = [_range(row), f"default {row.default}" if row.default else ""]
+    notes = [row.range, f"default {row.default}" if row.default else ""]
     told = "; ".join(note for note in notes if note)
     return f"{row.description} ({told})" if told else row.description
-
-
-def _range(row: SettingRow) -> str:
-    return " or ".join(row.choices) or row.bounds
-
-
-def _meaning(row: SettingRow) -> str:
-    return f"{row.description} {_range(row)}.".replace(" .", "") if _range(row) else row.description
-
-
-def _cell(default: str) -> str:
-    return f"`{default}`" if default else ""

@@ -15,7 +15,7 @@ import tomllib
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
@@ -66,6 +66,12 @@ def _default_node_id(validated: dict[str, Any]) -> str:
     return f"{host}-{validated.get('port', 0)}"
 
 
+def _default_ops_port(validated: dict[str, Any]) -> int:
+    """8766 beside 8765, so that a second server on the machine needs no more than another port."""
+    port = int(validated.get("port", 0))
+    return port + (1 if port < 65535 else -1) if port else 0
+
+
 class Settings(BaseSettings):
     """All settings of one node. Built by ``load``; tests may call it with keywords."""
 
@@ -95,7 +101,12 @@ class Settings(BaseSettings):
     ops_host: str = _operating(
         "Address of the operator's port (metrics). Outside loopback it needs ops_token.", "127.0.0.1", min_length=1
     )
-    ops_port: int = _operating("The operator's port. 0 takes a free one.", 8766, ge=0, le=65535)
+    ops_port: int = _operating(
+        "The operator's port. 0 takes a free one. Default: the one after port.",
+        default_factory=_default_ops_port,
+        ge=0,
+        le=65535,
+    )
     ops_token: str | None = _operating(
         "Bearer token the operator's port asks for. Default: none asked.", secret=True, min_length=16, max_length=256
     )
@@ -228,33 +239,7 @@ class Settings(BaseSettings):
 
     def redacted(self) -> dict[str, object]:
         """Every setting as it may be printed: secrets hidden, of a URL only the password."""
-        return {row.name: _printable(getattr(self, row.name), row.secret) for row in describe()}
-
-
-class SettingRow(NamedTuple):
-    """What there is to know of one setting."""
-
-    name: str
-    group: str
-    description: str
-    default: str
-    bounds: str  # "" when there are none
-    secret: bool
-    choices: tuple[str, ...]
-    is_flag: bool  # a yes or no
-
-    @property
-    def flag(self) -> str:
-        return "--" + self.name.replace("_", "-")
-
-    @property
-    def variable(self) -> str:
-        return ENV_PREFIX + self.name.upper()
-
-
-def describe() -> list[SettingRow]:
-    """All settings in the order of their declaration, groups together."""
-    return [_row(name, field) for name, field in Settings.model_fields.items()]
+        return {name: _printable(getattr(self, name), field) for name, field in type(self).model_fields.items()}
 
 
 def load(
@@ -279,7 +264,7 @@ def load(
 def unknown_variables(environ: Mapping[str, str] | None = None) -> list[str]:
     """Variables that look like settings and are none: most likely misspelt."""
     environ = os.environ if environ is None else environ
-    known = {row.variable for row in describe()} | {CONFIG_VARIABLE}
+    known = {ENV_PREFIX + name.upper() for name in Settings.model_fields} | {CONFIG_VARIABLE}
     return sorted(name for name in environ if name.upper().startswith(ENV_PREFIX) and name.upper() not in known)
 
 
@@ -302,39 +287,13 @@ def _with_scheme(url: str | None, schemes: tuple[str, ...]) -> str | None:
     return url
 
 
-def _printable(value: object, secret: bool) -> object:
-    if isinstance(value, str) and secret:
+def _printable(value: object, field: FieldInfo) -> object:
+    extra: Any = field.json_schema_extra
+    if isinstance(value, str) and extra["secret"]:
         return hide_passwords(value) if "://" in value else "***"
     if isinstance(value, Path):
         return str(value)
     return list(value) if isinstance(value, tuple) else value
-
-
-def _row(name: str, field: FieldInfo) -> SettingRow:
-    extra: Any = field.json_schema_extra
-    choices = tuple(getattr(field.annotation, "__args__", ())) if "Literal" in str(field.annotation) else ()
-    return SettingRow(
-        name=name,
-        group=extra["group"],
-        description=field.description or "",
-        default=_default_text(field.default) if field.default_factory is None else "",
-        bounds=_bounds(field),
-        secret=extra["secret"],
-        choices=choices,
-        is_flag=field.annotation is bool,
-    )
-
-
-def _default_text(default: object) -> str:
-    if default is None or default == ():
-        return ""
-    return str(default).lower() if isinstance(default, bool) else str(default)
-
-
-def _bounds(field: FieldInfo) -> str:
-    lows = [meta.ge for meta in field.metadata if hasattr(meta, "ge")]
-    highs = [meta.le for meta in field.metadata if hasattr(meta, "le")]
-    return f"{lows[0]} to {highs[0]}" if lows and highs else ""
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, object]:

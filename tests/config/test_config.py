@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from gameserver.config import Settings, SettingsError, describe, hide_passwords, is_loopback, load, unknown_variables
+from gameserver.config import Settings, SettingsError, hide_passwords, is_loopback, load, unknown_variables
+from gameserver.settings_table import describe
 
 SECRET_URL = "mysql://player:geheim@db:3306/game"
 
@@ -78,7 +79,7 @@ def test_every_number_has_both_bounds_and_just_outside_them_is_refused() -> None
     numbers = [row for row in describe() if re.fullmatch(r"[\d.]+", row.default) and row.default.count(".") < 2]
     assert len(numbers) > 20
     for row in numbers:
-        low, _, high = row.bounds.partition(" to ")
+        low, _, high = row.range.partition(" to ")
         for outside in (float(low) - 1, float(high) + 1):
             told = problems({row.name: f"{outside:.0f}"})
             assert any(line.startswith(row.flag) for line in told), (row.name, told)
@@ -138,6 +139,11 @@ def test_origins_in_a_file_are_a_list(file: Path) -> None:
 def test_the_node_keeps_its_name_over_restarts_and_two_nodes_of_a_machine_differ() -> None:
     names = [load({"port": port}, environ={}).node_id for port in ("9000", "9000", "9001")]
     assert names[0] == names[1] != names[2]
+
+
+@pytest.mark.parametrize(("port", "ops_port"), [("8765", 8766), ("65535", 65534), ("0", 0)])
+def test_the_operators_port_is_beside_the_players(port: str, ops_port: int) -> None:
+    assert load({"port": port}, environ={}).ops_port == ops_port
 
 
 def test_secrets_are_hidden_wherever_settings_are_printed() -> None:

