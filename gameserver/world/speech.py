@@ -30,9 +30,9 @@ class Speech:
 
     def wait_ms(self, now_ms: int) -> int:
         """0 when the player may speak now, else how long to wait. A clock that went back counts as no wait."""
-        if len(self._spoken_ms) < LINES_MAX:
+        if len(self._spoken_ms) < LINES_MAX or any(spoken_ms > now_ms for spoken_ms in self._spoken_ms):
             return 0
-        return min(max(self._spoken_ms[0] + WINDOW_MS - now_ms, 0), WINDOW_MS)
+        return max(self._spoken_ms[0] + WINDOW_MS - now_ms, 0)
 
     def note(self, text: str, now_ms: int) -> None:
         self.record = SpeechRecord(self.record.said + 1, text, now_ms)

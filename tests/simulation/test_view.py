@@ -1,0 +1,174 @@
+"""Whatever happens in a zone, a viewer that applies its frames knows exactly what is in its 3 × 3 cells."""
+
+from __future__ import annotations
+
+from random import Random
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gameserver.client.world import World
+from gameserver.protocol.ids import PlayerId
+from gameserver.protocol.messages import Welcome
+from gameserver.protocol.world_frame import LAYOUT, RECORD, Record, Section, decode_frame
+from gameserver.world.entity import Player
+from gameserver.world.view import ViewFrame
+from gameserver.world.zone import ZoneSpec
+from tests.simulation.tiny import Go, Stage, Tiny
+
+SPEC = ZoneSpec("tiny", width=60.0, height=40.0, cell_size=10.0)  # 6 × 4 cells
+PLAYERS = 4
+
+
+class Viewer:
+    """A client: applies sections by the rules of protocol/world_frame.py, and the client library's view beside it."""
+
+    def __init__(self, stage: Stage, player: Player):
+        self.cells: dict[tuple[int, int], dict[int, Record]] = {}
+        self.world = World()
+        self.world.open(_welcome(stage, player))
+
+    def apply(self, frame: ViewFrame) -> None:
+        self.world.apply(frame.payload)
+        if frame.full:
+            self.cells.clear()
+        for what, cell, records, left in decode_frame(frame.payload)[1]:
+            if what is Section.FORGET:
+                del self.cells[cell]
+                continue
+            if what is Section.SNAPSHOT:
+                self.cells[cell] = {}
+            known = (
+                self.cells[cell] if what is Section.DELTA and cell in self.cells else self.cells.setdefault(cell, {})
+            )
+            known.update((record.id, record) for record in records)
+            for gone in left:
+                known.pop(gone, None)
+
+    def known(self) -> dict[int, Record]:
+        return {entity: record for known in self.cells.values() for entity, record in known.items()}
+
+
+def _welcome(stage: Stage, player: Player) -> Welcome:
+    return Welcome(
+        player_id=player.player_id, entity_id=player.id, name=player.name, resume_token="", resumed=False, last_seq=0,
+        tick=stage.zone.tick, tick_hz=20, grace_ms=0, zone=stage.zone.describe(), kinds=list(Tiny.kinds),
+        layout=LAYOUT, x=0, y=0, inventory={}, chat=[], state={},
+    )  # fmt: skip
+
+
+def _truth(stage: Stage, player: Player) -> dict[int, Record]:
+    """What is in the 3 × 3 cells around, by arithmetic on places and not by the grid."""
+
+    def column(x: float) -> int:
+        return min(max(int(x // 10), 0), 5)
+
+    def row(y: float) -> int:
+        return min(max(int(y // 10), 0), 3)
+
+    return {
+        entity.id: Record(*RECORD.unpack(entity.record()))
+        for entity in stage.zone.entities.values()
+        if abs(column(entity.x) - column(player.x)) <= 1 and abs(row(entity.y) - row(player.y)) <= 1
+    }
+
+
+class Play:
+    """Random happenings, any mixture of them between two ticks."""
+
+    def __init__(self, seed: int):
+        self.stage = Stage(SPEC, seed)
+        self.random = Random(seed)
+        self.viewers: dict[PlayerId, Viewer] = {}
+
+    def place(self) -> tuple[float, float]:
+        return self.random.uniform(-2, 62), self.random.uniform(-2, 42)
+
+    def happen(self, what: str) -> None:
+        stage, random = self.stage, self.random
+        number = PlayerId(random.randint(1, PLAYERS))
+        player = stage.zone.players.get(number)
+        stones = [entity for entity in stage.zone.entities.values() if not isinstance(entity, Player)]
+        match what:
+            case "spawn":
+                stage.zone.spawn("stone", *self.place())
+            case "remove" if stones:
+                stage.zone.remove(random.choice(stones))
+            case "flash":  # comes and goes between two ticks
+                stage.zone.remove(stage.zone.spawn("stone", *self.place()))
+            case "push" if stones:
+                stage.zone.move_to(random.choice(stones), *self.place())
+            case "nudge" if stones:
+                random.choice(stones).facing += 7
+            case "jump" if player:
+                stage.inbox.add_input(number, Go(*self.place()))
+            case "walk" if player:
+                dx, dy = random.uniform(-6, 6), random.uniform(-6, 6)
+                stage.inbox.add_input(number, Go(player.x + dx, player.y + dy))
+            case "join" if player is None and all(arrival.player_id != number for arrival in stage.inbox.arrivals):
+                stage.inbox.arrivals.append(stage.player(number, *self.place()))
+            case "leave":
+                stage.inbox.departures.append((number, "logout"))
+            case "lose":
+                stage.inbox.lost.append(number)
+            case "return":
+                stage.inbox.returns.append(number)
+            case "resync":
+                stage.inbox.resyncs.append(number)
+            case "skip" if number in self.viewers and player and player.connected:
+                self.viewers.pop(number)  # a slow client misses this tick, and gets a full view instead
+                stage.inbox.resyncs.append(number)
+
+    def tick(self) -> None:
+        stage = self.stage
+        result = stage.tick()
+        for player in result.left:
+            self.viewers.pop(player.player_id, None)
+        for player in stage.zone.players.values():
+            if player in result.admitted or (player.connected and player.player_id not in self.viewers):
+                self.viewers[player.player_id] = Viewer(stage, player)
+            if not player.connected:
+                self.viewers.pop(player.player_id, None)
+        seen_by = [viewer for frame in result.frames for viewer in frame.viewers]
+        assert len(seen_by) == len(set(seen_by)), "a viewer is in at most one frame"
+        assert set(seen_by) <= self.viewers.keys(), "frames go to nobody who is not there to see them"
+        for frame in result.frames:
+            for viewer in frame.viewers:
+                self.viewers[viewer].apply(frame)
+
+    def check(self) -> None:
+        for number, viewer in self.viewers.items():
+            truth = _truth(self.stage, self.stage.zone.players[number])
+            assert viewer.known() == truth
+            world = viewer.world.entities
+            assert {entity: (seen.x, seen.y, seen.facing, seen.status) for entity, seen in world.items()} == {
+                entity: (record.x, record.y, record.facing, record.status) for entity, record in truth.items()
+            }
+
+
+HAPPENINGS = st.sampled_from(
+    ["spawn", "remove", "flash", "push", "nudge", "jump", "walk", "walk", "join", "join", "leave", "lose", "return"]
+    + ["resync", "skip"]
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.integers(0, 2**32), st.lists(st.lists(HAPPENINGS, max_size=8), max_size=25))
+def test_a_viewer_knows_exactly_what_is_around_it_after_every_tick(seed: int, ticks: list[list[str]]) -> None:
+    play = Play(seed)
+    for happenings in ticks:
+        for what in happenings:
+            play.happen(what)
+        play.tick()
+        play.check()
+
+
+def test_a_long_walk_in_a_crowded_zone_is_seen_without_a_fault() -> None:
+    play = Play(7)
+    for _ in range(30):
+        play.happen("spawn")
+    for _ in range(400):
+        for what in play.random.choices(["walk", "push", "join", "leave", "lose", "return", "jump", "skip"], k=5):
+            play.happen(what)
+        play.tick()
+        play.check()
