@@ -43,7 +43,7 @@ class ClientCodec:
             return self._decoder.decode(text)
         except msgspec.ValidationError as error:
             raise _refusal(str(error)) from None
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
             raise Refusal(RefusalCode.BAD_MESSAGE, f"not JSON: {error}"[:200]) from None
 
 

@@ -47,7 +47,8 @@ class Game:
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        cls.handlers = dict(cls.handlers)
+        # A method that overrides a handler handles, too, whether it is marked again or not.
+        cls.handlers = {of: vars(cls).get(handler.__name__, handler) for of, handler in cls.handlers.items()}
         for member in vars(cls).values():
             if message_type := getattr(member, "__handles__", None):
                 cls.handlers[message_type] = member

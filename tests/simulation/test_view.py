@@ -147,8 +147,7 @@ class Play:
 
 
 HAPPENINGS = st.sampled_from(
-    ["spawn", "remove", "flash", "push", "nudge", "jump", "walk", "walk", "join", "join", "leave", "lose", "return"]
-    + ["resync", "skip"]
+    "spawn remove flash push nudge jump walk walk join join leave lose return resync skip".split()
 )
 
 

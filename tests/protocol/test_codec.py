@@ -1,0 +1,138 @@
+"""What a client sends becomes a message or a refusal that names the field, never anything else."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gameserver.demo import Meadow, Move
+from gameserver.protocol.codec import ClientCodec, encode_text
+from gameserver.protocol.errors import Refusal, RefusalCode
+from gameserver.protocol.messages import (
+    CHAT_LENGTH_MAX,
+    SEQ_MAX,
+    Ack,
+    ClientMessage,
+    Guest,
+    Logout,
+    Refused,
+    Register,
+    Say,
+)
+
+CODEC = ClientCodec(Meadow.handlers)
+PLAIN = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
+JSON = st.recursive(PLAIN, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=20)
+FIELDS = ["type", "seq", "text", "to", "name", "password", "token", "ids", "dx", "dy", "item", "quantity", "entity"]
+MESSAGES = st.fixed_dictionaries(
+    {"type": st.sampled_from([*CODEC.types, "nonsense"])},
+    optional={field: JSON for field in FIELDS if field != "type"},
+)
+
+
+def refusal_of(text: bytes | str) -> Refusal | None:
+    """The only thing decoding may raise."""
+    try:
+        message = CODEC.decode(text)
+    except Refusal as caught:
+        refusal = caught
+    else:
+        assert isinstance(message, ClientMessage)
+        return None
+    assert refusal.code in (RefusalCode.BAD_MESSAGE, RefusalCode.UNKNOWN_TYPE)
+    assert len(refusal.reason) <= 200
+    assert encode_text(Refused(refusal.code, refusal.reason, field=refusal.field))
+    return refusal
+
+
+@given(st.binary())
+def test_any_bytes_are_a_message_or_a_refusal(data: bytes) -> None:
+    refusal_of(data)
+
+
+@given(st.text(st.characters()))
+def test_any_text_is_a_message_or_a_refusal(text: str) -> None:
+    refusal_of(text)
+
+
+@given(JSON)
+def test_any_json_is_a_message_or_a_refusal(value: Any) -> None:
+    refusal_of(json.dumps(value))
+
+
+@given(MESSAGES)
+def test_any_fields_of_any_type_are_a_message_or_a_refusal(fields: dict[str, Any]) -> None:
+    refusal_of(json.dumps(fields))
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "field"),
+    [
+        ("", "bad_message", None),
+        ("{", "bad_message", None),
+        ("[" * 100_000, "bad_message", None),
+        ('{"type":"logout","extra":' + "[" * 100_000, "bad_message", None),
+        ("\ud800", "bad_message", None),
+        (b"\xff\xfe", "bad_message", None),
+        (b'{"type":"say","seq":1,"text":"\xff"}', "bad_message", None),
+        ('{"type":"say","seq":1,"text":"\\ud800"}', "bad_message", None),
+        ("[]", "bad_message", None),
+        ("{}", "bad_message", "type"),
+        ('{"type":"fly"}', "unknown_type", "type"),
+        ('{"type":7}', "unknown_type", "type"),
+        ('{"type":"say","seq":1}', "bad_message", "text"),
+        ('{"type":"say","text":"x"}', "bad_message", "seq"),
+        ('{"type":"say","seq":0,"text":"x"}', "bad_message", "seq"),
+        ('{"type":"say","seq":"1","text":"x"}', "bad_message", "seq"),
+        ('{"type":"say","seq":true,"text":"x"}', "bad_message", "seq"),
+        ('{"type":"say","seq":1.5,"text":"x"}', "bad_message", "seq"),
+        (f'{{"type":"say","seq":{SEQ_MAX + 1},"text":"x"}}', "bad_message", "seq"),
+        (json.dumps({"type": "say", "seq": 1, "text": "x" * (CHAT_LENGTH_MAX + 1)}), "bad_message", "text"),
+        ('{"type":"move","dx":NaN,"dy":0}', "bad_message", None),
+        ('{"type":"move","dx":Infinity,"dy":0}', "bad_message", None),
+        ('{"type":"move","dx":1e999,"dy":0}', "bad_message", "dx"),
+        ('{"type":"move","dx":1.01,"dy":0}', "bad_message", "dx"),
+        ('{"type":"describe","ids":[]}', "bad_message", "ids"),
+        ('{"type":"describe","ids":[1,-1]}', "bad_message", "ids[1]"),
+        ('{"type":"drop","seq":1,"item":"coin","quantity":1e30}', "bad_message", "quantity"),
+    ],
+)
+def test_a_bad_message_is_refused_by_field(text: str | bytes, code: str, field: str | None) -> None:
+    refusal = refusal_of(text)
+    assert refusal is not None
+    assert (refusal.code, refusal.field) == (code, field)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"type":"say","seq":1,"text":"hi"}', Say(seq=1, text="hi")),
+        ('{"type":"say","seq":1,"text":"hi","from":"the future"}', Say(seq=1, text="hi")),
+        (b'{"type":"guest"}', Guest()),
+        ('{"type":"logout"}', Logout()),
+        ('{"type":"move","dx":1,"dy":-0.5}', Move(1, -0.5)),
+        ('{"type":"register","name":"Ann","password":"x"}', Register("Ann", "x")),
+    ],
+)
+def test_a_good_message_is_what_it_says(text: str | bytes, message: ClientMessage) -> None:
+    assert CODEC.decode(text) == message
+
+
+def test_two_messages_of_one_name_are_found_at_the_start() -> None:
+    class Other(ClientMessage, tag="say", frozen=True):
+        pass
+
+    with pytest.raises(ValueError, match="say"):
+        ClientCodec([Other])
+
+
+def test_what_leaves_is_json_with_its_type() -> None:
+    assert msgspec.json.decode(encode_text(Ack(7, "stored"))) == {"type": "ack", "seq": 7, "level": "stored"}
+    assert msgspec.json.decode(encode_text(Refused("full", "no room"))) == {
+        "type": "refused", "code": "full", "reason": "no room",
+    }  # fmt: skip

@@ -1,0 +1,99 @@
+"""The loop counts what it is late for, and never ticks faster to catch up; a game that raises stops its zone only."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from gameserver.simulation.loop import SimulationLoop, ZoneRunner
+from gameserver.simulation.result import TickResult
+from gameserver.world.zone import ZoneSpec
+from tests.simulation.tiny import Stage, Tiny
+
+
+class StillClock:
+    """Stands until moved; ``asyncio.sleep`` is not asked of it."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+
+    def monotonic_s(self) -> float:
+        return self.now_s
+
+    def wall_ms(self) -> int:
+        return int(self.now_s * 1000)
+
+
+class Driven:
+    """A loop over two zones with a record of what it told."""
+
+    def __init__(self) -> None:
+        self.clock = StillClock()
+        self.games = [Tiny(), Tiny()]
+        runners = [
+            ZoneRunner(ZoneSpec(name), game, self.clock, lambda name: None, 1)
+            for name, game in zip("ab", self.games, strict=True)
+        ]
+        self.acted: list[tuple[str, int]] = []
+        self.stopped: list[str] = []
+        self.intervals = 0
+        self.loop = SimulationLoop(
+            runners,
+            tick_hz=20,
+            clock=self.clock,
+            act=self.act,
+            zone_stopped=lambda runner: self.stopped.append(runner.zone.name),
+            after_ticks=self.after,
+        )
+
+    def act(self, runner: ZoneRunner, result: TickResult) -> None:
+        self.acted.append((runner.zone.name, result.tick))
+
+    def after(self) -> None:
+        self.intervals += 1
+
+
+def test_every_zone_ticks_once_an_interval() -> None:
+    driven = Driven()
+    driven.loop.tick_all()
+    driven.loop.tick_all()
+    assert driven.acted == [("a", 1), ("b", 1), ("a", 2), ("b", 2)] and driven.intervals == 2
+
+
+def test_a_zone_whose_game_raises_stops_and_the_others_go_on() -> None:
+    driven = Driven()
+    driven.games[0].tick_raises = True
+    driven.loop.tick_all()
+    driven.loop.tick_all()
+    assert driven.acted == [("b", 1), ("b", 2)]
+    assert driven.stopped == ["a"] and driven.intervals == 2
+
+
+@pytest.mark.parametrize(
+    ("took_s", "next_s"),
+    [(0.0, 0.05), (0.049, 0.05), (0.06, 0.05), (0.12, 0.1), (0.31, 0.3)],
+)
+def test_a_late_tick_follows_at_once_and_missed_ones_are_skipped(took_s: float, next_s: float) -> None:
+    driven = Driven()
+    driven.clock.now_s = took_s
+    assert driven.loop._next_deadline_s(0.0) == pytest.approx(next_s)
+
+
+async def test_the_loop_ends_when_told_to() -> None:
+    driven = Driven()
+    running = asyncio.ensure_future(driven.loop.run())
+    while not driven.acted:
+        await asyncio.sleep(0)
+    driven.loop.stop()
+    await asyncio.wait_for(running, 5)
+
+
+def test_a_runner_has_who_is_in_the_zone_or_about_to_be() -> None:
+    driven, player = Driven(), Stage().player(1)
+    runner = driven.loop.runners[0]
+    assert not runner.has(player)
+    runner.inbox.arrivals.append(player)
+    assert runner.has(player)
+    driven.loop.tick_all()
+    assert runner.has(player) and not runner.has(Stage().player(1))
