@@ -8,6 +8,8 @@ from typing import Any
 
 import structlog
 
+CANCEL_S = 1.0  # for a cancelled task to clean up
+
 log = structlog.get_logger(__name__)
 
 
@@ -28,13 +30,14 @@ class Tasks:
 
     async def drain(self, timeout_s: float) -> bool:
         """Wait for all, then cancel what is left. True when nothing was left."""
-        if not self._running:
-            return True
-        _, late = await asyncio.wait(set(self._running), timeout=timeout_s)
+        until_s = asyncio.get_running_loop().time() + timeout_s
+        while self._running and (left_s := until_s - asyncio.get_running_loop().time()) > 0:
+            await asyncio.wait(set(self._running), timeout=left_s)  # one may start another before it ends
+        late = set(self._running)
         for task in late:
             task.cancel()
         if late:
-            await asyncio.wait(late, timeout=1.0)
+            await asyncio.wait(late, timeout=CANCEL_S)
         return not late
 
     def _finished(self, task: asyncio.Task[Any]) -> None:

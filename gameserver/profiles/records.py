@@ -77,11 +77,11 @@ class Stay(msgspec.Struct, frozen=True):
 
     player_id: PlayerId
     epoch: Epoch
-    node: NodeId | None
-    opened_ms: int | None
-    ended_ms: int | None
-    reason: str | None
-    last_seq: int | None
+    node: NodeId | None = None
+    opened_ms: int | None = None
+    ended_ms: int | None = None
+    reason: str | None = None  # at most 64 characters
+    last_seq: int | None = None
 
 
 class AccountRow(NamedTuple):

@@ -51,6 +51,12 @@ _RAISE_INVENTORY = (
     .where(profile.c.inventory_seq < bindparam("seq"))
     .values(inventory_seq=bindparam("seq"))
 )
+_STAY_FIELDS = ("node", "opened_ms", "ended_ms", "reason", "last_seq")
+_NOTE_STAY = (
+    update(session_log)
+    .where(session_log.c.player_id == bindparam("of"), session_log.c.epoch == bindparam("at"))
+    .values({name: func.coalesce(session_log.c[name], bindparam(f"new_{name}")) for name in _STAY_FIELDS})
+)
 
 
 class Profiles:
@@ -102,13 +108,17 @@ class Profiles:
         outcomes, _ = await self._database.settle("save", work)
         return outcomes
 
-    async def log_opened(self, player_id: PlayerId, epoch: Epoch, node: NodeId, at_ms: int) -> None:
-        """Note that a session opened. Told twice, the first stays."""
-        await self._log(player_id, epoch, node=node, opened_ms=at_ms)
+    async def log_stays(self, stays: Sequence[Stay]) -> None:
+        """Note that sessions opened or ended. What is told twice stays as told first; order does not matter."""
+        if not stays:
+            return
 
-    async def log_ended(self, player_id: PlayerId, epoch: Epoch, at_ms: int, reason: str, last_seq: int) -> None:
-        """Note that a session ended, and why. Told twice, the first stays; works without ``log_opened`` before."""
-        await self._log(player_id, epoch, ended_ms=at_ms, reason=reason[:64], last_seq=last_seq)
+        async def work(connection: AsyncConnection) -> None:
+            keys = [{"player_id": stay.player_id, "epoch": stay.epoch} for stay in stays]
+            await connection.execute(upsert(connection, session_log, ["player_id"]), keys)  # there are rows now
+            await connection.execute(_NOTE_STAY, [_noted(stay) for stay in stays])
+
+        await self._database.settle("log_stays", work)
 
     async def stays(self, player_id: PlayerId, count: int = 20) -> list[Stay]:
         """The last sessions of a player, newest first."""
@@ -119,16 +129,6 @@ class Profiles:
             return [Stay(**row) for row in rows.mappings()]
 
         return await self._database.transact("stays", work)
-
-    async def _log(self, player_id: PlayerId, epoch: Epoch, **noted: Any) -> None:
-        async def work(connection: AsyncConnection) -> None:
-            key = {"player_id": player_id, "epoch": epoch}
-            await connection.execute(upsert(connection, session_log, ["player_id"]), key)  # there is a row now
-            first = {name: func.coalesce(session_log.c[name], value) for name, value in noted.items()}
-            row = (session_log.c.player_id == player_id, session_log.c.epoch == epoch)
-            await connection.execute(update(session_log).where(*row).values(first))
-
-        await self._database.settle("log", work)
 
 
 async def lock_profiles(connection: AsyncConnection, player_ids: Iterable[PlayerId]) -> dict[PlayerId, Guard]:
@@ -177,6 +177,11 @@ def _judge(save: Save, guard: Guard | None) -> SaveOutcome:
     if guard is None or guard.epoch != save.epoch:
         return SaveOutcome.FENCED
     return SaveOutcome.SAVED if guard.saved_seq < save.seq else SaveOutcome.ALREADY
+
+
+def _noted(stay: Stay) -> dict[str, Any]:
+    noted = {f"new_{name}": getattr(stay, name) for name in _STAY_FIELDS}
+    return {"of": stay.player_id, "at": stay.epoch, **noted}
 
 
 def _columns(save: Save) -> dict[str, Any]:

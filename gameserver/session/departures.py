@@ -130,11 +130,13 @@ class Departures:
         while session.player.inventory.frozen:
             await asyncio.sleep(THAW_POLL_S)
         runner = self._zones[session.zone]
-        if runner.stopped:
+        if runner.stopped or not runner.has(session.player):
             return
         left = self._leaving[session.player_id] = asyncio.get_running_loop().create_future()
         runner.inbox.departures.append((session.player_id, reason))
-        await left
+        while not left.done() and not runner.stopped:  # a zone that stops lets go of everyone at once
+            await asyncio.wait((left,), timeout=SWEEP_S)
+        self._leaving.pop(session.player_id, None)
 
     def _close(self, connection_id: ConnectionId | None, reason: Close) -> None:
         if connection_id is not None:

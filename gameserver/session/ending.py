@@ -12,9 +12,8 @@ import structlog
 
 from gameserver.clock import Clock
 from gameserver.observability import metrics
-from gameserver.profiles.database import ProfilesUnavailable
-from gameserver.profiles.records import SaveOutcome
-from gameserver.profiles.repository import Profiles
+from gameserver.profiles.backlog import Backlog
+from gameserver.profiles.records import SaveOutcome, Stay
 from gameserver.protocol.ids import NodeId
 from gameserver.session.lifecycle import SessionEvent
 from gameserver.session.record import save_of
@@ -37,14 +36,14 @@ class Ender:
         self,
         *,
         saver: Saver,
-        profiles: Profiles,
+        stays: Backlog[Stay],
         live: LiveSessions,
         write_behind: WriteBehind,
         node: NodeId,
         clock: Clock,
     ):
         self._saver = saver
-        self._profiles = profiles
+        self._stays = stays
         self._live = live
         self._write_behind = write_behind
         self._node = node
@@ -57,7 +56,8 @@ class Ender:
         if session.state.value != "ended":
             session.take(SessionEvent.SAVED if ours else SessionEvent.FENCED)
         metrics.SESSION_ENDS.labels(reason).inc()
-        await self._log_ended(session, reason)
+        at_ms, seq = self._clock.wall_ms(), session.saved_seq
+        self._stays.add(Stay(session.player_id, session.epoch, ended_ms=at_ms, reason=reason, last_seq=seq))
         return ours
 
     async def discard(self, session: Session) -> None:
@@ -88,11 +88,3 @@ class Ender:
                 return await self._live.remove(session.player_id, session.epoch, self._node, session.saved_seq)
             except StoreUnavailable:
                 await asyncio.sleep(RETRY_S)
-
-    async def _log_ended(self, session: Session, reason: str) -> None:
-        try:
-            await self._profiles.log_ended(
-                session.player_id, session.epoch, self._clock.wall_ms(), reason, session.saved_seq
-            )
-        except ProfilesUnavailable as error:
-            log.warning("the end of a stay was not logged", player=session.player_id, reason=str(error))

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import structlog
-
 from gameserver.clock import Clock
-from gameserver.profiles.database import ProfilesUnavailable
+from gameserver.profiles.backlog import Backlog
 from gameserver.profiles.exchange import Exchanges
-from gameserver.profiles.records import Profile
+from gameserver.profiles.records import Profile, Stay
 from gameserver.profiles.repository import Profiles
 from gameserver.protocol.ids import NodeId, PlayerId
 from gameserver.session import tokens
@@ -16,18 +14,25 @@ from gameserver.session.session import Dirty, Session
 from gameserver.simulation.game import Game
 from gameserver.store.sessions import LiveSessions
 
-log = structlog.get_logger(__name__)
-
 
 class Opener:
     """Makes this node the owner of a player."""
 
     def __init__(
-        self, profiles: Profiles, exchanges: Exchanges, live: LiveSessions, node: NodeId, game: Game, clock: Clock
+        self,
+        *,
+        profiles: Profiles,
+        exchanges: Exchanges,
+        live: LiveSessions,
+        stays: Backlog[Stay],
+        node: NodeId,
+        game: Game,
+        clock: Clock,
     ):
         self._profiles = profiles
         self._exchanges = exchanges
         self._live = live
+        self._stays = stays
         self._node = node
         self._game = game
         self._clock = clock
@@ -47,7 +52,7 @@ class Opener:
             take_newer(session, fields, self._game.state_type)
             await self._answer_committed(session)
             session.zone = self._zone_of(session.zone) or self._game.choose_zone(session.player)
-        await self._log_opened(session)
+        self._stays.add(Stay(player_id, session.epoch, node=self._node, opened_ms=session.opened_at_ms))
         return session
 
     async def _answer_committed(self, session: Session) -> None:
@@ -80,12 +85,6 @@ class Opener:
     def _zone_of(self, name: str | None) -> str | None:
         """The zone, if the game still has it."""
         return name if any(zone.name == name for zone in self._game.zones) else None
-
-    async def _log_opened(self, session: Session) -> None:
-        try:
-            await self._profiles.log_opened(session.player_id, session.epoch, self._node, session.opened_at_ms)
-        except ProfilesUnavailable as error:
-            log.warning("a stay was not logged", player=session.player_id, reason=str(error))
 
 
 def _seq_of(op_id: str) -> int:

@@ -199,5 +199,13 @@ def _take_changes(player: Player, session: Session) -> Dirty:
 
 
 def _settler(runner: ZoneRunner) -> Callable[[Exchange, ExchangeResult], None]:
-    """Puts an outcome into whichever inbox the runner has when it comes."""
-    return lambda exchange, result: runner.inbox.outcomes.append((exchange, result))
+    """Puts an outcome into whichever inbox the runner has when it comes. A zone that has stopped takes none any more:
+    there the inventories are settled at once, since their players cannot be saved before."""
+
+    def settle(exchange: Exchange, result: ExchangeResult) -> None:
+        if runner.stopped:
+            exchange.settle(result)
+        else:
+            runner.inbox.outcomes.append((exchange, result))
+
+    return settle

@@ -112,6 +112,7 @@ def player_of(profile: Profile, kind: int, state_type: type[PlayerState]) -> Pla
 def take_newer(session: Session, live: Mapping[str, str], state_type: type[PlayerState]) -> None:
     """Bring into ``session``, which is as SQL has it, what the live state has that is newer."""
     player = session.player
+    behind = False  # Redis, in a part: then the next write brings it whole, lest old fields hide under a new seq
     if int(live.get("seq", -1)) > session.saved_seq:
         session.seq = int(live["seq"])
         session.zone = live.get("zone", session.zone)
@@ -119,8 +120,15 @@ def take_newer(session: Session, live: Mapping[str, str], state_type: type[Playe
         player.facing = int(live.get("facing", player.facing))
         player.state = state_type.decode(live.get("state", "{}"))
         player.is_new = False
+    else:
+        behind = True
     if int(live.get("inventory_seq", -1)) > player.inventory.seq:
         player.inventory = Inventory(_holdings(live), int(live["inventory_seq"]))
+    elif int(live.get("inventory_seq", -1)) < player.inventory.seq:
+        behind = True
+    if behind:
+        session.dirty = Dirty.ALL
+        session.dirty_kinds.update(player.inventory.holdings)
     player.actions = ActionLog.decode(live.get("actions", ""))
     player.speech = Speech(msgspec.json.decode(live.get("chat", "{}"), type=SpeechRecord))
     session.resume_hashes = tuple(live.get("resume", "").split())

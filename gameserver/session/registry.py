@@ -40,6 +40,7 @@ class Registry:
     def add(self, session: Session) -> None:
         assert session.player_id not in self._by_player, "a player has one session on a host"
         self._by_player[session.player_id] = session
+        session.count()
         self._by_name[name_key(session.player.name)] = session
 
     def remove(self, session: Session) -> None:
@@ -61,7 +62,8 @@ class Registry:
         before, session.connection_id = session.connection_id, None
         if before is not None:
             self._by_connection.pop(before, None)
-            self.connections.pop(session.player_id, None)
+            if self.connections.get(session.player_id) == before:
+                del self.connections[session.player_id]
         return before
 
     @asynccontextmanager

@@ -37,7 +37,7 @@ class Saver:
         """The outcome, when SQL has it. A save with a lower seq of the same epoch is carried by this one."""
         key = (save.player_id, save.epoch)
         before = self._waiting.get(key)
-        outcome = before[1] if before else asyncio.get_running_loop().create_future()
+        outcome = before[1] if before and not before[1].done() else asyncio.get_running_loop().create_future()
         if before is None or before[0].seq <= save.seq:
             self._waiting[key] = (save, outcome)
         self._wake.set()
@@ -54,14 +54,26 @@ class Saver:
                 await asyncio.sleep(pause_s)
                 pause_s = min(pause_s * 2, RETRY_MAX_S)
 
+    def _next_batch(self) -> list[tuple[tuple[PlayerId, Epoch], Save, asyncio.Future[SaveOutcome]]]:
+        """The longest waiting, one a player: of two epochs the other comes with the next batch."""
+        batch: dict[PlayerId, tuple[tuple[PlayerId, Epoch], Save, asyncio.Future[SaveOutcome]]] = {}
+        for key, (save, outcome) in self._waiting.items():
+            batch.setdefault(key[0], (key, save, outcome))
+            if len(batch) == BATCH_MAX:
+                break
+        return list(batch.values())
+
     async def _save_batch(self) -> bool:
-        batch = [(key, *waiting) for key, waiting in list(self._waiting.items())[:BATCH_MAX]]
+        batch = self._next_batch()
         try:
             outcomes = await self._profiles.save_many([save for _, save, _ in batch])
         except ProfilesUnavailable as error:
             if self.available:
                 log.warning("sql is away; play goes on, ended sessions wait", reason=str(error), waiting=len(self))
             self.available = False
+            return False
+        except Exception:  # our bug; those who wait are not to wait for ever for a task that is no more
+            log.exception("a batch of saves failed", waiting=len(self))
             return False
         self.available = True
         for (key, save, future), outcome in zip(batch, outcomes, strict=True):

@@ -48,9 +48,12 @@ class Session:
     dirty: Dirty = Dirty.NOTHING
     dirty_kinds: set[str] = field(default_factory=set)
     unstored: list[Ack] = field(default_factory=list)  # acks to be given once Redis has replied
-    stored_waiters: list[asyncio.Future[None]] = field(default_factory=list)
+    stored_waiters: list[asyncio.Future[bool]] = field(default_factory=list)
+    is_counted: bool = False  # in the metric, which counts what the registry has
 
-    def __post_init__(self) -> None:
+    def count(self) -> None:
+        """From now on the metric follows its state."""
+        self.is_counted = True
         metrics.SESSIONS.labels(self.state).inc()
 
     @property
@@ -64,7 +67,8 @@ class Session:
 
     def take(self, event: SessionEvent) -> None:
         """Move along the table of the lifecycle."""
-        metrics.SESSIONS.labels(self.state).dec()
-        self.state = move(self.state, event)
-        if self.state is not SessionState.ENDED:
-            metrics.SESSIONS.labels(self.state).inc()
+        before, self.state = self.state, move(self.state, event)
+        if self.is_counted:
+            metrics.SESSIONS.labels(before).dec()
+            if self.state is not SessionState.ENDED:
+                metrics.SESSIONS.labels(self.state).inc()

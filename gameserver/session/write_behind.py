@@ -20,7 +20,7 @@ from gameserver.session.lifecycle import SessionState
 from gameserver.session.record import take_fields
 from gameserver.session.session import Dirty, Session
 from gameserver.store.connection import StoreUnavailable
-from gameserver.store.tick_writer import SessionWrite, TickWriter
+from gameserver.store.tick_writer import OwnerMissing, SessionWrite, TickWriter
 from gameserver.tasks import Tasks
 
 RETRY_S = 0.25
@@ -29,7 +29,8 @@ log = structlog.get_logger(__name__)
 
 
 class WriteBehind:
-    """``deliver(session, acks)`` is called with acks that may be given, ``fenced(session)`` when we own it no more."""
+    """``deliver(session, acks)`` is called with acks that may be given, ``fenced(session)`` when we own it no more, and
+    ``owner_missing()`` when Redis turns out to have lost who owns a player."""
 
     def __init__(
         self,
@@ -39,14 +40,17 @@ class WriteBehind:
         *,
         deliver: Callable[[Session, list[Ack]], None],
         fenced: Callable[[Session], None],
+        owner_missing: Callable[[], None],
     ):
         self._writer = writer
         self._clock = clock
         self._tasks = tasks
         self._deliver = deliver
         self._fenced = fenced
+        self._owner_missing = owner_missing
         self._dirty: dict[PlayerId, Session] = {}
         self._in_flight: asyncio.Task[None] | None = None
+        self._flying: set[PlayerId] = set()  # who is in the write that is out
         self._not_before_s = 0.0
         self.available = True  # False from a failed write until one succeeds
 
@@ -58,40 +62,44 @@ class WriteBehind:
         """The session is gone: nothing of it is to be written any more."""
         if self._dirty.get(session.player_id) is session:
             del self._dirty[session.player_id]
-        _wake(session.stored_waiters)
+        _wake(session.stored_waiters, False)
 
     def flush(self) -> None:
         """Start writing what is dirty, unless a write is out or Redis was away just now."""
         if not self._dirty or self._in_flight is not None or self._clock.monotonic_s() < self._not_before_s:
             return
         batch = [_Entry.of(session) for session in self._dirty.values()]
+        self._flying = set(self._dirty)
         self._dirty.clear()
         self._in_flight = self._tasks.start(self._write(batch), "write-behind")
 
     async def stored(self, session: Session, dirty: Dirty, timeout_s: float) -> bool:
         """Mark ``dirty`` and wait until Redis has it; False when it has not by then."""
-        waiter = asyncio.get_running_loop().create_future()
+        waiter: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         session.stored_waiters.append(waiter)
         self.mark(session, dirty)
         self.flush()
         await asyncio.wait((waiter,), timeout=timeout_s)
-        return waiter.done()
+        return waiter.done() and waiter.result()
 
     async def withdraw(self, session: Session) -> None:
         """Forget the session, and wait until no write is out that could still hold something of it."""
         self.forget(session)
-        while (task := self._in_flight) is not None:
+        while (task := self._in_flight) is not None and session.player_id in self._flying:
             await asyncio.wait((task,))
-            if session.player_id not in self._dirty:
-                return
-            self.forget(session)  # the write failed and had marked it again
+            self.forget(session)  # if the write failed, it had marked it again
 
     async def _write(self, batch: list[_Entry]) -> None:
         try:
             fenced = await self._writer.write([entry.write for entry in batch])
         except StoreUnavailable as error:
             self._failed(batch, error)
+            if isinstance(error, OwnerMissing):
+                self._owner_missing()
             return
+        except BaseException as error:  # a bug, or the end of the process: not written all the same
+            self._failed(batch, error)
+            raise
         finally:
             self._in_flight = None
         self.available = True
@@ -100,15 +108,17 @@ class WriteBehind:
                 self._fenced(entry.session)
             else:
                 self._give_acks(entry)
-            _wake(entry.waiters)
+            _wake(entry.waiters, entry.session.player_id not in fenced)
 
     def _give_acks(self, entry: _Entry) -> None:
         session = entry.session
+        if session.player.actions.lineage != entry.lineage:
+            return  # the client they were for is gone; what is unstored now came after this write
         given, session.unstored = session.unstored[: entry.acks], session.unstored[entry.acks :]
         if given:
             self._deliver(session, given)
 
-    def _failed(self, batch: list[_Entry], error: Exception) -> None:
+    def _failed(self, batch: list[_Entry], error: BaseException) -> None:
         if self.available:
             log.warning("redis is away; play goes on, nothing is acked as stored", reason=str(error))
         self.available = False
@@ -128,18 +138,18 @@ class _Entry:
     session: Session
     write: SessionWrite
     acks: int
-    waiters: list[asyncio.Future[None]]
+    lineage: str  # of the acks
+    waiters: list[asyncio.Future[bool]]
 
     @classmethod
     def of(cls, session: Session) -> _Entry:
         waiters, session.stored_waiters = session.stored_waiters, []
         acks = len(session.unstored)
-        return cls(
-            session, SessionWrite(session.player_id, session.epoch, take_fields(session), acks > 0), acks, waiters
-        )
+        write = SessionWrite(session.player_id, session.epoch, take_fields(session), acks > 0)
+        return cls(session, write, acks, session.player.actions.lineage, waiters)
 
 
-def _wake(waiters: list[asyncio.Future[None]]) -> None:
+def _wake(waiters: list[asyncio.Future[bool]], is_stored: bool) -> None:
     for waiter in waiters:
         if not waiter.done():
-            waiter.set_result(None)
+            waiter.set_result(is_stored)

@@ -19,6 +19,7 @@ from gameserver.simulation.inbox import Inbox
 from gameserver.simulation.result import TickResult
 from gameserver.simulation.speech import Presence
 from gameserver.simulation.tick import step
+from gameserver.world.entity import Player
 from gameserver.world.zone import Zone, ZoneSpec
 
 log = structlog.get_logger(__name__)
@@ -41,6 +42,10 @@ class ZoneRunner:
         inbox, self.inbox = self.inbox, Inbox()
         self._lap_started_s = self._clock.monotonic_s()
         return step(self.zone, self._game, inbox, self._clock.wall_ms(), self._presence, self._lap)
+
+    def has(self, player: Player) -> bool:
+        """The player is in the zone, or will be with the next tick."""
+        return self.zone.players.get(player.player_id) is player or player in self.inbox.arrivals
 
     def stop(self) -> None:
         self._game.on_stop(self.zone)

@@ -143,9 +143,9 @@ async def test_text_numbers_and_state_come_back_exactly(database: Database, prof
 async def test_the_log_keeps_what_was_told_first_and_needs_no_order(database: Database, profiles: Profiles) -> None:
     one = PlayerId(1)
     for at_ms in (100, 999):
-        await profiles.log_opened(one, Epoch(1), NODE, at_ms)
-        await profiles.log_ended(one, Epoch(1), at_ms + 1, "logged_out", 42)
-    await profiles.log_ended(one, Epoch(2), 300, "drain", 7)  # SQL was away when it opened
+        ended = Stay(one, Epoch(1), ended_ms=at_ms + 1, reason="logged_out", last_seq=42)
+        await profiles.log_stays([Stay(one, Epoch(1), node=NODE, opened_ms=at_ms), ended])
+    await profiles.log_stays([Stay(one, Epoch(2), ended_ms=300, reason="drain", last_seq=7)])  # not told that it opened
     assert await profiles.stays(one) == [
         Stay(one, Epoch(2), None, None, 300, "drain", 7),
         Stay(one, Epoch(1), NODE, 100, 101, "logged_out", 42),

@@ -1,0 +1,87 @@
+"""When Redis has lost what it had: a session whose pointer is gone is opened there again, whole, from memory.
+
+Law: memory is the truth only while SQL says that our epoch is the player's newest; else the session is fenced.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from gameserver.profiles.database import ProfilesUnavailable
+from gameserver.profiles.repository import Profiles
+from gameserver.protocol.ids import NodeId, PlayerId
+from gameserver.session.record import first_fields
+from gameserver.session.registry import Registry
+from gameserver.session.session import Session
+from gameserver.store.connection import StoreUnavailable
+from gameserver.store.sessions import LiveSessions, StaleEpoch
+from gameserver.tasks import Tasks
+
+AT_ONCE_MAX = 8
+RETRY_S = 0.5
+
+log = structlog.get_logger(__name__)
+
+
+class Restorer:
+    """``fenced(session)`` is called when a newer epoch has the player."""
+
+    def __init__(
+        self,
+        *,
+        profiles: Profiles,
+        live: LiveSessions,
+        registry: Registry,
+        node: NodeId,
+        tasks: Tasks,
+        fenced: Callable[[Session], None],
+    ):
+        self._profiles = profiles
+        self._live = live
+        self._registry = registry
+        self._node = node
+        self._tasks = tasks
+        self._fenced = fenced
+        self._at_once = asyncio.Semaphore(AT_ONCE_MAX)
+        self._under_way: set[PlayerId] = set()
+
+    def restore_all(self) -> None:
+        """Look after every session here; those whose pointer is as it should be are left alone."""
+        for session in self._registry:
+            if session.is_open and session.player_id not in self._under_way:
+                self._under_way.add(session.player_id)
+                self._tasks.start(self._restore(session), "restore")
+
+    async def _restore(self, session: Session) -> None:
+        try:
+            async with self._at_once:
+                while session.is_open and not await self._try(session):
+                    await asyncio.sleep(RETRY_S)
+        finally:
+            self._under_way.discard(session.player_id)
+
+    async def _is_pointed_at(self, session: Session) -> bool:
+        owner = await self._live.owner(session.player_id)
+        return owner is not None and owner.epoch == session.epoch
+
+    async def _try(self, session: Session) -> bool:
+        """False when a store is away: try again."""
+        try:
+            if await self._is_pointed_at(session):
+                return True
+            profile = await self._profiles.current(session.player_id)
+            if profile is None or profile.epoch != session.epoch:
+                self._fenced(session)
+                return True
+            fields = first_fields(session)
+            await self._live.open(session.player_id, session.epoch, self._node, session.zone, fields)
+        except StaleEpoch:
+            return True  # its pointer is there again, ours or a newer one: the next write tells
+        except (StoreUnavailable, ProfilesUnavailable) as error:
+            log.info("a session waits to be restored", player=session.player_id, reason=str(error))
+            return False
+        log.info("a session that redis had lost is whole again", player=session.player_id)
+        return True
