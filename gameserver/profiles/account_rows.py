@@ -29,6 +29,7 @@ class Accounts:
     ) -> PlayerId:
         """Make the account and its empty profile. Raises NameTaken. A cut COMMIT is resolved by making it again: if the
         name is taken then by exactly this hash, it was us."""
+        assert password_hash or guest_token_hash, "an account needs a proof"
         row = {
             "name": name,
             "name_key": name_key,
@@ -84,6 +85,6 @@ async def _own(connection: AsyncConnection, row: dict[str, Any]) -> PlayerId:
     """The account an earlier attempt of ours made, if it was us. Salts and tokens are random: an equal hash is ours."""
     mine = [account.c[name] == row[name] for name in ("name_key", "password_hash", "guest_token_hash") if row[name]]
     found = await connection.scalar(select(account.c.player_id).where(*mine))
-    if found is None or len(mine) < 2:
+    if found is None:
         raise NameTaken(row["name"])
     return PlayerId(found)

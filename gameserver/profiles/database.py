@@ -11,10 +11,11 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from typing import Any, TypeVar
 
 import structlog
-from sqlalchemy import text
+from sqlalchemy import event, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -30,6 +31,7 @@ REPEAT_PAUSES_S = (0.02, 0.2, 1.0)  # before each repeat of work whose COMMIT wa
 PROMPT_TURNS = 2  # connections that only prompt calls may take, so that saves to a silent server do not hold them up
 PROBE_PAUSE_S = 0.25  # while away, how often a refused call asks whether the server is back
 
+_silence: ContextVar[asyncio.Timeout | None] = ContextVar("silence", default=None)  # of the call this task makes
 _log = structlog.get_logger(__name__)
 
 
@@ -44,9 +46,9 @@ class OutcomeUnknown(ProfilesUnavailable):
 class Database:
     """The pool and the rules of transactions.
 
-    ``timeout_s`` bounds a call from start to end: waiting for a connection, retries and all. ``prompt_s`` bounds the
-    calls a player waits for, once it is their turn. While SQL is known to be away those fail at once. Raises ValueError
-    for a URL that is neither mysql:// nor sqlite:///.
+    ``timeout_s`` bounds a call from start to end: waiting for a connection, retries and all. ``prompt_s`` is how long
+    the server may be silent to a call that a player waits for; while it is known to be away those fail at once. Raises
+    ValueError for a URL that is neither mysql:// nor sqlite:///.
     """
 
     def __init__(self, url: str, *, pool_size: int = 8, timeout_s: float = 5.0, prompt_s: float = 0.8):
@@ -71,7 +73,8 @@ class Database:
         every call."""
         if self._pool is None:
             self._pool = connect_pool(self._url, pool_size=self._pool_size)
-        await self.ping()
+            event.listen(self._pool.sync_engine, "after_cursor_execute", self._answered)
+        await asyncio.shield(self._start("open", _select_one, prompt=False))
 
     async def close(self) -> None:
         """Wait for the transactions under way (each has a deadline), then close every connection."""
@@ -161,8 +164,15 @@ class Database:
         async with self._turns:
             if work is not _select_one:
                 self._refuse_while_away()  # it may have gone away while we queued
-            async with asyncio.timeout(self._prompt_s):
+            async with asyncio.timeout(self._prompt_s) as silence:
+                _silence.set(silence)
                 return await self._attempts(work)
+
+    def _answered(self, *_: object) -> None:
+        """A statement was answered: the server is not silent, however long the whole transaction takes."""
+        silence = _silence.get()
+        if silence is not None and not silence.expired():
+            silence.reschedule(asyncio.get_running_loop().time() + self._prompt_s)
 
     async def _attempts(self, work: Work[Result]) -> Result:
         for attempt in range(ATTEMPTS_MAX - 1):

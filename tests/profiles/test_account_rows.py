@@ -65,8 +65,8 @@ async def test_the_last_lines_of_a_zone_come_oldest_first_and_without_whispers(d
     said = [ChatLineRow("meadow", PlayerId(1), "Ann", None, f"<b>{number}</b> 🌱", number) for number in range(5)]
     whispered = ChatLineRow("meadow", PlayerId(1), "Ann", "Ben", "psst", 9)
     elsewhere = ChatLineRow("Meadow", PlayerId(2), "Ben", None, "here", 9)
-    await rows.append([*said[:2], whispered, elsewhere])
-    await rows.append(said[2:])
+    await rows.append([*said[:2], elsewhere])
+    await rows.append([*said[2:4], whispered, said[4], whispered])
     await rows.append([])
     assert await rows.last("meadow", 3) == said[2:]
     assert await rows.last("Meadow", 3) == [elsewhere]

@@ -27,8 +27,10 @@ from tests.servers.mariadb import MariaDb, free_port
 
 
 @asynccontextmanager
-async def opened(url: str, *, pool_size: int = 3, timeout_s: float = 5.0) -> AsyncIterator[Database]:
-    database = Database(url, pool_size=pool_size, timeout_s=timeout_s)
+async def opened(
+    url: str, *, pool_size: int = 3, timeout_s: float = 5.0, prompt_s: float = 0.8
+) -> AsyncIterator[Database]:
+    database = Database(url, pool_size=pool_size, timeout_s=timeout_s, prompt_s=prompt_s)
     await database.open()
     try:
         yield database
@@ -322,6 +324,23 @@ async def test_players_do_not_wait_behind_saves_to_a_server_that_is_silent(maria
         assert not any(save.done() for save in saves)
         mariadb_server.thaw()
         assert SaveOutcome.FENCED not in await asyncio.gather(*saves)
+
+
+async def test_a_server_that_answers_slowly_but_steadily_is_not_away(sql_url: str) -> None:
+    async def steady(connection: AsyncConnection) -> int:
+        answers = 0
+        for _ in range(6):
+            answers += int(await connection.scalar(text("SELECT 1")) or 0)
+            await asyncio.sleep(0.2)
+        return answers
+
+    async def stuck(_connection: AsyncConnection) -> None:
+        await asyncio.sleep(30)
+
+    async with opened(sql_url, prompt_s=0.5) as database:
+        assert await database.transact("test", steady, prompt=True) == 6
+        with pytest.raises(ProfilesUnavailable):
+            await database.transact("test", stuck, prompt=True)
 
 
 async def test_while_sql_is_away_players_are_told_without_a_turn(wired: Database, proxy: Proxy) -> None:
