@@ -139,8 +139,8 @@ def test_one_command_plays_and_one_signal_ends_bots_first_then_the_server(
         script.send_signal(number)
         rest = script.communicate(timeout=40)[0]
     assert script.returncode == 0, rest
-    draining = [json.loads(line) for line in rest.splitlines() if '"draining"' in line]
-    assert [line["sessions"] for line in draining] == [0]  # the bots had gone before
+    lines = [json.loads(line) for line in rest.splitlines() if line.startswith("{")]
+    assert [line["sessions"] for line in lines if line["event"] == "draining"] == [0]  # the bots had gone before
     assert not list(tmp_path.glob("ready.*"))
 
 
