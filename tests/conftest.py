@@ -2,4 +2,10 @@
 
 from __future__ import annotations
 
+from hypothesis import HealthCheck, settings
+
+# A busy machine is no failure: how long an example takes is not what these tests are about.
+settings.register_profile("calm", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("calm")
+
 pytest_plugins = ["tests.servers.mariadb", "tests.servers.redis", "tests.servers.game"]

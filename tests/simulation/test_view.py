@@ -147,7 +147,23 @@ class Play:
 
 
 HAPPENINGS = st.sampled_from(
-    "spawn remove flash push nudge jump walk walk join join leave lose return resync skip".split()
+    [
+        "spawn",
+        "remove",
+        "flash",
+        "push",
+        "nudge",
+        "jump",
+        "walk",
+        "walk",
+        "join",
+        "join",
+        "leave",
+        "lose",
+        "return",
+        "resync",
+        "skip",
+    ]
 )
 
 

@@ -1,0 +1,168 @@
+"""What a game may ask of its zone, and what the grid makes of places."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gameserver.protocol.errors import Refusal, RefusalCode
+from gameserver.protocol.ids import PlayerId
+from gameserver.world.entity import DISCONNECTED, Entity, Player
+from gameserver.world.grid import CELLS_PER_SIDE_MAX, Grid
+from gameserver.world.speech import LINES_MAX, WINDOW_MS, Speech
+from gameserver.world.state import PlayerState
+from gameserver.world.zone import Zone, ZoneSpec
+
+SPEC = ZoneSpec("z", width=50.0, height=30.0, cell_size=10.0)
+
+
+def zone() -> Zone:
+    return Zone(SPEC, ("player", "stone"), 20, Random(1))
+
+
+def settled(made: Zone) -> Zone:
+    """As at the end of a tick."""
+    for entity in made.changed:
+        made.grid.put(entity)
+    made.changed.clear()
+    return made
+
+
+def test_a_removed_thing_is_gone_and_removing_it_again_is_harmless() -> None:
+    made = zone()
+    stone = made.spawn("stone", 5, 5)
+    settled(made)
+    made.remove(stone)
+    made.remove(stone)
+    stone.x = 9
+    assert not made.entities and not made.changed and stone.cell is None
+    with pytest.raises(Refusal) as caught:
+        made.entity(stone.id)
+    assert caught.value.code is RefusalCode.NO_SUCH_THING
+
+
+def test_an_id_is_never_given_twice() -> None:
+    made = zone()
+    first = made.spawn("stone", 1, 1)
+    made.remove(first)
+    assert made.spawn("stone", 1, 1).id != first.id
+
+
+def test_what_lies_near_may_be_removed_while_one_looks() -> None:
+    made = zone()
+    for _ in range(5):
+        made.spawn("stone", 5, 5)
+    settled(made)
+    for stone in made.near(5, 5, 3):
+        made.remove(stone)
+    assert not made.entities
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 50), st.floats(0, 30)), max_size=20),
+    st.floats(-10, 60),
+    st.floats(-10, 40),
+    st.floats(0, 40),
+)
+def test_near_finds_all_within_the_radius(places: list[tuple[float, float]], x: float, y: float, radius: float) -> None:
+    made = zone()
+    stones = [made.spawn("stone", *place) for place in places]
+    settled(made)
+    expected = {stone.id for stone in stones if (stone.x - x) ** 2 + (stone.y - y) ** 2 <= radius * radius}
+    assert {entity.id for entity in made.near(x, y, radius)} == expected
+
+
+def test_out_of_reach_is_told_from_not_there() -> None:
+    made = zone()
+    player = Player(PlayerId(1), "P", 0, 0, 0, PlayerState())
+    made.add(player)
+    stone = made.spawn("stone", 3, 4)
+    assert made.reach(player, stone.id, 5.0) is stone
+    with pytest.raises(Refusal) as caught:
+        made.reach(player, stone.id, 4.9)
+    assert caught.value.code is RefusalCode.TOO_FAR
+
+
+def test_an_undeclared_kind_is_a_bug_of_the_game() -> None:
+    with pytest.raises(KeyError):
+        zone().spawn("dragon", 1, 1)
+    assert zone().kind_number("stone") == 1
+    assert zone().kind_of(Entity(1, 0, 0)) == "stone"
+
+
+@given(st.floats(allow_nan=False), st.floats(allow_nan=False))
+def test_every_place_is_brought_inside(x: float, y: float) -> None:
+    inside_x, inside_y = zone().clamp(x, y)
+    assert 0 <= inside_x <= 50 and 0 <= inside_y <= 30
+
+
+@given(st.floats(-100, 100), st.floats(-100, 100))
+def test_every_place_has_a_cell_and_a_neighbourhood_within_the_grid(x: float, y: float) -> None:
+    grid = Grid(50, 30, 10)
+    cell = grid.cell_at(x, y)
+    assert cell in cell.neighbours
+    assert all(
+        abs(near.place[0] - cell.place[0]) <= 1 and abs(near.place[1] - cell.place[1]) <= 1 for near in cell.neighbours
+    )
+    assert len(cell.neighbours) == len(set(cell.neighbours)) >= 4
+
+
+def test_the_far_edge_belongs_to_the_last_cell() -> None:
+    grid = Grid(50, 30, 10)
+    assert (grid.columns, grid.rows) == (5, 3)
+    assert grid.cell_at(50, 30).place == (4, 2)
+    assert Grid(51, 30, 10).columns == 6
+
+
+def test_a_grid_too_fine_for_the_wire_is_refused() -> None:
+    with pytest.raises(ValueError, match="cell_size"):
+        Grid(CELLS_PER_SIDE_MAX + 1.0, 1, 1)
+
+
+def test_assigning_is_what_notes_a_change() -> None:
+    made = zone()
+    stone = settled(made) and made.spawn("stone", 1, 1)
+    for name, value in (("x", 2.0), ("y", 2.0), ("facing", 300), ("status", 70_000)):
+        made.changed.clear()
+        setattr(stone, name, value)
+        assert made.changed == {stone}, name
+    assert (stone.facing, stone.status) == (300 % 256, 70_000 & 0xFFFF)
+
+
+@pytest.mark.parametrize(("direction", "facing"), [((1, 0), 0), ((0, 1), 64), ((-1, 0), 128), ((0, -5), 192)])
+def test_facing_is_an_angle_in_256ths_of_a_turn(direction: tuple[float, float], facing: int) -> None:
+    entity = Entity(0, 0, 0)
+    entity.face(*direction)
+    assert entity.facing == facing
+
+
+def test_the_server_s_bit_of_status_leaves_the_game_s_alone() -> None:
+    player = Player(PlayerId(1), "P", 0, 0, 0, PlayerState())
+    player.status = 0b1010
+    player.show_connected(False)
+    assert player.status == 0b1010 | DISCONNECTED
+    player.show_connected(True)
+    assert player.status == 0b1010
+
+
+def test_who_spoke_enough_waits_until_the_window_has_passed() -> None:
+    speech = Speech()
+    for at_ms in range(LINES_MAX):
+        assert speech.wait_ms(at_ms) == 0
+        speech.note("hi", at_ms)
+    assert speech.wait_ms(LINES_MAX) == WINDOW_MS - LINES_MAX
+    assert speech.wait_ms(WINDOW_MS) == 0
+    assert (speech.record.said, speech.record.last, speech.changed) == (LINES_MAX, "hi", True)
+
+
+def test_a_clock_that_went_back_silences_nobody_and_the_budget_holds_again_after() -> None:
+    speech = Speech()
+    for _ in range(LINES_MAX):
+        speech.note("hi", 3_600_000)
+    for _ in range(LINES_MAX):
+        assert speech.wait_ms(1_000) == 0
+        speech.note("hi", 1_000)
+    assert speech.wait_ms(1_001) == WINDOW_MS - 1
