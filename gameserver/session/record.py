@@ -35,6 +35,7 @@ def take_fields(session: Session) -> list[bytes]:
 def first_fields(session: Session) -> dict[str, str]:
     """Everything, for a session that has no live state yet."""
     session.dirty = Dirty.ALL
+    session.dirty_kinds.clear()  # none named: all
     fields = [field.decode() for field in take_fields(session)]
     return dict(zip(fields[::2], fields[1::2], strict=True))
 

@@ -1,0 +1,121 @@
+"""Small stand-ins for the stores and the clock, in memory, that fail when told to."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from gameserver.demo import Villager
+from gameserver.profiles.database import ProfilesUnavailable
+from gameserver.profiles.records import Profile, Save, SaveOutcome
+from gameserver.protocol.ids import Epoch, PlayerId
+from gameserver.session.record import player_of
+from gameserver.session.session import Session
+from gameserver.store.connection import StoreUnavailable
+from gameserver.store.tick_writer import SessionWrite
+from gameserver.world.inventory import Holding
+
+
+class StillClock:
+    """Stands until moved."""
+
+    def __init__(self) -> None:
+        self.now_s = 100.0
+
+    def monotonic_s(self) -> float:
+        return self.now_s
+
+    def wall_ms(self) -> int:
+        return int(self.now_s * 1000)
+
+
+def profile(number: int = 1, *, saved_seq: int = 0, zone: str | None = None, **changed: object) -> Profile:
+    fields: dict[str, object] = {
+        "player_id": PlayerId(number), "name": f"P{number}", "epoch": Epoch(1), "saved_seq": saved_seq,
+        "inventory_seq": 0, "zone": zone, "x": 0.0, "y": 0.0, "facing": 0, "state": b"{}", "inventory": {},
+    }  # fmt: skip
+    return Profile(**(fields | changed))  # type: ignore[arg-type]
+
+
+def session(number: int = 1, *, saved: Profile | None = None) -> Session:
+    """As the profile has it, nothing written to Redis yet."""
+    saved = saved or profile(number)
+    player = player_of(saved, 0, Villager)
+    player.actions.start_lineage("line")
+    return Session(
+        player=player, epoch=saved.epoch, zone=saved.zone or "meadow", seq=saved.saved_seq, saved_seq=saved.saved_seq,
+        opened_at_ms=0, last_input_s=0.0,
+    )  # fmt: skip
+
+
+def holdings(**coins: tuple[int, int, int]) -> dict[str, Holding]:
+    return {kind: Holding(*numbers) for kind, numbers in coins.items()}
+
+
+class Redis:
+    """What a TickWriter is asked: hashes, a gate that holds replies back, and failures."""
+
+    def __init__(self) -> None:
+        self.hashes: dict[tuple[PlayerId, Epoch], dict[str, str]] = {}
+        self.batches: list[list[SessionWrite]] = []
+        self.owned_elsewhere: set[PlayerId] = set()
+        self.error: Exception | None = None
+        self.replies = asyncio.Event()
+        self.replies.set()
+
+    async def write(self, batch: Sequence[SessionWrite]) -> set[PlayerId]:
+        self.batches.append(list(batch))
+        await self.replies.wait()
+        if self.error is not None:
+            raise self.error
+        for write in batch:
+            fields = [field.decode() for field in write.fields]
+            kept = self.hashes.setdefault((write.player_id, write.epoch), {})
+            kept.update(zip(fields[::2], fields[1::2], strict=True))
+        return {write.player_id for write in batch if write.check_owner} & self.owned_elsewhere
+
+    def is_away(self) -> None:
+        self.error = StoreUnavailable("away")
+
+    def is_back(self) -> None:
+        self.error = None
+
+
+class Sql:
+    """What a Saver asks of Profiles: the rows' guards, a gate, and failures."""
+
+    def __init__(self) -> None:
+        self.rows: dict[PlayerId, Save] = {}
+        self.epochs: dict[PlayerId, Epoch] = {}
+        self.batches: list[list[Save]] = []
+        self.error: Exception | None = None
+        self.replies = asyncio.Event()
+        self.replies.set()
+
+    async def save_many(self, saves: Sequence[Save]) -> list[SaveOutcome]:
+        assert len({save.player_id for save in saves}) == len(saves), "two saves of one player in a batch"
+        self.batches.append(list(saves))
+        await self.replies.wait()
+        if self.error is not None:
+            raise self.error
+        return [self._save(save) for save in saves]
+
+    def _save(self, save: Save) -> SaveOutcome:
+        if save.epoch != self.epochs.get(save.player_id, save.epoch):
+            return SaveOutcome.FENCED
+        if (row := self.rows.get(save.player_id)) and row.seq >= save.seq:
+            return SaveOutcome.ALREADY
+        self.rows[save.player_id] = save
+        return SaveOutcome.SAVED
+
+    def is_away(self) -> None:
+        self.error = ProfilesUnavailable("away")
+
+    def is_back(self) -> None:
+        self.error = None
+
+
+async def turns(count: int = 10) -> None:
+    """Let what is ready run."""
+    for _ in range(count):
+        await asyncio.sleep(0)

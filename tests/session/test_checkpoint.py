@@ -1,0 +1,77 @@
+"""Every live session is saved once a period, and never all of them at once."""
+
+from __future__ import annotations
+
+from random import Random
+
+from gameserver.profiles.records import Save, SaveOutcome
+from gameserver.session.checkpoint import Checkpoints
+from gameserver.session.lifecycle import SessionEvent
+from gameserver.session.saver import Saver
+from gameserver.tasks import Tasks
+from tests.session.standins import StillClock, session, turns
+
+PERIOD_S = 30.0
+
+
+class Bench:
+    def __init__(self) -> None:
+        self.clock, self.tasks = StillClock(), Tasks()
+        self.saved: list[Save] = []
+        self.outcome = SaveOutcome.SAVED
+        saver: Saver = self  # type: ignore[assignment]
+        self.checkpoints = Checkpoints(saver, self.tasks, self.clock, period_s=PERIOD_S, random=Random(1))
+
+    async def save(self, save: Save) -> SaveOutcome:
+        self.saved.append(save)
+        return self.outcome
+
+    async def seconds(self, count: float) -> list[int]:
+        """How many were saved in each tick of so many seconds."""
+        counts = []
+        for _ in range(round(count * 20)):
+            self.clock.now_s += 0.05
+            before = len(self.saved)
+            self.checkpoints.tick()
+            await turns(3)
+            counts.append(len(self.saved) - before)
+        return counts
+
+
+async def test_checkpoints_of_sessions_opened_together_are_spread() -> None:
+    bench = Bench()
+    for number in range(1, 301):
+        one = session(number)
+        one.seq = 1
+        bench.checkpoints.add(one)
+    counts = await bench.seconds(PERIOD_S)
+    assert sum(counts) == 300 and max(counts) <= 6
+    assert len({save.player_id for save in bench.saved}) == 300
+
+
+async def test_each_session_is_saved_once_a_period_as_long_as_it_changes() -> None:
+    bench, one = Bench(), session()
+    bench.checkpoints.add(one)
+    for period in range(1, 5):
+        one.seq += 1
+        await bench.seconds(PERIOD_S)
+        assert len(bench.saved) == period and one.saved_seq == one.seq
+    await bench.seconds(2 * PERIOD_S)
+    assert len(bench.saved) == 4, "nothing changed since"
+
+
+async def test_a_session_that_has_ended_is_not_saved() -> None:
+    bench, one = Bench(), session()
+    one.seq = 1
+    bench.checkpoints.add(one)
+    one.take(SessionEvent.END)
+    await bench.seconds(2 * PERIOD_S)
+    assert bench.saved == []
+
+
+async def test_who_is_fenced_counts_as_not_saved() -> None:
+    bench, one = Bench(), session()
+    one.seq, bench.outcome = 1, SaveOutcome.FENCED
+    bench.checkpoints.add(one)
+    await bench.seconds(PERIOD_S)
+    assert one.saved_seq == 0

@@ -1,0 +1,151 @@
+"""A session is read back from Redis as it was written, and of Redis and SQL the newer part wins, each by itself."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gameserver.demo import Villager
+from gameserver.profiles.records import Profile, Save
+from gameserver.protocol.errors import RefusalCode
+from gameserver.session.record import first_fields, player_of, save_of, take_fields, take_newer
+from gameserver.session.session import Dirty, Session
+from gameserver.world.inventory import Holding
+from tests.session.standins import holdings, profile, session
+
+KINDS = st.text(min_size=1, max_size=8).filter(lambda kind: kind.isprintable())
+HOLDINGS = st.dictionaries(KINDS, st.builds(Holding, *[st.integers(0, 10**9)] * 3), max_size=5)
+
+
+def written(one: Session, dirty: Dirty = Dirty.ALL) -> dict[str, str]:
+    one.dirty |= dirty
+    fields = [field.decode() for field in take_fields(one)]
+    return dict(zip(fields[::2], fields[1::2], strict=True))
+
+
+def live(one: Session, hash_fields: dict[str, str], dirty: Dirty = Dirty.ALL) -> dict[str, str]:
+    """The hash after one more write."""
+    return hash_fields | written(one, dirty)
+
+
+def as_profile(save: Save) -> Profile:
+    """What SQL has after the save."""
+    return profile(
+        save.player_id, saved_seq=save.seq, zone=save.zone, x=save.x, y=save.y, facing=save.facing, state=save.state,
+        inventory=save.inventory, inventory_seq=save.inventory_seq,
+    )  # fmt: skip
+
+
+def opened(saved: Profile, hash_fields: dict[str, str]) -> Session:
+    """As Opener does it."""
+    one = session(saved=saved)
+    first_fields(one)
+    one.dirty = Dirty.NOTHING
+    take_newer(one, hash_fields, Villager)
+    return one
+
+
+@given(st.floats(0, 1e6), st.floats(0, 1e6), st.integers(0, 255), HOLDINGS, st.integers(0, 10**6), st.text(max_size=50))
+def test_what_is_written_is_read_back(
+    x: float, y: float, facing: int, held: dict[str, Holding], eaten: int, said: str
+) -> None:
+    saved = profile(1, x=x, y=y, facing=facing, inventory=held, inventory_seq=3)
+    one = session(saved=saved)
+    one.player.state.apples_eaten = eaten
+    one.player.actions.finish(3, RefusalCode.TOO_FAR)
+    one.player.speech.note(said, 5)
+    one.resume_hashes = ("a", "b")
+    read = opened(profile(1), written(one))
+    assert (read.player.x, read.player.y) == (pytest.approx(x, abs=1e-4), pytest.approx(y, abs=1e-4))
+    assert (read.player.facing, read.player.state, read.zone) == (facing, Villager(apples_eaten=eaten), "meadow")
+    assert (read.player.inventory.holdings, read.player.inventory.seq) == (held, 3)
+    assert read.player.actions.encode() == one.player.actions.encode()
+    assert read.player.speech.record == one.player.speech.record and read.resume_hashes == ("a", "b")
+    assert read.seq >= one.seq and not read.player.is_new
+
+
+def test_only_what_is_dirty_is_written_and_only_once() -> None:
+    one = session()
+    one.player.inventory.add("coin")
+    one.player.inventory.add("apple")
+    one.dirty_kinds = {"coin"}
+    assert set(written(one, Dirty.ITEMS)) == {"seq", "tick", "item:coin", "minted:coin", "burned:coin", "inventory_seq"}
+    assert written(one, Dirty.NOTHING) == {"seq": "2", "tick": "0"}
+
+
+def test_everything_is_everything_also_when_some_kinds_are_noted() -> None:
+    one = session()
+    one.player.inventory.add("coin")
+    one.player.inventory.add("apple")
+    one.dirty_kinds = {"coin"}
+    assert {"item:coin", "item:apple"} <= first_fields(one).keys()
+
+
+@pytest.mark.parametrize("redis_place_is_newer", [True, False])
+@pytest.mark.parametrize("redis_items_are_newer", [True, False])
+def test_of_place_and_items_the_newer_wins_each_by_itself(
+    redis_place_is_newer: bool, redis_items_are_newer: bool
+) -> None:
+    redis_seq, redis_inventory_seq = (9 if redis_place_is_newer else 7), (6 if redis_items_are_newer else 4)
+    hash_fields = {
+        "seq": str(redis_seq), "x": "1.0", "y": "1.0", "facing": "1", "state": '{"apples_eaten":1}', "zone": "redis",
+        "inventory_seq": str(redis_inventory_seq), "item:coin": "1", "minted:coin": "1", "burned:coin": "0",
+    }  # fmt: skip
+    saved = profile(
+        1, saved_seq=8, zone="sql", x=2.0, y=2.0, facing=2, state=b'{"apples_eaten":2}',
+        inventory=holdings(coin=(2, 2, 0)), inventory_seq=5,
+    )  # fmt: skip
+    one = opened(saved, hash_fields)
+    place = (one.player.x, one.player.y, one.player.facing, one.player.state.apples_eaten, one.zone)
+    assert place == ((1.0, 1.0, 1, 1, "redis") if redis_place_is_newer else (2.0, 2.0, 2, 2, "sql"))
+    assert one.player.inventory.quantity("coin") == (1 if redis_items_are_newer else 2)
+    assert one.seq >= max(redis_seq, 8)
+
+
+def test_a_tie_is_sql_s_because_it_may_have_saved_what_redis_never_got() -> None:
+    one = session()
+    hash_fields = written(one)
+    one.player.x = 5.0  # and Redis goes away
+    assert opened(as_profile(save_of(one)), hash_fields).player.x == 5.0
+
+
+def test_items_taken_from_sql_are_written_whole_before_any_newer_sequence_can_hide_old_ones() -> None:
+    one = session()
+    one.player.inventory.add("coin", 5)
+    hash_fields = written(one)
+    after = msgspec.structs.replace(
+        save_of(one), inventory_seq=one.player.inventory.seq + 1, inventory=holdings(coin=(3, 5, 0))
+    )  # two were given away in SQL, and the process died before Redis heard of it
+    second = opened(as_profile(after), hash_fields)
+    assert second.player.inventory.quantity("coin") == 3
+    second.player.inventory.add("apple")
+    second.dirty_kinds.add("apple")
+    hash_fields = live(second, hash_fields, Dirty.ITEMS)
+    third = opened(as_profile(after), hash_fields)  # and dies again
+    assert third.player.inventory.held() == {"coin": 3, "apple": 1}
+
+
+def test_a_place_taken_from_sql_is_written_with_its_state() -> None:
+    one = session()
+    hash_fields = written(one)
+    one.player.state.apples_eaten = 4
+    one.seq += 5
+    second = opened(as_profile(save_of(one)), hash_fields)
+    hash_fields = live(second, hash_fields, Dirty.PLACE)
+    assert opened(profile(1), hash_fields).player.state.apples_eaten == 4
+
+
+def test_a_player_never_saved_is_new_and_one_that_was_is_not() -> None:
+    assert player_of(profile(1), 0, Villager).is_new
+    assert not player_of(profile(1, zone="meadow"), 0, Villager).is_new
+
+
+def test_a_save_is_a_copy_that_later_changes_do_not_touch() -> None:
+    one = session()
+    one.player.inventory.add("coin")
+    save = save_of(one)
+    one.player.inventory.add("coin")
+    one.player.state.apples_eaten = 9
+    assert save.inventory["coin"].quantity == 1 and Villager.decode(save.state).apples_eaten == 0
