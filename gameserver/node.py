@@ -37,10 +37,11 @@ from gameserver.session.departures import Departures
 from gameserver.session.ending import Ender
 from gameserver.session.exchanges import ExchangeCarrier
 from gameserver.session.host import Host
+from gameserver.session.lease import Lease
 from gameserver.session.opening import Opener
 from gameserver.session.publisher import Publisher
+from gameserver.session.reaper import Reaper
 from gameserver.session.reception import Reception
-from gameserver.session.recovery import Recovery
 from gameserver.session.registry import Registry
 from gameserver.session.restoring import Restorer
 from gameserver.session.saver import Saver
@@ -50,6 +51,7 @@ from gameserver.simulation.game import Game
 from gameserver.simulation.loop import SimulationLoop
 from gameserver.simulation.zones import Zones
 from gameserver.store.connection import Store
+from gameserver.store.nodes import NodeLeases
 from gameserver.store.sessions import LiveSessions
 from gameserver.store.tick_writer import TickWriter
 from gameserver.tasks import Tasks
@@ -93,6 +95,8 @@ class Node:
         database = self._stores.database
         self._profiles, self._exchanges = Profiles(database), Exchanges(database)
         self._live = LiveSessions(self._stores.redis)
+        self._leases = NodeLeases(self._stores.redis)
+        self._lease = Lease(self._leases, self._id, self._clock, self._settings.lease_s)
         self._saver = Saver(self._profiles)
         self._stays: Backlog[Stay] = Backlog("stays", self._profiles.log_stays)
         rows = ChatRows(database)
@@ -113,6 +117,8 @@ class Node:
             deliver=lambda session, acks: self._publisher.deliver_acks(session, acks),
             fenced=self._fence,
             owner_missing=self._restorer.restore_all,
+            sessions=self.registry,
+            may_ack=self._lease.holds,
         )
 
     def _build_coming_and_going(self) -> None:
@@ -152,8 +158,9 @@ class Node:
             write_behind=self._write_behind,
             clock=self._clock,
             opened=self._checkpoints.add,
+            recovered=self._checkpoints.save_soon,
         )
-        self._recovery = Recovery(self._live, self._reception, self._id)
+        self._reaper = Reaper(self._live, self._leases, self._reception, self._id)
 
     def _build_play(self) -> None:
         """What turns inputs into ticks and ticks into frames, acks and writes."""
@@ -209,10 +216,10 @@ class Node:
     async def start(self) -> None:
         """Own what the last process left behind, then let players in."""
         await self._history.load(self._zones.names())
-        services = (self._saver.run(), self._loop.run(), self._departures.sweep(), self._history.lines.run())
-        for service in (*services, self._stays.run()):
-            self._services.append(self._start(service))
-        self._start(self._recovery.run())
+        await self._lease.take()
+        keeping = (self._saver.run(), self._history.lines.run(), self._stays.run(), self._lease.run())
+        playing = (self._loop.run(), self._departures.sweep(), self._reaper.run())
+        self._services += [self._start(service) for service in (*keeping, *playing)]
         await self._ops.start(self._settings.ops_host, self._settings.ops_port)
         self.port = await self._edge.start(self._settings.host, self._settings.port)
 
@@ -227,6 +234,7 @@ class Node:
         await self._edge.close(EDGE_CLOSE_S)
         await self._history.lines.flush()
         await self._stays.flush()
+        await self._lease.give_up()
 
     async def stop(self) -> None:
         """End every task and listener; nothing is saved here."""
@@ -242,7 +250,7 @@ class Node:
     def ready(self) -> tuple[bool, dict[str, object]]:
         """Whether new players can sign in, and why not."""
         checks: dict[str, object] = {
-            "redis": self._write_behind.available,
+            "redis": self._write_behind.can_store,
             "sql": self._saver.available and not self._stores.database.is_away,
             "zones": not any(runner.stopped for runner in self._zones),
             "draining": self._is_draining,

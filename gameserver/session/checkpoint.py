@@ -33,6 +33,10 @@ class Checkpoints:
         """The first is due after a random part of the period: sessions opened together are not saved together."""
         self._plan(session, self._clock.monotonic_s() + self._random.uniform(0, self._period_s))
 
+    def save_soon(self, session: Session) -> None:
+        """With the next tick, besides its turn."""
+        self._tasks.start(self._save(session), "checkpoint")
+
     def tick(self) -> None:
         now_s = self._clock.monotonic_s()
         while self._due and self._due[0][0] <= now_s:

@@ -71,7 +71,7 @@ class Host:
             self._write_behind.mark(session, Dirty.STATUS)
         if isinstance(message, Logout):
             self._tasks.start(self._departures.log_out(session), "logout")
-        elif isinstance(message, Action) and not self._write_behind.available and not isinstance(message, NOT_STORED):
+        elif isinstance(message, Action) and not self._write_behind.can_store and not isinstance(message, NOT_STORED):
             self._refuse(connection_id, message, RefusalCode.TRY_LATER, "actions cannot be kept just now")
         elif not self._zones[session.zone].inbox.add_input(session.player_id, message):
             self._refuse(connection_id, message, RefusalCode.TOO_MANY, "too many inputs for one tick")

@@ -32,7 +32,8 @@ log = structlog.get_logger(__name__)
 
 
 class Reception:
-    """``opened(session)`` is called for each session that was not running here before."""
+    """``opened(session)`` is called for each session that was not running here before, ``recovered(session)`` for those
+    whose process died: what Redis has of them should soon be in SQL, too."""
 
     def __init__(
         self,
@@ -44,6 +45,7 @@ class Reception:
         write_behind: WriteBehind,
         clock: Clock,
         opened: Callable[[Session], None],
+        recovered: Callable[[Session], None],
     ):
         self._link = link
         self._registry = registry
@@ -52,6 +54,7 @@ class Reception:
         self._write_behind = write_behind
         self._clock = clock
         self._opened = opened
+        self._recovered = recovered
         self._expected: set[ConnectionId] = set()  # connections whose session is being opened
         self.accepting = True
 
@@ -100,6 +103,7 @@ class Reception:
             if self._registry.get(player_id) is None:
                 session = await self._open(player_id)
                 self._arrive(session)
+                self._recovered(session)
 
     async def _attempt(
         self, player_id: PlayerId, connection_id: ConnectionId, enter: Callable[[], Awaitable[None]]

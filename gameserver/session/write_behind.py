@@ -8,7 +8,7 @@ Bound: one entry a session in the dirty set, at most ANSWERS_MAX unanswered acti
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import structlog
@@ -19,6 +19,7 @@ from gameserver.protocol.messages import Ack
 from gameserver.session.lifecycle import SessionState
 from gameserver.session.record import take_fields
 from gameserver.session.session import Dirty, Session
+from gameserver.session.watch import Watch
 from gameserver.store.connection import StoreUnavailable
 from gameserver.store.tick_writer import OwnerMissing, SessionWrite, TickWriter
 from gameserver.tasks import Tasks
@@ -30,7 +31,8 @@ log = structlog.get_logger(__name__)
 
 class WriteBehind:
     """``deliver(session, acks)`` is called with acks that may be given, ``fenced(session)`` when we own it no more, and
-    ``owner_missing()`` when Redis turns out to have lost who owns a player."""
+    ``owner_missing()`` when Redis turns out to have lost who owns a player. ``sessions`` are all there are;
+    ``may_ack()`` is whether our lease lets us ack."""
 
     def __init__(
         self,
@@ -41,6 +43,8 @@ class WriteBehind:
         deliver: Callable[[Session, list[Ack]], None],
         fenced: Callable[[Session], None],
         owner_missing: Callable[[], None],
+        sessions: Iterable[Session],
+        may_ack: Callable[[], bool],
     ):
         self._writer = writer
         self._clock = clock
@@ -48,6 +52,8 @@ class WriteBehind:
         self._deliver = deliver
         self._fenced = fenced
         self._owner_missing = owner_missing
+        self._watch = Watch(sessions)
+        self._may_ack = may_ack
         self._dirty: dict[PlayerId, Session] = {}
         self._in_flight: asyncio.Task[None] | None = None
         self._flying: set[PlayerId] = set()  # who is in the write that is out
@@ -64,14 +70,23 @@ class WriteBehind:
             del self._dirty[session.player_id]
         _wake(session.stored_waiters, False)
 
+    @property
+    def can_store(self) -> bool:
+        """Whether an action that is applied now can be acked ``stored`` soon."""
+        return self.available and self._may_ack()
+
     def flush(self) -> None:
-        """Start writing what is dirty, unless a write is out or Redis was away just now."""
-        if not self._dirty or self._in_flight is not None or self._clock.monotonic_s() < self._not_before_s:
+        """Start writing what is dirty, and watching whose turn it is, unless a write is out or Redis was away."""
+        now_s = self._clock.monotonic_s()
+        if self._in_flight is not None or now_s < self._not_before_s:
+            return
+        watched = self._watch.due(now_s)
+        if not self._dirty and not watched:
             return
         batch = [_Entry.of(session) for session in self._dirty.values()]
         self._flying = set(self._dirty)
         self._dirty.clear()
-        self._in_flight = self._tasks.start(self._write(batch), "write-behind")
+        self._in_flight = self._tasks.start(self._write(batch, watched), "write-behind")
 
     async def stored(self, session: Session, dirty: Dirty, timeout_s: float) -> bool:
         """Mark ``dirty`` and wait until Redis has it; False when it has not by then."""
@@ -89,9 +104,10 @@ class WriteBehind:
             await asyncio.wait((task,))
             self.forget(session)  # if the write failed, it had marked it again
 
-    async def _write(self, batch: list[_Entry]) -> None:
+    async def _write(self, batch: list[_Entry], watched: list[Session]) -> None:
+        pointers = [(session.player_id, session.epoch) for session in watched]
         try:
-            fenced = await self._writer.write([entry.write for entry in batch])
+            fenced = await self._writer.write([entry.write for entry in batch], pointers)
         except StoreUnavailable as error:
             self._failed(batch, error)
             if isinstance(error, OwnerMissing):
@@ -109,11 +125,17 @@ class WriteBehind:
             else:
                 self._give_acks(entry)
             _wake(entry.waiters, entry.session.player_id not in fenced)
+        for session in watched:
+            if session.player_id in fenced:
+                self._fenced(session)
 
     def _give_acks(self, entry: _Entry) -> None:
         session = entry.session
         if session.player.actions.lineage != entry.lineage:
             return  # the client they were for is gone; what is unstored now came after this write
+        if entry.acks and not self._may_ack():
+            self.mark(session, Dirty.ACTIONS)  # they are given with a later write, should we still own it then
+            return
         given, session.unstored = session.unstored[: entry.acks], session.unstored[entry.acks :]
         if given:
             self._deliver(session, given)

@@ -32,6 +32,12 @@ class NodeLeases:
             self._instances[node] = instance
         return bool(is_ours)
 
+    async def seize(self, node: NodeId, instance: str, ttl_ms: int) -> None:
+        """Take the lease from whoever has it: at the start of a process, whose predecessor is dead or ought to be."""
+        await self._store.command("seize", "SADD", keys.NODES, node)
+        await self._store.command("seize", "SET", keys.node(node), instance, "PX", ttl_ms)
+        self._instances[node] = instance
+
     async def release(self, node: NodeId) -> None:
         """Give up the lease that ``renew`` obtained through this object; without one, nothing happens."""
         instance = self._instances.get(node)

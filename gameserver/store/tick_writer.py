@@ -54,15 +54,19 @@ class TickWriter:
         self._name = f"tick-{secrets.token_hex(8)}"  # how the server tells our connections from others'
         self._client_id = _NO_CLIENT  # of the last connection that may have sent a write
 
-    async def write(self, batch: Sequence[SessionWrite]) -> set[PlayerId]:
-        """Write all of ``batch`` and return the players who are fenced: their pointer names another epoch.
+    async def write(
+        self, batch: Sequence[SessionWrite], watched: Sequence[tuple[PlayerId, Epoch]] = ()
+    ) -> set[PlayerId]:
+        """Write all of ``batch`` and return the players who are fenced: their pointer names another epoch. ``watched``
+        are players of whom only the pointer is read.
 
         Raises StoreUnavailable when the deadline passes or any reply is an error; then any part of the batch may have
         been written, and writing it again does no harm. Never write a session whose ``remove`` has begun.
         """
-        if not batch:
+        if not batch and not watched:
             return set()
-        checked = [write for write in batch if write.check_owner]
+        checked = [(write.player_id, write.epoch) for write in batch if write.check_owner]
+        checked += watched
         packed = _packed(batch, checked)
         with self._store.measured("tick_write"):
             async with asyncio.timeout(self._store.timeout_s), self._turn:
@@ -123,9 +127,9 @@ def _streams(connection: AbstractConnection) -> tuple[asyncio.StreamReader, asyn
     return reader, writer
 
 
-def _packed(batch: Sequence[SessionWrite], checked: Sequence[SessionWrite]) -> bytes:
+def _packed(batch: Sequence[SessionWrite], checked: Sequence[tuple[PlayerId, Epoch]]) -> bytes:
     hsets = pack_hsets([(keys.session(player, epoch).encode(), fields) for player, epoch, fields, _ in batch])
-    hgets = [pack(b"HGET", keys.owner(write.player_id).encode(), b"epoch") for write in checked]
+    hgets = [pack(b"HGET", keys.owner(player).encode(), b"epoch") for player, _ in checked]
     return b"".join((hsets, *hgets))
 
 
@@ -150,12 +154,8 @@ def _raise_first_error(replies: Sequence[Any]) -> None:
             raise reply
 
 
-def _fenced(checked: Sequence[SessionWrite], pointers: Sequence[bytes | None]) -> set[PlayerId]:
-    lost = {write.player_id for write, pointer in zip(checked, pointers, strict=True) if pointer is None}
-    if lost:
+def _fenced(checked: Sequence[tuple[PlayerId, Epoch]], pointers: Sequence[bytes | None]) -> set[PlayerId]:
+    found = list(zip(checked, pointers, strict=True))
+    if lost := {player for (player, _), pointer in found if pointer is None}:
         raise OwnerMissing(lost)
-    return {
-        write.player_id
-        for write, pointer in zip(checked, pointers, strict=True)
-        if pointer is not None and int(pointer) != write.epoch
-    }
+    return {player for (player, epoch), pointer in found if pointer is not None and int(pointer) != epoch}

@@ -1,0 +1,84 @@
+"""Finds sessions whose process died and owns them: those of this node's last process at the start, and those of any
+node whose lease has ended. Each is saved at once, held for a resume, and ended when its grace is over.
+
+Law: the pointer says whose a session is, the epoch decides who gets it. Two reapers that meet do no harm.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+
+from gameserver.profiles.database import ProfilesUnavailable
+from gameserver.profiles.repository import UnknownPlayer
+from gameserver.protocol.errors import Refusal
+from gameserver.protocol.ids import NodeId, PlayerId
+from gameserver.session.reception import Reception
+from gameserver.store.connection import StoreUnavailable
+from gameserver.store.nodes import NodeLeases
+from gameserver.store.sessions import LiveSessions, StaleEpoch
+
+AT_ONCE_MAX = 8
+PERIOD_S = 1.9  # between looks at the other nodes
+RETRY_S = 1.0
+
+log = structlog.get_logger(__name__)
+
+
+class Reaper:
+    """``run`` is its one task."""
+
+    def __init__(self, live: LiveSessions, leases: NodeLeases, reception: Reception, node: NodeId):
+        self._live = live
+        self._leases = leases
+        self._reception = reception
+        self._node = node
+        self._at_once = asyncio.Semaphore(AT_ONCE_MAX)
+
+    async def run(self) -> None:
+        """Until cancelled; a store that is away is waited for."""
+        await self._reap_until_done(self._node)
+        while True:
+            try:
+                await self._reap_the_dead()
+            except StoreUnavailable as error:
+                log.info("the reaper waits for redis", reason=str(error))
+            await asyncio.sleep(PERIOD_S)
+
+    async def _reap_the_dead(self) -> None:
+        for node in await self._leases.all_nodes():
+            if node != self._node and not await self._leases.alive(node) and await self._reap(node):
+                await self._leases.forget(node)
+
+    async def _reap_until_done(self, node: NodeId) -> None:
+        while True:
+            try:
+                if await self._reap(node):
+                    return
+            except StoreUnavailable as error:
+                log.info("the reaper waits for redis", reason=str(error))
+            await asyncio.sleep(RETRY_S)
+
+    async def _reap(self, node: NodeId) -> bool:
+        """True when the node has no sessions left."""
+        players = await self._live.sessions_of(node)
+        if players:
+            log.info("reaping", dead_node=node, sessions=len(players))
+        return all(await asyncio.gather(*(self._own(player, node) for player in players)))
+
+    async def _own(self, player: PlayerId, node: NodeId) -> bool:
+        """False when it has to be tried again."""
+        async with self._at_once:
+            try:
+                owner = await self._live.owner(player)
+                if owner is None or owner.node != node:
+                    await self._live.strike_stale(player, node)  # it moved or ended; only the list was not told
+                else:
+                    await self._reception.recover(player)
+            except (StoreUnavailable, ProfilesUnavailable, Refusal) as error:
+                log.warning("a session waits to be reaped", player=player, reason=str(error))
+                return False
+            except (StaleEpoch, UnknownPlayer) as error:
+                log.info("a session is not ours to reap", player=player, reason=str(error))
+        return True
