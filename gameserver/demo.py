@@ -28,6 +28,7 @@ from gameserver import (
 WALK_SPEED = 6.0  # world units a second
 REACH = 3.0  # world units
 THINGS_PER_KIND = {"apple": 40, "coin": 30, "flower": 40}
+DROP_MAX = 20  # things at once
 BUTTERFLIES = 12
 BUTTERFLY_SPEED = 2.5
 
@@ -53,7 +54,7 @@ class Use(Action, tag="use", frozen=True):
 
 class Drop(Action, tag="drop", frozen=True):
     item: Item
-    quantity: Quantity = 1
+    quantity: Annotated[int, Meta(ge=1, le=DROP_MAX)] = 1
 
 
 class Give(Action, tag="give", frozen=True):
@@ -69,6 +70,14 @@ class Villager(PlayerState):
     steps: float = 0.0
 
 
+class Ground:
+    """What the meadow knows of its things: who flies about, and what was dropped and does not grow again."""
+
+    def __init__(self, butterflies: list[Entity]):
+        self.butterflies = butterflies
+        self.dropped: set[int] = set()
+
+
 class Meadow(Game):
     """Walk, gather, eat, give."""
 
@@ -81,7 +90,7 @@ class Meadow(Game):
         for kind, count in THINGS_PER_KIND.items():
             for _ in range(count):
                 grow(zone, kind)
-        zone.volatile = [zone.spawn("butterfly", *anywhere(zone)) for _ in range(BUTTERFLIES)]
+        zone.volatile = Ground([zone.spawn("butterfly", *anywhere(zone)) for _ in range(BUTTERFLIES)])
 
     def on_join(self, zone: Zone, player: Player) -> None:
         if player.is_new:
@@ -110,7 +119,10 @@ class Meadow(Game):
             raise Refusal(RefusalCode.NOT_USABLE, f"a {kind} cannot be picked up")
         player.inventory.add(kind)
         zone.remove(thing)
-        grow(zone, kind)
+        if thing.id in zone.volatile.dropped:
+            zone.volatile.dropped.discard(thing.id)
+        else:
+            grow(zone, kind)
 
     @handles(Use)
     def use(self, zone: Zone, player: Player, message: Use) -> None:
@@ -121,6 +133,8 @@ class Meadow(Game):
 
     @handles(Drop)
     def drop(self, zone: Zone, player: Player, message: Drop) -> None:
+        if message.item not in THINGS_PER_KIND:
+            raise Refusal(RefusalCode.NOT_USABLE, "that cannot be dropped here", field="item")
         zone.exchange(player, None, message.item, message.quantity)
 
     @handles(Give)
@@ -134,8 +148,9 @@ class Meadow(Game):
         if exchange.receiver is not None:
             zone.send(exchange.receiver, "received", by=exchange.giver.name, item=exchange.kind, n=exchange.quantity)
             return
-        for _ in range(min(exchange.quantity, 20)):
-            zone.spawn(exchange.kind, exchange.x + zone.random.uniform(-1, 1), exchange.y + zone.random.uniform(-1, 1))
+        for _ in range(exchange.quantity):
+            beside = exchange.x + zone.random.uniform(-1, 1), exchange.y + zone.random.uniform(-1, 1)
+            zone.volatile.dropped.add(zone.spawn(exchange.kind, *beside).id)
 
     def on_tick(self, zone: Zone) -> None:
         stride = WALK_SPEED * zone.tick_s
@@ -143,7 +158,7 @@ class Meadow(Game):
             dx, dy = player.volatile
             if dx or dy:
                 zone.move_to(player, player.x + dx * stride, player.y + dy * stride)
-        for butterfly in zone.volatile:
+        for butterfly in zone.volatile.butterflies:
             flutter(zone, butterfly)
 
 
