@@ -57,8 +57,10 @@ class MapView(Widget, can_focus=True):
         if me is None or not self.size.width or not self.size.height:
             return
         names = {i: name for i in self._client.world.ids() if (name := self._client.known_name(i))}
-        self._picture = draw(self._client.world, me, names, self.size.width, self.size.height, self._glyphs)
-        self.refresh()
+        picture = draw(self._client.world, me, names, self.size.width, self.size.height, self._glyphs)
+        if picture != self._picture:
+            self._picture = picture
+            self.refresh()
 
     def render_line(self, y: int) -> Strip:
         if y >= len(self._picture):
@@ -81,7 +83,7 @@ class PlayApp(App[str]):
     #inventory { height: auto; }
     #nearby { height: 1fr; margin-top: 1; }
     #status { height: 1; background: #1d2b20; padding: 0 1; }
-    #chat { height: 8; border-top: solid #2a3a2d; padding: 0 1; }
+    #chat { height: 8; border-top: solid #2a3a2d; padding: 0 1; scrollbar-size: 1 1; background: #0d120e; }
     #line { height: 1; border: none; padding: 0 1; background: #16211a; }
     #line:focus { background: #223328; }
     """
@@ -111,6 +113,7 @@ class PlayApp(App[str]):
         self._line = Input(id="line", placeholder="Enter: say something · /w name text: whisper · arrows, WASD: walk")
         self._glyphs = glyphs
         self._walk = Walk()
+        self._panels: dict[Static, Text] = {}
         self._told_direction: tuple[int, int] | None = (0, 0)
 
     def compose(self) -> ComposeResult:
@@ -140,9 +143,14 @@ class PlayApp(App[str]):
     def _frame(self) -> None:
         self._tell_direction()
         self.map.redraw()
-        self._status_line.update(self._status())
-        self._inventory_panel.update(self._inventory())
-        self._nearby_panel.update(self._nearby())
+        self._show(self._status_line, self._status())
+        self._show(self._inventory_panel, self._inventory())
+        self._show(self._nearby_panel, self._nearby())
+
+    def _show(self, panel: Static, text: Text) -> None:
+        if self._panels.get(panel) != text:  # an update lays the screen out again
+            self._panels[panel] = text
+            panel.update(text)
 
     def _status(self) -> Text:
         client = self.client
@@ -307,11 +315,11 @@ class PlayApp(App[str]):
     # --- chatting ---
 
     def action_chat(self) -> None:
-        self._line.focus()
+        self.screen.set_focus(self._line)  # at once, unlike focus(): the next key may be in the same read
 
     def action_to_map(self) -> None:
         self._line.clear()
-        self.map.focus()
+        self.screen.set_focus(self.map)
 
     @on(Input.Submitted)
     def _say(self, submitted: Input.Submitted) -> None:
