@@ -30,7 +30,7 @@ class Raw:
     def __init__(self, url: str):
         self._url = url
         self._socket: ClientConnection | None = None
-        self._waiting: list[dict[str, Any]] = []
+        self.waiting: list[dict[str, Any]] = []
         self.entities: dict[int, Record] = {}
         self._cells: dict[int, tuple[int, int]] = {}
         self.welcome: dict[str, Any] = {}
@@ -85,23 +85,23 @@ class Raw:
 
     async def receive(self, *types: str) -> dict[str, Any]:
         """The next message of one of these types; others before it are kept for later."""
-        for at, message in enumerate(self._waiting):
+        for at, message in enumerate(self.waiting):
             if message["type"] in types:
-                return self._waiting.pop(at)
+                return self.waiting.pop(at)
         async with asyncio.timeout(PATIENCE_S):
             while True:
                 message = await self._next()
                 if message is not None and message["type"] in types:
                     return message
                 if message is not None:
-                    self._waiting.append(message)
+                    self.waiting.append(message)
 
     async def until(self, done: Any, patience_s: float = PATIENCE_S) -> None:
         """Read until ``done()``."""
         async with asyncio.timeout(patience_s):
             while not done():
                 if (message := await self._next()) is not None:
-                    self._waiting.append(message)
+                    self.waiting.append(message)
 
     async def listen(self, seconds: float) -> None:
         """Read for so long."""
