@@ -172,7 +172,7 @@ def test_two_who_reach_for_one_thing_get_one_thing() -> None:
     for player in (one, two):
         play.beside(player, thing)
     result = play.tick((one, PickUp(seq=1, entity=thing.id)), (two, PickUp(seq=1, entity=thing.id)))
-    told = [verdict.level or verdict.refusal and str(verdict.refusal.code) for verdict in result.verdicts]
+    told = [verdict.level or (verdict.refusal and str(verdict.refusal.code)) for verdict in result.verdicts]
     assert told == ["stored", "no_such_thing"]
     assert one.inventory.quantity("coin") + two.inventory.quantity("coin") == 1
 

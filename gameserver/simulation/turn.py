@@ -88,14 +88,14 @@ class Turn:
         zone, log = self.zone, player.actions
         log.begin(action.seq)
         asked = len(zone.exchanges)
-        zone.current_op = op = ExchangeOp.of_action(player, action.seq)
+        zone.current_op = ExchangeOp.of_action(player, action.seq)
         try:
             self._handle(player, action)
         except Refusal as refusal:
             zone.withdraw_exchanges(asked)
             answer(player, action.seq, refusal, self.result)
         else:
-            if all(exchange.op is not op for exchange in zone.exchanges):  # else the exchange's outcome is the answer
+            if len(zone.exchanges) == asked:  # else the exchange's outcome is the answer
                 answer(player, action.seq, "accepted" if type(action) in SPEECH else "stored", self.result)
         finally:
             zone.current_op = None

@@ -63,7 +63,9 @@ class Redis:
         self.replies = asyncio.Event()
         self.replies.set()
 
-    async def write(self, batch: Sequence[SessionWrite]) -> set[PlayerId]:
+    async def write(
+        self, batch: Sequence[SessionWrite], watched: Sequence[tuple[PlayerId, Epoch]] = ()
+    ) -> set[PlayerId]:
         self.batches.append(list(batch))
         await self.replies.wait()
         if self.error is not None:
@@ -72,7 +74,8 @@ class Redis:
             fields = [field.decode() for field in write.fields]
             kept = self.hashes.setdefault((write.player_id, write.epoch), {})
             kept.update(zip(fields[::2], fields[1::2], strict=True))
-        return {write.player_id for write in batch if write.check_owner} & self.owned_elsewhere
+        looked_at = {write.player_id for write in batch if write.check_owner} | {player for player, _ in watched}
+        return looked_at & self.owned_elsewhere
 
     def is_away(self) -> None:
         self.error = StoreUnavailable("away")

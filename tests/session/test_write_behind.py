@@ -1,0 +1,320 @@
+"""Changes reach Redis coalesced, nothing is forgotten on failure, and no ack is given before its write has replied."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from gameserver.protocol.messages import Ack
+from gameserver.session.lifecycle import SessionEvent
+from gameserver.session.session import Dirty, Session
+from gameserver.session.write_behind import RETRY_S, WriteBehind
+from gameserver.store.tick_writer import OwnerMissing, TickWriter
+from gameserver.tasks import Tasks
+from tests.session.standins import Redis, StillClock, session, turns
+
+
+class Bench:
+    def __init__(self) -> None:
+        self.redis, self.clock, self.tasks = Redis(), StillClock(), Tasks()
+        self.given: list[Ack] = []
+        self.fenced: list[Session] = []
+        writer: TickWriter = self.redis  # type: ignore[assignment]
+        self.pointers_lost = 0
+        self.watched: list[Session] = []
+        self.may_ack = True
+        self.behind = WriteBehind(
+            writer,
+            self.clock,
+            self.tasks,
+            deliver=lambda _, acks: self.given.extend(acks),
+            fenced=self.fenced.append,
+            owner_missing=self.lost_a_pointer,
+            sessions=self.watched,
+            may_ack=lambda: self.may_ack,
+        )
+
+    def lost_a_pointer(self) -> None:
+        self.pointers_lost += 1
+
+    def ack(self, of: Session, seq: int) -> Ack:
+        """An action was applied: its ack waits for Redis."""
+        ack = Ack(seq, "stored")
+        of.unstored.append(ack)
+        self.behind.mark(of, Dirty.ACTIONS)
+        return ack
+
+    async def flush(self) -> None:
+        self.behind.flush()
+        await turns()
+
+    async def fail_once(self) -> None:
+        self.redis.is_away()
+        await self.flush()
+        self.redis.is_back()
+
+    async def retry(self) -> None:
+        self.clock.now_s += RETRY_S
+        await self.flush()
+
+
+@pytest.fixture
+async def bench() -> AsyncIterator[Bench]:
+    made = Bench()
+    yield made
+    made.redis.replies.set()
+    assert await made.tasks.drain(5)
+
+
+async def test_only_the_parts_that_changed_are_written(bench: Bench) -> None:
+    one = session()
+    bench.behind.mark(one, Dirty.PLACE)
+    await bench.flush()
+    assert set(bench.redis.hashes[one.player_id, one.epoch]) == {"seq", "tick", "x", "y", "facing"}
+
+
+async def test_nothing_dirty_writes_nothing(bench: Bench) -> None:
+    await bench.flush()
+    assert bench.redis.batches == []
+
+
+async def test_an_ack_is_given_when_its_write_has_replied_and_not_before(bench: Bench) -> None:
+    one = session()
+    ack = bench.ack(one, 1)
+    bench.redis.replies.clear()
+    await bench.flush()
+    assert bench.given == []
+    bench.redis.replies.set()
+    await turns()
+    assert bench.given == [ack] and one.unstored == []
+
+
+async def test_while_a_write_is_out_changes_coalesce_and_their_acks_wait_for_the_next(bench: Bench) -> None:
+    one, other = session(1), session(2)
+    first = bench.ack(one, 1)
+    bench.redis.replies.clear()
+    await bench.flush()
+    second = bench.ack(one, 2)
+    for _ in range(5):
+        bench.behind.mark(other, Dirty.PLACE)
+        await bench.flush()
+    assert len(bench.redis.batches) == 1
+    bench.redis.replies.set()
+    await turns()
+    assert bench.given == [first]
+    await bench.flush()
+    assert bench.given == [first, second]
+    assert [len(batch) for batch in bench.redis.batches] == [1, 2]
+
+
+async def test_a_write_that_failed_leaves_everything_dirty_and_unacked(bench: Bench) -> None:
+    one = session()
+    one.player.inventory.add("coin", 3)
+    one.dirty_kinds.add("coin")
+    bench.behind.mark(one, Dirty.ITEMS)
+    ack = bench.ack(one, 1)
+    await bench.fail_once()
+    assert not bench.behind.available and bench.given == [] and one.unstored == [ack]
+    await bench.retry()
+    kept = bench.redis.hashes[one.player_id, one.epoch]
+    assert kept["item:coin"] == "3" and {"x", "state", "actions", "chat", "status"} <= kept.keys()
+    assert bench.given == [ack] and bench.behind.available
+
+
+async def test_a_failed_write_is_not_repeated_at_once(bench: Bench) -> None:
+    bench.behind.mark(session(), Dirty.PLACE)
+    await bench.fail_once()
+    await bench.flush()
+    assert len(bench.redis.batches) == 1
+    await bench.retry()
+    assert len(bench.redis.batches) == 2
+
+
+async def test_seq_rises_with_every_try(bench: Bench) -> None:
+    one = session()
+    bench.behind.mark(one, Dirty.PLACE)
+    await bench.fail_once()
+    await bench.retry()
+    assert bench.redis.hashes[one.player_id, one.epoch]["seq"] == "2" and one.seq == 2
+
+
+async def test_a_bug_in_a_write_forgets_nothing_either(bench: Bench) -> None:
+    one = session()
+    ack = bench.ack(one, 1)
+    bench.redis.error = ValueError("our bug")
+    await bench.flush()
+    bench.redis.is_back()
+    await bench.retry()
+    assert bench.given == [ack]
+
+
+async def test_a_redis_that_lost_the_pointers_is_told_and_acks_nothing(bench: Bench) -> None:
+    one = session()
+    ack = bench.ack(one, 1)
+    bench.redis.error = OwnerMissing({one.player_id})
+    await bench.flush()
+    assert bench.pointers_lost == 1 and bench.given == []
+    bench.redis.is_back()
+    await bench.retry()
+    assert bench.given == [ack] and bench.pointers_lost == 1
+
+
+async def test_who_is_fenced_is_told_and_never_acked(bench: Bench) -> None:
+    one, other = session(1), session(2)
+    bench.ack(one, 1)
+    ack = bench.ack(other, 9)
+    bench.redis.owned_elsewhere.add(one.player_id)
+    await bench.flush()
+    assert bench.fenced == [one] and bench.given == [ack]
+
+
+async def test_without_a_lease_nothing_is_acked_until_there_is_one_again(bench: Bench) -> None:
+    one = session()
+    ack = bench.ack(one, 1)
+    bench.may_ack = False
+    await bench.flush()
+    assert bench.given == [] and not bench.behind.can_store
+    bench.may_ack = True
+    await bench.flush()
+    assert bench.given == [ack] and bench.behind.can_store
+
+
+async def test_a_session_that_stands_still_finds_out_that_it_is_fenced_too(bench: Bench) -> None:
+    one = session()
+    bench.watched.append(one)
+    bench.redis.owned_elsewhere.add(one.player_id)
+    for _ in range(200):
+        bench.clock.now_s += 0.05
+        await bench.flush()
+    assert one in bench.fenced
+
+
+async def test_only_writes_that_carry_acks_read_the_pointer(bench: Bench) -> None:
+    one, other = session(1), session(2)
+    bench.ack(one, 1)
+    bench.behind.mark(other, Dirty.PLACE)
+    await bench.flush()
+    assert [write.check_owner for write in bench.redis.batches[0]] == [True, False]
+
+
+async def test_a_session_that_ended_is_not_written_again_after_a_failure(bench: Bench) -> None:
+    one = session()
+    bench.behind.mark(one, Dirty.PLACE)
+    bench.redis.replies.clear()
+    await bench.flush()
+    one.take(SessionEvent.FENCED)
+    bench.redis.is_away()
+    bench.redis.replies.set()
+    await turns()
+    bench.redis.is_back()
+    await bench.retry()
+    assert len(bench.redis.batches) == 1
+
+
+async def test_acks_of_the_next_client_do_not_ride_on_the_write_of_the_one_before(bench: Bench) -> None:
+    one = session()
+    bench.ack(one, 1)
+    bench.redis.replies.clear()
+    await bench.flush()
+    one.player.actions.start_lineage("another client")
+    one.unstored.clear()
+    new = bench.ack(one, 1)
+    bench.redis.replies.set()
+    await turns()
+    assert bench.given == []
+    await bench.flush()
+    assert bench.given == [new]
+
+
+# --- stored ---
+
+
+async def test_stored_waits_until_redis_has_it(bench: Bench) -> None:
+    one = session()
+    bench.redis.replies.clear()
+    waiting = asyncio.ensure_future(bench.behind.stored(one, Dirty.STATUS, 5))
+    await turns()
+    assert not waiting.done()
+    bench.redis.replies.set()
+    assert await waiting
+    assert "resume" in bench.redis.hashes[one.player_id, one.epoch]
+
+
+async def test_stored_during_a_write_waits_for_the_next_one(bench: Bench) -> None:
+    one = session()
+    bench.behind.mark(one, Dirty.PLACE)
+    bench.redis.replies.clear()
+    await bench.flush()
+    waiting = asyncio.ensure_future(bench.behind.stored(one, Dirty.STATUS, 5))
+    await turns()
+    bench.redis.replies.set()
+    await turns()
+    assert not waiting.done()
+    await bench.flush()
+    assert await waiting
+
+
+async def test_stored_is_false_when_redis_has_not_answered_by_then(bench: Bench) -> None:
+    bench.redis.is_away()
+    assert not await bench.behind.stored(session(), Dirty.STATUS, 0.01)
+
+
+async def test_stored_outlives_a_failure(bench: Bench) -> None:
+    one = session()
+    bench.redis.is_away()
+    waiting = asyncio.ensure_future(bench.behind.stored(one, Dirty.STATUS, 5))
+    await turns()
+    bench.redis.is_back()
+    await bench.retry()
+    assert await waiting
+
+
+async def test_stored_is_false_for_who_is_fenced_or_forgotten(bench: Bench) -> None:
+    one, other = session(1), session(2)
+    one.unstored.append(Ack(1, "stored"))
+    bench.redis.owned_elsewhere.add(one.player_id)
+    assert not await bench.behind.stored(one, Dirty.STATUS, 5)
+    bench.redis.is_away()
+    waiting = asyncio.ensure_future(bench.behind.stored(other, Dirty.STATUS, 5))
+    await turns()
+    bench.behind.forget(other)
+    assert not await waiting
+
+
+# --- withdraw ---
+
+
+async def test_withdraw_waits_for_the_write_that_holds_the_session(bench: Bench) -> None:
+    one = session()
+    bench.behind.mark(one, Dirty.PLACE)
+    bench.redis.replies.clear()
+    await bench.flush()
+    withdrawing = asyncio.ensure_future(bench.behind.withdraw(one))
+    await turns()
+    assert not withdrawing.done()
+    bench.redis.replies.set()
+    await withdrawing
+
+
+async def test_withdraw_does_not_wait_for_the_writes_of_others(bench: Bench) -> None:
+    bench.behind.mark(session(2), Dirty.PLACE)
+    bench.redis.replies.clear()
+    await bench.flush()
+    await asyncio.wait_for(bench.behind.withdraw(session(1)), 5)
+
+
+async def test_after_withdraw_a_write_that_failed_is_not_repeated(bench: Bench) -> None:
+    one = session()
+    bench.behind.mark(one, Dirty.PLACE)
+    bench.redis.is_away()
+    bench.redis.replies.clear()
+    await bench.flush()
+    withdrawing = asyncio.ensure_future(bench.behind.withdraw(one))
+    await turns()
+    bench.redis.replies.set()
+    await withdrawing
+    bench.redis.is_back()
+    await bench.retry()
+    assert len(bench.redis.batches) == 1
