@@ -5,9 +5,14 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from playwright.async_api import Page
+from playwright.async_api import Page, TimeoutError
 
 KEYS = {(-1, 0): "KeyA", (1, 0): "KeyD", (0, -1): "KeyW", (0, 1): "KeyS"}
+EVERYTHING = """() => ({
+    state: game.state, me: game.me, chat: game.chat, names: game.entities.map((e) => e.name).filter(Boolean),
+    toasts: document.querySelector("#toasts").innerText, notice: document.querySelector("#notice").innerText,
+    typed: document.querySelector("#words").value, focus: document.activeElement?.id,
+})"""
 SPEED = 6.0  # world units a second
 REACH = 2.5  # world units; a little less than the game allows
 
@@ -43,7 +48,11 @@ class Player:
 
     async def wait(self, condition: str, argument: Any = None) -> None:
         """Until the expression, which may use ``argument``, is true on the page."""
-        await self.page.wait_for_function(f"(argument) => {condition}", arg=argument)
+        try:
+            await self.page.wait_for_function(f"(argument) => {condition}", arg=argument)
+        except TimeoutError as error:
+            now = await self.page.evaluate(EVERYTHING)
+            raise AssertionError(f"never came true: {condition} with {argument}; the page has {now}") from error
 
     async def see(self, name: str) -> dict[str, Any]:
         """Wait until somebody of that name is in view; then what is seen of it."""
