@@ -1,0 +1,171 @@
+"""A session always comes to its end: also of a player whom the game turned away, and of a zone that has stopped."""
+
+from __future__ import annotations
+
+import asyncio
+
+from gameserver.link.local import LocalLink
+from gameserver.link.messages import CloseConnection, ToEdge
+from gameserver.protocol.errors import Close
+from gameserver.protocol.ids import ConnectionId
+from gameserver.session.departures import Departures
+from gameserver.session.ending import Ender
+from gameserver.session.exchanges import ExchangeCarrier
+from gameserver.session.lifecycle import SessionEvent
+from gameserver.session.publisher import Publisher
+from gameserver.session.registry import Registry
+from gameserver.session.session import Session
+from gameserver.simulation.result import TickResult
+from gameserver.simulation.zones import Zones
+from gameserver.tasks import Tasks
+from gameserver.world.exchange import Exchange, ExchangeResult
+from tests.session.standins import StillClock, profile, session
+from tests.simulation.tiny import Hand, Tiny
+
+
+class Bench:
+    """One zone stepped by hand; ends are noted instead of saved, exchanges are held back."""
+
+    def __init__(self) -> None:
+        self.tasks, self.registry, self.clock = Tasks(), Registry(), StillClock()
+        self.game = Tiny()
+        self.zones = Zones(self.game, self.clock, lambda name: None, 1)
+        self.ended: list[tuple[int, str]] = []
+        self.closed: list[Close] = []
+        link = LocalLink()
+        link.attach_edge(self.hear)
+        ender: Ender = self  # type: ignore[assignment]
+        self.departures = Departures(
+            link=link,
+            registry=self.registry,
+            zones=self.zones,
+            ender=ender,
+            tasks=self.tasks,
+            clock=self.clock,
+            grace_s=30,
+            idle_timeout_s=900,
+        )
+
+    def hear(self, message: ToEdge) -> None:
+        if isinstance(message, CloseConnection):
+            self.closed.append(message.reason)
+
+    async def finish(self, session: Session, reason: str) -> bool:
+        session.take(SessionEvent.SAVED)
+        self.ended.append((session.player_id, reason))
+        return True
+
+    def arrive(self, number: int, coins: int = 0) -> Session:
+        one = session(number, saved=profile(number, zone="tiny"))
+        one.player.connected = True
+        if coins:
+            one.player.inventory.add("coin", coins)
+        self.registry.add(one)
+        self.registry.bind(one, ConnectionId(f"n:{number}"))
+        self.zones["tiny"].inbox.arrivals.append(one.player)
+        return one
+
+    def tick(self) -> TickResult:
+        result = self.zones["tiny"].run_tick()
+        for player in result.left:
+            self.departures.left(player.player_id)
+        return result
+
+    def begin_end(self, one: Session) -> asyncio.Task[None]:
+        return self.tasks.start(self.departures.end(one, "test", Close.KICKED), "end")
+
+
+async def ended(ending: asyncio.Task[None]) -> bool:
+    await asyncio.wait((ending,), timeout=5)
+    return ending.done()
+
+
+async def test_a_session_is_saved_after_its_player_left_the_zone() -> None:
+    bench = Bench()
+    one = bench.arrive(1)
+    bench.tick()
+    ending = bench.begin_end(one)
+    await asyncio.sleep(0.01)
+    assert bench.ended == [] and bench.closed == [Close.KICKED]
+    bench.tick()
+    assert await ended(ending)
+    assert bench.ended == [(1, "test")] and len(bench.registry) == 0
+
+
+async def test_a_player_who_was_turned_away_is_not_waited_for_in_a_zone_it_never_entered() -> None:
+    bench = Bench()
+    bench.game.closed_to.add(1)
+    one = bench.arrive(1)
+    assert bench.tick().declined
+    assert await ended(bench.begin_end(one))
+    assert len(bench.registry) == 0
+
+
+async def test_a_zone_that_stops_lets_go_of_who_was_about_to_leave() -> None:
+    bench = Bench()
+    one = bench.arrive(1)
+    bench.tick()
+    ending = bench.begin_end(one)
+    await asyncio.sleep(0.01)
+    bench.zones["tiny"].stopped = True
+    assert await ended(ending)
+
+
+async def test_nobody_leaves_while_an_exchange_is_under_way() -> None:
+    bench = Bench()
+    one, other = bench.arrive(1, coins=1), bench.arrive(2)
+    bench.tick()
+    bench.zones["tiny"].inbox.add_input(one.player_id, Hand(seq=1, to=other.player_id))
+    (exchange,) = bench.tick().exchanges
+    ending = bench.begin_end(one)
+    await asyncio.sleep(0.05)
+    assert bench.zones["tiny"].inbox.departures == []
+    bench.zones["tiny"].inbox.outcomes.append((exchange, "done"))
+    bench.tick()
+    await asyncio.sleep(0.1)
+    bench.tick()
+    assert await ended(ending)
+
+
+async def test_an_exchange_that_ends_after_its_zone_stopped_still_thaws_its_players() -> None:
+    bench = Bench()
+    one, other = bench.arrive(1, coins=1), bench.arrive(2)
+    bench.tick()
+    bench.zones["tiny"].inbox.add_input(one.player_id, Hand(seq=1, to=other.player_id))
+    result = bench.tick()
+    carrier = Carrier()
+    bench.zones["tiny"].stopped = True
+    publisher(carrier).act(bench.zones["tiny"], TickResult(9, exchanges=result.exchanges))
+    ending = bench.begin_end(one)
+    await asyncio.sleep(0.05)
+    assert not ending.done()
+    carrier.settle("done")
+    assert await ended(ending)
+    assert other.player.inventory.held() == {"coin": 1} and not other.player.inventory.frozen
+
+
+class Carrier:
+    """Holds the outcome back."""
+
+    def carry(self, exchange: Exchange, settle: object) -> None:
+        self.exchange, self.then = exchange, settle
+
+    def settle(self, outcome: ExchangeResult) -> None:
+        assert callable(self.then)
+        self.then(self.exchange, outcome)
+
+
+def publisher(carrier: Carrier) -> Publisher:
+    held_back: ExchangeCarrier = carrier  # type: ignore[assignment]
+    unused: object = None
+    return Publisher(
+        link=LocalLink(),
+        registry=Registry(),
+        write_behind=unused,  # type: ignore[arg-type]
+        carrier=held_back,
+        history=unused,  # type: ignore[arg-type]
+        game=Tiny(),
+        grace_s=30,
+        left=lambda player: None,
+        turned_away=lambda session: None,
+    )
