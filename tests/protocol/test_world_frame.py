@@ -54,6 +54,14 @@ def test_a_frame_cut_short_is_an_error(sections: list[CellSection], data: st.Dat
         decode_frame(payload[: data.draw(st.integers(0, len(payload) - 1))])
 
 
+@pytest.mark.parametrize(("records", "left"), [(2, []), (0, [1, 2])])
+def test_a_frame_cut_between_two_records_is_an_error_too(records: int, left: list[int]) -> None:
+    record = Record(1, 0.0, 0.0, 0, 0, 0)
+    payload = encoded([CellSection(Section.DELTA, (0, 0), [record] * records, left)])
+    with pytest.raises(WorldFrameError):
+        decode_frame(payload[: -RECORD.size if records else -4])
+
+
 def test_a_frame_of_another_version_is_an_error() -> None:
     with pytest.raises(WorldFrameError, match="version 2"):
         decode_frame(b"\x02" + encode_frame(1, [])[1:])

@@ -252,6 +252,14 @@ def test_an_action_that_is_pending_and_comes_again_is_not_asked_for_twice() -> N
     assert stage.tick().exchanges == [] and giver.inventory.quantity("coin") == 2
 
 
+def test_an_action_whose_answer_is_on_its_way_is_neither_applied_nor_answered_when_it_comes_again() -> None:
+    stage = Stage()
+    player = stage.enter(1)
+    player.actions.begin(1)
+    assert answers(stage.tick((player, Take(seq=1)))) == []
+    assert player.inventory.quantity("coin") == 0
+
+
 def test_actions_behind_an_exchange_wait_and_apply_in_order() -> None:
     stage = Stage()
     giver, receiver = stage.enter(1, coins=3), stage.enter(2)
