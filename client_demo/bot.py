@@ -97,7 +97,7 @@ class Bot:
 
     # --- coming and going ---
 
-    async def sign_in(self, deadline_s: float = 30.0) -> bool:
+    async def sign_in(self, deadline_s: float = 60.0) -> bool:
         """Come in, patiently where the server asks for patience. False: it did not work, and the tally knows why."""
         loop = asyncio.get_running_loop()
         until_s = loop.time() + deadline_s

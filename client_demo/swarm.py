@@ -56,7 +56,7 @@ class Progress:
 
     phase: str = "start"
     online: int = 0
-    received: int = 0
+    received: int = 0  # messages a second
     sent: int = 0
     acks: int = 0
     ack_p99_ms: float = 0.0
@@ -159,13 +159,15 @@ async def _run_flock(flock: Flock, seconds: float, show: Callable[[Progress], No
         loop.add_signal_handler(number, flock.stop)
 
     async def show_each_second() -> None:
-        before = flock.traffic()
+        before, before_s = flock.traffic(), loop.time()
         while True:
             await asyncio.sleep(1.0)
-            now = flock.traffic()
-            received = now.messages_received - before.messages_received
-            show(_progress(flock, received, now.messages_sent - before.messages_sent))
-            before = now
+            now, now_s = flock.traffic(), loop.time()
+            seconds = now_s - before_s
+            received = round((now.messages_received - before.messages_received) / seconds)
+            sent = round((now.messages_sent - before.messages_sent) / seconds)
+            show(_progress(flock, received, sent))
+            before, before_s = now, now_s
 
     showing = asyncio.create_task(show_each_second(), name="progress")
     try:

@@ -126,6 +126,10 @@ def report(tally: Tally, findings: list[Finding]) -> str:
         f"{tally.unknown_outcomes} unknown outcomes",
         f"this swarm   {numbers['swarm_cores']:.2f} cores, its timer late by p99 {numbers['swarm_late_p99_ms']:.1f} ms",
     ]
+    if numbers["swarm_late_p99_ms"] > 1000 / tally.tick_hz:
+        lines.append(
+            "note         this machine kept the swarm itself waiting: ticks and acks look slower than they are"
+        )
     lines += [f"error        {text}" for text in tally.errors.texts]
     lines += [f"broken       {text}" for text in tally.broken_promises.texts]
     lines += [f"too much     {f.what}: {f.measured:g}, limit {f.limit:g}" for f in findings if not f.passed]

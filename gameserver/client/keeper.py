@@ -121,7 +121,11 @@ class Keeper:
             async with asyncio.timeout(self._answer_timeout_s):
                 return await self._sign_in
         except TimeoutError:
+            self.socket.abort()  # a welcome that comes after all would open a session nobody keeps
             raise ConnectionLost("no answer to the sign-in in time") from None
+        except asyncio.CancelledError:
+            self.socket.abort()
+            raise
         finally:
             self._sign_in = None
 

@@ -176,7 +176,8 @@ class Socket(asyncio.Protocol):
             await asyncio.shield(self.lost)  # the loop calls connection_lost on its next turn
 
     def abort(self) -> None:
-        """Drop the connection at once."""
+        """Drop the connection at once: nothing is sent or received any more."""
+        self._is_open = False
         if self._transport is not None:
             self._transport.abort()
 
@@ -192,8 +193,10 @@ class Socket(asyncio.Protocol):
         self._traffic.bytes_received += len(data)
         if self._unread:
             data = self._unread + data
-        if not self._is_open:
+        if not self._was_open:
             self._unread = self._take_handshake(data)
+        elif not self._is_open:
+            self._unread = b""  # aborted; the end is on its way
         elif self._protocol.state is State.OPEN:
             at = self._take_frames(data)
             self._unread = data[at:] if at < len(data) else b""

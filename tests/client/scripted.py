@@ -120,6 +120,8 @@ class ScriptedServer:
                 session.socket = None
 
     async def _sign_in(self, socket: ServerConnection, message: dict[str, Any]) -> Session | None:
+        if message["type"] in self.silent_about:
+            return None
         if refused := self.refuse_with(message):
             await socket.send(encode_text(refused).decode(), text=True)
             return None

@@ -71,6 +71,21 @@ async def test_a_refused_sign_in_can_be_tried_again_on_the_same_socket(server: S
         assert welcome.name == "Bo"
 
 
+@pytest.mark.parametrize("is_cancelled", [False, True])
+async def test_a_sign_in_without_an_answer_leaves_nothing_behind(server: ScriptedServer, is_cancelled: bool) -> None:
+    server.silent_about = {"guest"}
+    async with client_of(server, answer_timeout_s=5.0 if is_cancelled else 0.05) as client:
+        with pytest.raises(TimeoutError if is_cancelled else ConnectionLost):
+            async with asyncio.timeout(0.05 if is_cancelled else 5.0):
+                await client.sign_in(guest(name="Bo"))
+        server.silent_about = set()
+        welcome = await client.sign_in(guest(name="Bo"))  # on a socket of its own
+        assert welcome.name == "Bo"
+        assert client.connection is ConnectionState.PLAYING
+        await asyncio.sleep(0.05)
+        assert client.connection is ConnectionState.PLAYING
+
+
 async def test_credentials_to_come_back_with_are_kept_without_registering_twice(server: ScriptedServer) -> None:
     async with client_of(server) as client:
         await client.sign_in(register("Bo", "secret"))
