@@ -90,6 +90,7 @@ connection.addEventListener("over", ({ detail: over }) => {
 });
 
 function show(what) {
+  if (document.body.className === what) return; // back after a lost socket: whoever is typing keeps the focus
   document.body.className = what;
   input.enabled = what === "playing";
   if (what === "playing") byId("meadow").focus();

@@ -132,8 +132,13 @@ async def test_a_lost_socket_comes_back_by_itself_and_nothing_is_done_twice(open
     await sockets[-1].close(code=1001)
     await player.page.wait_for_selector("#status:not([data-phase=playing])")
     await player.say("said while away")  # waits, and is sent when we are back
+    await player.page.keyboard.press("Enter")
+    await player.page.keyboard.type("half a ")
     after = await player.in_game()
     assert after["id"] == before["id"]
+    await player.page.keyboard.type("line")  # whoever is typing keeps the focus
+    assert await player.page.input_value("#words") == "half a line"
+    await player.page.keyboard.press("Escape")
     await player.hears("said while away")
     await player.page.wait_for_timeout(500)
     said = [line for line in await player.page.evaluate("game.chat") if line["text"] == "said while away"]
