@@ -76,7 +76,8 @@ class Zone:
         self.waiting: dict[PlayerId, deque[WaitingAction]] = {}  # behind an exchange
         self.current_op: ExchangeOp | None = None  # the action being applied, for exchanges it asks for
         self._kinds = {name: number for number, name in enumerate(kinds)}
-        self._next_id = 1
+        # From anywhere: an action sent again to the next process must find nothing there, and not somebody else.
+        self._next_id = 1 + random.getrandbits(30)
 
     # --- for games ---
 

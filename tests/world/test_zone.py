@@ -166,3 +166,9 @@ def test_a_clock_that_went_back_silences_nobody_and_the_budget_holds_again_after
         assert speech.wait_ms(1_000) == 0
         speech.note("hi", 1_000)
     assert speech.wait_ms(1_001) == WINDOW_MS - 1
+
+
+def test_an_entitys_id_names_nothing_in_the_zone_of_another_process() -> None:
+    mine, theirs = (Zone(SPEC, ("player", "stone"), 20, Random(seed)) for seed in (1, 2))
+    known = {mine.spawn("stone", 1, 1).id for _ in range(200)}
+    assert known.isdisjoint({theirs.spawn("stone", 1, 1).id for _ in range(200)})
