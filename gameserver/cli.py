@@ -21,7 +21,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from gameserver import config, settings_table
+from gameserver import config, failpoints, settings_table
 from gameserver.config import Settings, SettingsError, hide_passwords
 from gameserver.observability import logs
 from gameserver.settings_table import SettingRow
@@ -85,6 +85,7 @@ def load_game(spec: str) -> type[Game]:
 def _run(given: argparse.Namespace, settings: Settings) -> None:
     logs.configure(settings.log_format, settings.log_level)
     _warn_of_unknown_variables()
+    _arm_failpoints()
     game = load_game(settings.game)
     _allow_open_files(settings.connections_max + FILES_SPARE)
     _prepare_folder(settings)
@@ -199,6 +200,13 @@ def _import(module_name: str) -> object:
         raise CommandError(f"there is no module {error.name} in {os.getcwd()}, nor is one installed", 2) from None
     except Exception:  # the game's own module may raise anything; its author needs to see it
         raise CommandError(f"{module_name} cannot be imported:\n{traceback.format_exc()}") from None
+
+
+def _arm_failpoints() -> None:
+    try:
+        failpoints.arm(os.environ)
+    except ValueError as error:
+        raise CommandError(str(error), 2) from None
 
 
 def _prepare_folder(settings: Settings) -> None:

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+from msgspec import structs
 from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gameserver import failpoints
 from gameserver.profiles.database import Database
 from gameserver.profiles.inventory_rows import read_inventories, upsert, write_inventories
 from gameserver.profiles.records import Profile, Save, SaveOutcome, Stay
@@ -160,6 +162,8 @@ def _profile(row: Any, holdings: dict[str, Holding]) -> Profile:
 
 async def _save_all(connection: AsyncConnection, saves: Sequence[Save]) -> list[SaveOutcome]:
     guards = await lock_profiles(connection, [save.player_id for save in saves])
+    if failpoints.is_off(failpoints.Guard.SAVE_GUARD):
+        saves = [_unguarded(save, guards[save.player_id]) for save in saves]
     outcomes = [_judge(save, guards.get(save.player_id)) for save in saves]
     due = [save for save, outcome in zip(saves, outcomes, strict=True) if outcome is SaveOutcome.SAVED]
     if due:
@@ -177,6 +181,11 @@ def _judge(save: Save, guard: Guard | None) -> SaveOutcome:
     if guard is None or guard.epoch != save.epoch:
         return SaveOutcome.FENCED
     return SaveOutcome.SAVED if guard.saved_seq < save.seq else SaveOutcome.ALREADY
+
+
+def _unguarded(save: Save, guard: Guard) -> Save:
+    """Only for the test that takes the guard away: the save as one that passes it."""
+    return structs.replace(save, epoch=guard.epoch, seq=max(save.seq, guard.saved_seq + 1))
 
 
 def _noted(stay: Stay) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import asyncio
 import structlog
 
 from gameserver.clock import Clock
+from gameserver.failpoints import Failpoint, Guard, is_off, reach
 from gameserver.observability import metrics
 from gameserver.profiles.backlog import Backlog
 from gameserver.profiles.records import SaveOutcome, Stay
@@ -64,7 +65,9 @@ class Ender:
         """After being fenced: take away what we wrote under the dead epoch's name, as far as Redis answers."""
         await self._write_behind.withdraw(session)
         try:
+            reach(Failpoint.DISCARD_BEFORE)
             await self._live.discard(session.player_id, session.epoch, self._node)
+            reach(Failpoint.DISCARD_AFTER)
         except StoreUnavailable as error:
             log.warning("a dead session's hash was left behind", player=session.player_id, reason=str(error))
 
@@ -74,6 +77,8 @@ class Ender:
         while True:
             await self._write_behind.withdraw(session)
             session.seq += 1
+            if is_off(Guard.DELETE_AFTER_COMMIT):
+                await self._live.remove(session.player_id, session.epoch, self._node, session.seq)
             if await self._saver.save(save_of(session)) is SaveOutcome.FENCED:
                 await self.discard(session)
                 return False
@@ -85,6 +90,10 @@ class Ender:
     async def _remove(self, session: Session) -> Removal:
         while True:
             try:
-                return await self._live.remove(session.player_id, session.epoch, self._node, session.saved_seq)
+                reach(Failpoint.REMOVE_BEFORE)
+                removal = await self._live.remove(session.player_id, session.epoch, self._node, session.saved_seq)
             except StoreUnavailable:
                 await asyncio.sleep(RETRY_S)
+            else:
+                reach(Failpoint.REMOVE_AFTER)
+                return removal

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import structlog
 
+from gameserver.failpoints import Failpoint, reach
 from gameserver.profiles.database import OutcomeUnknown, ProfilesUnavailable
 from gameserver.profiles.exchange import Exchanges, NotConserved
 from gameserver.profiles.records import Exchange as StoredExchange
@@ -45,12 +46,15 @@ class ExchangeCarrier:
         except NotConserved:
             log.exception("an exchange was refused by SQL: our bug", op=exchange.op.op_id)
         settle(exchange, result)
+        reach(Failpoint.EXCHANGE_AFTER_SETTLE)
 
     async def _apply(self, stored: StoredExchange) -> ExchangeResult:
         unknown = False
         while True:
             try:
+                reach(Failpoint.EXCHANGE_BEFORE_SQL)
                 outcome = await self._exchanges.apply(stored)
+                reach(Failpoint.EXCHANGE_AFTER_SQL)
             except OutcomeUnknown:
                 unknown = True
             except ProfilesUnavailable as error:

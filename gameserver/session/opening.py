@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gameserver.clock import Clock
+from gameserver.failpoints import Failpoint, reach
 from gameserver.profiles.backlog import Backlog
 from gameserver.profiles.exchange import Exchanges
 from gameserver.profiles.records import Profile, Stay
@@ -43,10 +44,13 @@ class Opener:
         Raises ProfilesUnavailable, StoreUnavailable or StaleEpoch, with nothing to undo: an epoch that was issued and
         not used leaves a gap, and an entry too many on the node's list is struck by the reaper.
         """
+        reach(Failpoint.OPEN_BEFORE_CLAIM)
         profile = await self._profiles.claim(player_id, self._node)
+        reach(Failpoint.OPEN_AFTER_CLAIM)
         session = self._as_saved(profile)
         first = first_fields(session)
         fields = await self._live.open(player_id, profile.epoch, self._node, session.zone, first)
+        reach(Failpoint.OPEN_AFTER_REDIS)
         session.dirty = Dirty.NOTHING
         if fields != first:
             take_newer(session, fields, self._game.state_type)

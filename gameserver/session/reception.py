@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from gameserver.clock import Clock
+from gameserver.failpoints import Failpoint, reach
 from gameserver.link.local import LocalLink
 from gameserver.link.messages import CloseConnection, Declined, Join, ResumeSession
 from gameserver.profiles.database import ProfilesUnavailable
@@ -102,6 +103,7 @@ class Reception:
         async with self._registry.only_one(player_id):
             if self._registry.get(player_id) is None:
                 session = await self._open(player_id)
+                reach(Failpoint.RECOVER_OPENED)
                 self._arrive(session)
                 self._recovered(session)
 
@@ -143,6 +145,7 @@ class Reception:
         if connection_id in self._expected:
             self._bind(session, connection_id, used_token)
             await self._write_behind.stored(session, Dirty.STATUS | Dirty.ACTIONS, STORED_PATIENCE_S)
+            reach(Failpoint.OPEN_BEFORE_JOIN)
         if not entered:
             self._arrive(session)
         elif session.connection_id == connection_id:

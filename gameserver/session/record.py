@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
+from gameserver.failpoints import Guard, is_off
 from gameserver.profiles.records import Profile, Save
 from gameserver.session.session import Dirty, Session
 from gameserver.world.action_log import ActionLog
@@ -123,7 +124,7 @@ def take_newer(session: Session, live: Mapping[str, str], state_type: type[Playe
         player.is_new = False
     else:
         behind = True
-    if int(live.get("inventory_seq", -1)) > player.inventory.seq:
+    if int(live.get("inventory_seq", -1)) > player.inventory.seq or is_off(Guard.INVENTORY_SEQUENCE):
         player.inventory = Inventory(_holdings(live), int(live["inventory_seq"]))
     elif int(live.get("inventory_seq", -1)) < player.inventory.seq:
         behind = True

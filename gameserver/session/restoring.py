@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import structlog
 
+from gameserver.failpoints import Failpoint, reach
 from gameserver.profiles.database import ProfilesUnavailable
 from gameserver.profiles.repository import Profiles
 from gameserver.protocol.ids import NodeId, PlayerId
@@ -77,7 +78,9 @@ class Restorer:
                 self._fenced(session)
                 return True
             fields = first_fields(session)
+            reach(Failpoint.RESTORE_BEFORE_REDIS)
             await self._live.open(session.player_id, session.epoch, self._node, session.zone, fields)
+            reach(Failpoint.RESTORE_AFTER_REDIS)
         except StaleEpoch:
             return True  # its pointer is there again, ours or a newer one: the next write tells
         except (StoreUnavailable, ProfilesUnavailable) as error:

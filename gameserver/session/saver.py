@@ -10,6 +10,7 @@ import asyncio
 
 import structlog
 
+from gameserver.failpoints import Failpoint, reach
 from gameserver.profiles.database import ProfilesUnavailable
 from gameserver.profiles.records import Save, SaveOutcome
 from gameserver.profiles.repository import Profiles
@@ -66,7 +67,9 @@ class Saver:
     async def _save_batch(self) -> bool:
         batch = self._next_batch()
         try:
+            reach(Failpoint.SAVE_BEFORE_SQL)
             outcomes = await self._profiles.save_many([save for _, save, _ in batch])
+            reach(Failpoint.SAVE_AFTER_SQL)
         except ProfilesUnavailable as error:
             if self.available:
                 log.warning("sql is away; play goes on, ended sessions wait", reason=str(error), waiting=len(self))

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import structlog
 
 from gameserver.clock import Clock
+from gameserver.failpoints import Failpoint, Guard, is_off, reach
 from gameserver.protocol.ids import PlayerId
 from gameserver.protocol.messages import Ack
 from gameserver.session.lifecycle import SessionState
@@ -105,7 +106,8 @@ class WriteBehind:
             self.forget(session)  # if the write failed, it had marked it again
 
     async def _write(self, batch: list[_Entry], watched: list[Session]) -> None:
-        pointers = [(session.player_id, session.epoch) for session in watched]
+        pointers = [] if is_off(Guard.KEY_FENCE) else [(session.player_id, session.epoch) for session in watched]
+        reach(Failpoint.TICK_BEFORE_WRITE)
         try:
             fenced = await self._writer.write([entry.write for entry in batch], pointers)
         except StoreUnavailable as error:
@@ -118,6 +120,7 @@ class WriteBehind:
             raise
         finally:
             self._in_flight = None
+        reach(Failpoint.TICK_AFTER_WRITE)
         self.available = True
         for entry in batch:
             if entry.session.player_id in fenced:
@@ -125,6 +128,7 @@ class WriteBehind:
             else:
                 self._give_acks(entry)
             _wake(entry.waiters, entry.session.player_id not in fenced)
+        reach(Failpoint.TICK_AFTER_ACKS)
         for session in watched:
             if session.player_id in fenced:
                 self._fenced(session)
@@ -167,7 +171,8 @@ class _Entry:
     def of(cls, session: Session) -> _Entry:
         waiters, session.stored_waiters = session.stored_waiters, []
         acks = len(session.unstored)
-        write = SessionWrite(session.player_id, session.epoch, take_fields(session), acks > 0)
+        check_owner = acks > 0 and not is_off(Guard.KEY_FENCE)
+        write = SessionWrite(session.player_id, session.epoch, take_fields(session), check_owner)
         return cls(session, write, acks, session.player.actions.lineage, waiters)
 
 

@@ -13,6 +13,7 @@ from enum import StrEnum
 from itertools import chain
 from typing import NamedTuple
 
+from gameserver.failpoints import Failpoint, reach
 from gameserver.protocol.ids import Epoch, NodeId, PlayerId
 from gameserver.store import keys
 from gameserver.store.connection import Store, StoreUnavailable
@@ -75,6 +76,7 @@ class LiveSessions:
         self._opening.add(entry)
         try:
             await self._enlist(player, epoch, node)
+            reach(Failpoint.OPEN_ENLISTED)
             return await self._open_enlisted(player, epoch, node, zone, initial)
         finally:
             self._opening.discard(entry)

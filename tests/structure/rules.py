@@ -16,13 +16,14 @@ LINES_MAX = 400
 FUNCTION_LINES_MAX = 60
 
 # Below everything: no part of the game in them. Pure parts do not get them.
-GROUND = {"config", "clock", "tasks", "observability"}
+GROUND = {"config", "clock", "tasks", "failpoints", "observability"}
 
 # part -> the parts it may import, besides itself; imports point down only
 LAYERS: dict[str, set[str]] = {
     "config": set(),
     "clock": set(),
     "tasks": set(),
+    "failpoints": set(),
     "settings_table": {"config"},
     "observability": {"config"},
     "protocol": {"config", "clock"},
