@@ -136,11 +136,15 @@ class Bot:
         self._move()
         deadline_s = time.monotonic() + SETTLE_TIMEOUT_S
         before = None
-        while (self._unsettled or before != self._place()) and time.monotonic() < deadline_s:
+        while self._is_restless(before) and time.monotonic() < deadline_s:
             before = self._place()
             await asyncio.sleep(0.3)
         if self._unsettled:
             self.tally.errors.add(f"{self.name}: {self._unsettled} actions without an answer")
+
+    def _is_restless(self, before: tuple[float, float] | None) -> bool:
+        is_away = self.client.connection is ConnectionState.RECONNECTING
+        return is_away or self._unsettled > 0 or before != self._place()
 
     async def come_back_and_compare(self, stay_away_s: float = 0.5) -> None:
         """Log out, sign in again, and hold the server to its word."""
@@ -149,6 +153,7 @@ class Bot:
             await self.client.logout()
         except ClientError as error:
             self.tally.errors.add(f"{self.name}: {error}")
+            await self.client.close()
         self._forget_place()
         await asyncio.sleep(stay_away_s)
         if not await self.sign_in():

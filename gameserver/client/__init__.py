@@ -20,9 +20,10 @@ from gameserver.client.errors import (
     SignInRefused,
     TooManyActions,
 )
+from gameserver.client.frames import SharedFrames
 from gameserver.client.inbox import Messages
 from gameserver.client.transport import Traffic
-from gameserver.client.world import Entity, SharedFrames, World
+from gameserver.client.world import Entity, World
 
 __all__ = [
     "ActionRefused",

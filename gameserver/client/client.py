@@ -19,11 +19,12 @@ from gameserver.client.actions import Action, Outstanding
 from gameserver.client.backoff import Backoff
 from gameserver.client.credentials import Credentials
 from gameserver.client.errors import ClientError, ConnectionLost, NotSignedIn, OutcomeUnknown, SessionEnded
+from gameserver.client.frames import Frames
 from gameserver.client.inbox import Inbox, Messages
 from gameserver.client.keeper import Keeper
 from gameserver.client.names import Names
 from gameserver.client.transport import Loss, Traffic
-from gameserver.client.world import Entity, Frames, World
+from gameserver.client.world import Entity, World
 from gameserver.protocol.errors import Close
 from gameserver.protocol.messages import (
     Ack,

@@ -12,13 +12,11 @@ import struct
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from gameserver.client.frames import FORGET, SNAPSHOT, Frames, Record
 from gameserver.protocol.messages import Welcome, ZoneDescription
-from gameserver.protocol.world_frame import FACING_STEPS, FRAME, SECTION, VERSION, Section, WorldFrameError
+from gameserver.protocol.world_frame import FACING_STEPS, WorldFrameError
 
 _FORMATS = {"u8": "B", "i8": "b", "u16": "H", "i16": "h", "u32": "I", "i32": "i", "f32": "f", "f64": "d"}
-_SNAPSHOT, _FORGET = int(Section.SNAPSHOT), int(Section.FORGET)
-SHARED_FRAMES_MAX = 256  # about as many cells as players stand in at one time, a few times over
-_Record = tuple[float, ...]  # one unpacked record, fields in the order of the layout
 
 
 class Entity(NamedTuple):
@@ -39,66 +37,6 @@ class Entity(NamedTuple):
         return math.hypot(self.x - x, self.y - y)
 
 
-class _Section(NamedTuple):
-    what: int
-    cell: tuple[int, int]
-    records: dict[int, _Record]  # by entity id; shared, never changed
-    left: tuple[int, ...]
-
-
-class _Frame(NamedTuple):
-    tick: int
-    is_full: bool  # all there is in view: comes after skipped frames, whose forgets are missing
-    sections: list[_Section]
-
-
-class Frames:
-    """Decodes frames."""
-
-    def decode(self, payload: bytes, record: struct.Struct, id_at: int) -> _Frame:
-        """Raises WorldFrameError."""
-        try:
-            version, _, count, tick = FRAME.unpack_from(payload)
-            if version != VERSION:
-                raise WorldFrameError(f"world frame version {version}, this client knows {VERSION}")
-            sections = list(_sections(payload, count, record, id_at))
-        except struct.error as error:
-            raise WorldFrameError(str(error)) from error
-        is_full = count > 0 and all(section.what == _SNAPSHOT for section in sections)
-        return _Frame(tick, is_full, sections)
-
-
-class SharedFrames(Frames):
-    """Decodes each distinct frame once for many clients of one process: players who stand in the same cell are sent the
-    same bytes. Give the same one to all of them."""
-
-    def __init__(self) -> None:
-        self._decoded: dict[tuple[bytes, str], _Frame] = {}
-
-    def decode(self, payload: bytes, record: struct.Struct, id_at: int) -> _Frame:
-        key = (payload, record.format)
-        frame = self._decoded.get(key)
-        if frame is None:
-            if len(self._decoded) >= SHARED_FRAMES_MAX:
-                self._decoded.clear()  # older ticks; nobody will be sent them again
-            frame = self._decoded[key] = super().decode(payload, record, id_at)
-        return frame
-
-
-def _sections(payload: bytes, count: int, record: struct.Struct, id_at: int) -> Iterator[_Section]:
-    at = FRAME.size
-    for _ in range(count):
-        what, _, records, left, cell_x, cell_y, _ = SECTION.unpack_from(payload, at)
-        at += SECTION.size
-        end = at + records * record.size
-        if end + 4 * left > len(payload):
-            raise WorldFrameError("truncated")
-        shown = {fields[id_at]: fields for fields in record.iter_unpack(payload[at:end])}
-        gone = struct.unpack_from(f"<{left}I", payload, end) if left else ()
-        yield _Section(what, (cell_x, cell_y), shown, gone)
-        at = end + 4 * left
-
-
 class World:
     """The world in view. ``entities`` is a live mapping, id -> Entity."""
 
@@ -109,7 +47,7 @@ class World:
         self.zone: ZoneDescription | None = None
         self.kinds: list[str] = []
         self.entities: Mapping[int, Entity] = _Entities(self)
-        self._cells: dict[tuple[int, int], dict[int, _Record]] = {}
+        self._cells: dict[tuple[int, int], dict[int, Record]] = {}
         self._record = struct.Struct("<")
         self._at: dict[str, int] = {}  # field name -> its place in a record
 
@@ -125,11 +63,11 @@ class World:
         """Take in one binary frame; returns its tick. Raises WorldFrameError and has then changed nothing."""
         frame = self._frames.decode(payload, self._record, self._at["id"])
         for what, cell, records, left in frame.sections:
-            if what == _FORGET:
+            if what == FORGET:
                 self._cells.pop(cell, None)
                 continue
             known = self._cells.get(cell)
-            if known is None or what == _SNAPSHOT:
+            if known is None or what == SNAPSHOT:
                 known = self._cells[cell] = records.copy()
             else:
                 known.update(records)
@@ -157,7 +95,7 @@ class World:
         wanted = self.kinds.index(kind) if kind in self.kinds else None
         if kind is not None and wanted is None:
             return []
-        found: list[tuple[float, _Record]] = []
+        found: list[tuple[float, Record]] = []
         for known in self._cells.values():
             for record in known.values():
                 distance = math.hypot(record[x_at] - x, record[y_at] - y)
@@ -175,7 +113,7 @@ class World:
         for known in self._cells.values():
             yield from known
 
-    def _entity(self, record: _Record) -> Entity:
+    def _entity(self, record: Record) -> Entity:
         at = self._at
         kind = int(record[at["kind"]])
         return Entity(

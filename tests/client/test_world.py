@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gameserver.client.world import SHARED_FRAMES_MAX, SharedFrames, World
+from gameserver.client.frames import SHARED_FRAMES_MAX, SharedFrames
+from gameserver.client.world import World
 from gameserver.protocol.messages import Welcome, ZoneDescription
 from gameserver.protocol.world_frame import (
     LAYOUT,
@@ -167,5 +168,5 @@ def test_shared_frames_are_bounded() -> None:
     world.open(welcome())
     for tick in range(3 * SHARED_FRAMES_MAX):
         world.apply(encode_frame(tick, [section(Section.DELTA, (0, 0), [tick + 1])]))
-    assert len(shared._decoded) <= SHARED_FRAMES_MAX
+    assert len(shared._frames) <= 2 * SHARED_FRAMES_MAX
     assert len(world.entities) == 3 * SHARED_FRAMES_MAX

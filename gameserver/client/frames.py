@@ -1,0 +1,120 @@
+"""Binary frames, decoded: for one client, or once for many clients of one process.
+
+Players who stand in the same cell are sent the same frame, and all who see a cell the same section of it. SharedFrames
+remembers both, newest first: in step, a frame is found whole; out of step, its sections are. Law: what is decoded is
+shared, so nobody changes it.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from typing import Generic, NamedTuple, TypeVar
+
+from gameserver.protocol.world_frame import FRAME, SECTION, VERSION, Section, WorldFrameError
+
+SNAPSHOT, FORGET = int(Section.SNAPSHOT), int(Section.FORGET)
+SHARED_FRAMES_MAX = 512  # a tick has as many distinct ones as cells that players stand in
+SHARED_SECTIONS_MAX = 4096  # a tick has as many as cells that changed
+Record = tuple[float, ...]  # one unpacked record, fields in the order of the layout
+
+
+class CellSection(NamedTuple):
+    what: int
+    cell: tuple[int, int]
+    records: dict[int, Record]  # by entity id
+    left: tuple[int, ...]
+
+
+class Frame(NamedTuple):
+    tick: int
+    is_full: bool  # all there is in view: comes after skipped frames, whose forgets are missing
+    sections: list[CellSection]
+
+
+class Frames:
+    """Decodes frames."""
+
+    def decode(self, payload: bytes, record: struct.Struct, id_at: int) -> Frame:
+        """``record`` unpacks one record; its field number ``id_at`` is the entity's id. Raises WorldFrameError."""
+        try:
+            version, _, count, tick = FRAME.unpack_from(payload)
+            if version != VERSION:
+                raise WorldFrameError(f"world frame version {version}, this client knows {VERSION}")
+            sections = [self._section(part, record, id_at) for part in _parts(payload, count, record.size)]
+        except struct.error as error:
+            raise WorldFrameError(str(error)) from error
+        is_full = count > 0 and all(section.what == SNAPSHOT for section in sections)
+        return Frame(tick, is_full, sections)
+
+    def _section(self, part: bytes, record: struct.Struct, id_at: int) -> CellSection:
+        what, _, count, left, cell_x, cell_y, _ = SECTION.unpack_from(part)
+        end = SECTION.size + count * record.size
+        shown = {fields[id_at]: fields for fields in record.iter_unpack(part[SECTION.size : end])}
+        gone = struct.unpack_from(f"<{left}I", part, end) if left else ()
+        return CellSection(what, (cell_x, cell_y), shown, gone)
+
+
+class SharedFrames(Frames):
+    """Decodes each distinct frame, and each distinct section of one, once. Give the same to all clients."""
+
+    def __init__(self) -> None:
+        self._frames: _Recent[Frame] = _Recent(SHARED_FRAMES_MAX)
+        self._sections: _Recent[CellSection] = _Recent(SHARED_SECTIONS_MAX)
+
+    def decode(self, payload: bytes, record: struct.Struct, id_at: int) -> Frame:
+        key = (payload, record.format)
+        frame = self._frames.get(key)
+        if frame is None:
+            frame = super().decode(payload, record, id_at)
+            self._frames.put(key, frame)
+        return frame
+
+    def _section(self, part: bytes, record: struct.Struct, id_at: int) -> CellSection:
+        key = (part, record.format)
+        section = self._sections.get(key)
+        if section is None:
+            section = super()._section(part, record, id_at)
+            self._sections.put(key, section)
+        return section
+
+
+_Key = tuple[bytes, str]  # the bytes and the record's format
+_Decoded = TypeVar("_Decoded")
+
+
+class _Recent(Generic[_Decoded]):
+    """A cache of two generations of ``entries_max`` each: what was not asked for while one filled up is forgotten."""
+
+    def __init__(self, entries_max: int):
+        self._entries_max = entries_max
+        self._young: dict[_Key, _Decoded] = {}
+        self._old: dict[_Key, _Decoded] = {}
+
+    def __len__(self) -> int:
+        return len(self._young) + len(self._old)
+
+    def get(self, key: _Key) -> _Decoded | None:
+        decoded = self._young.get(key)
+        if decoded is None:
+            decoded = self._old.get(key)
+            if decoded is not None:
+                self.put(key, decoded)
+        return decoded
+
+    def put(self, key: _Key, decoded: _Decoded) -> None:
+        if len(self._young) >= self._entries_max:
+            self._old, self._young = self._young, {}
+        self._young[key] = decoded
+
+
+def _parts(payload: bytes, count: int, record_size: int) -> Iterator[bytes]:
+    """The bytes of each section."""
+    at = FRAME.size
+    for _ in range(count):
+        _, _, records, left, _, _, _ = SECTION.unpack_from(payload, at)
+        end = at + SECTION.size + records * record_size + 4 * left
+        if end > len(payload):
+            raise WorldFrameError("truncated")
+        yield payload[at:end]
+        at = end
