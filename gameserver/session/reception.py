@@ -69,19 +69,19 @@ class Reception:
     async def join(self, message: Join) -> None:
         """Answers with Opened (on the next tick) or Declined."""
 
-        async def enter() -> None:
+        async def find() -> Session:
             session = self._registry.get(message.player_id) or await self._open(message.player_id)
             session.guest_token = message.guest_token
             session.player.actions.start_lineage(secrets.token_hex(8))
             session.unstored.clear()
-            await self._attach(session, message.connection_id, used_token=None)
+            return session
 
-        await self._attempt(message.player_id, message.connection_id, enter)
+        await self._attempt(message.player_id, message.connection_id, find, used_token=None)
 
     async def resume(self, message: ResumeSession) -> None:
         """Answers like ``join``; the actions of before are still numbered and answered."""
 
-        async def enter() -> None:
+        async def find() -> Session:
             session = self._registry.get(player_id)
             if session is None:
                 if not await self._opener.token_is_good(player_id, message.token):
@@ -89,14 +89,14 @@ class Reception:
                 session = await self._open(player_id)
             elif not tokens.fits(message.token, session.resume_hashes):
                 raise tokens.bad_token()
-            await self._attach(session, message.connection_id, used_token=message.token)
+            return session
 
         try:
             player_id = tokens.player_of_token(message.token)
         except Refusal as refusal:
             self._decline(message.connection_id, refusal)
         else:
-            await self._attempt(player_id, message.connection_id, enter)
+            await self._attempt(player_id, message.connection_id, find, used_token=message.token)
 
     async def recover(self, player_id: PlayerId) -> None:
         """Own the session that a process that died left behind, and let it wait for its player."""
@@ -108,12 +108,18 @@ class Reception:
                 self._recovered(session)
 
     async def _attempt(
-        self, player_id: PlayerId, connection_id: ConnectionId, enter: Callable[[], Awaitable[None]]
+        self,
+        player_id: PlayerId,
+        connection_id: ConnectionId,
+        find: Callable[[], Awaitable[Session]],
+        used_token: str | None,
     ) -> None:
         try:
-            async with asyncio.timeout(OPEN_DEADLINE_S), self._registry.only_one(player_id):
+            async with asyncio.timeout(OPEN_DEADLINE_S) as deadline, self._registry.only_one(player_id):
                 self._check_accepting()
-                await enter()
+                session = await find()
+                deadline.reschedule(None)  # a session that is given a connection must not stay outside its zone
+                await self._attach(session, connection_id, used_token)
         except Refusal as refusal:
             self._decline(connection_id, refusal)
         except (ProfilesUnavailable, StoreUnavailable, StaleEpoch, TimeoutError) as error:
@@ -141,15 +147,18 @@ class Reception:
         return session
 
     async def _attach(self, session: Session, connection_id: ConnectionId, used_token: str | None) -> None:
-        entered = session.player_id in self._zones[session.zone].zone.players
+        runner = self._zones[session.zone]
+        entered = runner.has(session.player)  # this player: one of an older session may still be about to leave
         if connection_id in self._expected:
             self._bind(session, connection_id, used_token)
             await self._write_behind.stored(session, Dirty.STATUS | Dirty.ACTIONS, STORED_PATIENCE_S)
             reach(Failpoint.OPEN_BEFORE_JOIN)
+        if not session.is_open:
+            return  # fenced meanwhile, and the client told
         if not entered:
             self._arrive(session)
         elif session.connection_id == connection_id:
-            self._zones[session.zone].inbox.returns.append(session.player_id)
+            runner.inbox.returns.append(session.player_id)
 
     def _bind(self, session: Session, connection_id: ConnectionId, used_token: str | None) -> None:
         before = self._registry.bind(session, connection_id)

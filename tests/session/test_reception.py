@@ -1,0 +1,109 @@
+"""A session that is given a connection is in its zone once, whoever else comes at the same moment."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from gameserver.link.local import LocalLink
+from gameserver.link.messages import CloseConnection, Join, ToEdge
+from gameserver.protocol.errors import Close
+from gameserver.protocol.ids import ConnectionId, PlayerId
+from gameserver.session import reception as module
+from gameserver.session.lifecycle import SessionEvent
+from gameserver.session.opening import Opener
+from gameserver.session.reception import Reception
+from gameserver.session.registry import Registry
+from gameserver.session.session import Dirty, Session
+from gameserver.session.write_behind import WriteBehind
+from gameserver.simulation.zones import Zones
+from tests.session.standins import StillClock, profile, session, turns
+from tests.simulation.tiny import Tiny
+
+
+class Bench:
+    """Opens sessions from nothing, and lets Redis answer when told to."""
+
+    def __init__(self) -> None:
+        self.registry, self.zones = Registry(), Zones(Tiny(), StillClock(), lambda name: None, 1)
+        self.told: list[ToEdge] = []
+        self.redis_replies = asyncio.Event()
+        self.redis_replies.set()
+        link = LocalLink()
+        link.attach_edge(self.told.append)
+        opener: Opener = self  # type: ignore[assignment]
+        write_behind: WriteBehind = self  # type: ignore[assignment]
+        self.reception = Reception(
+            link=link,
+            registry=self.registry,
+            zones=self.zones,
+            opener=opener,
+            write_behind=write_behind,
+            clock=StillClock(),
+            opened=lambda session: None,
+            recovered=lambda session: None,
+        )
+
+    async def open(self, player_id: PlayerId) -> Session:
+        return session(player_id, saved=profile(player_id, zone="tiny"))
+
+    async def stored(self, session: Session, dirty: Dirty, timeout_s: float) -> bool:
+        await self.redis_replies.wait()
+        return True
+
+    def join(self, number: int, connection: str) -> asyncio.Task[None]:
+        message = Join(ConnectionId(connection), PlayerId(number), f"P{number}")
+        self.reception.expect(message.connection_id)
+        return asyncio.ensure_future(self.reception.join(message))
+
+
+async def test_who_signs_in_twice_within_a_tick_arrives_once() -> None:
+    bench = Bench()
+    await asyncio.gather(bench.join(1, "n:1"), bench.join(1, "n:2"))
+    result = bench.zones["tiny"].run_tick()
+    assert len(result.admitted) == 1 and len(bench.zones["tiny"].zone.entities) == 1
+    assert bench.registry.connections == {PlayerId(1): "n:2"}
+    assert bench.told == [CloseConnection(ConnectionId("n:1"), Close.TAKEN_OVER)]
+
+
+async def test_a_new_session_arrives_while_the_player_of_an_older_one_is_about_to_leave() -> None:
+    bench = Bench()
+    await bench.join(1, "n:1")
+    runner = bench.zones["tiny"]
+    (older,) = runner.run_tick().admitted
+    before = bench.registry.get(PlayerId(1))
+    assert before is not None
+    bench.registry.remove(before)
+    runner.inbox.departures.append((PlayerId(1), "fenced"))
+    await bench.join(1, "n:2")
+    result = runner.run_tick()
+    assert result.left == [older] and len(result.admitted) == 1
+    assert runner.zone.players[PlayerId(1)] is not older
+
+
+async def test_a_session_fenced_before_its_token_is_stored_does_not_arrive() -> None:
+    bench = Bench()
+    bench.redis_replies.clear()
+    joining = bench.join(1, "n:1")
+    await turns()
+    fenced = bench.registry.get(PlayerId(1))
+    assert fenced is not None
+    fenced.take(SessionEvent.FENCED)
+    bench.registry.remove(fenced)
+    bench.redis_replies.set()
+    await joining
+    assert bench.zones["tiny"].inbox.arrivals == []
+
+
+async def test_a_deadline_that_passes_late_does_not_leave_a_session_outside_its_zone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "OPEN_DEADLINE_S", 0.01)
+    bench = Bench()
+    bench.redis_replies.clear()
+    joining = bench.join(1, "n:1")
+    await asyncio.sleep(0.05)
+    bench.redis_replies.set()
+    await joining
+    assert bench.told == [] and len(bench.zones["tiny"].inbox.arrivals) == 1
