@@ -6,6 +6,7 @@ Phases: ramp, play, settle, compare (log out, in again, hold the server to its w
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
@@ -108,17 +109,17 @@ class Flock:
     async def _walk(self) -> None:
         """Each bot's input once a tick, spread over it: an open loop, which does not wait for the server."""
         loop = asyncio.get_running_loop()
+        slot_s = 1 / TICK_HZ / SLOTS
         next_s = loop.time()
-        while True:
-            for slot in range(SLOTS):
-                next_s += 1 / TICK_HZ / SLOTS
-                await asyncio.sleep(max(0.0, next_s - loop.time()))
-                late_s = loop.time() - next_s
-                self.tally.lateness.add_s(max(0.0, late_s))
-                if late_s > 1.0:
-                    next_s = loop.time()  # do not run after what cannot be caught up with
-                for bot in self._here[slot::SLOTS]:
-                    bot.step()
+        for slot in itertools.count():
+            next_s += slot_s
+            if (early_s := next_s - loop.time()) > 0:
+                await asyncio.sleep(early_s)
+                self.tally.lateness.add_s(max(0.0, loop.time() - next_s))
+            elif early_s < -1 / TICK_HZ:  # what is a tick late is left out; to run after it would make it worse
+                next_s = loop.time()
+            for bot in self._here[slot % SLOTS :: SLOTS]:
+                bot.step()
 
     async def _spread(self, bots: Sequence[Bot], what: Callable[[Bot], Awaitable[None]]) -> None:
         """Do it for every bot, begun evenly over the ramp."""
