@@ -27,7 +27,7 @@ from gameserver import (
 
 WALK_SPEED = 6.0  # world units a second
 REACH = 3.0  # world units
-THINGS_PER_KIND = {"apple": 40, "coin": 30, "flower": 40}
+THINGS_PER_KIND = {"apple": 80, "coin": 60, "flower": 80}
 DROP_MAX = 20  # things at once
 BUTTERFLIES = 12
 BUTTERFLY_SPEED = 2.5

@@ -11,7 +11,7 @@ import struct
 from collections.abc import Iterator
 from typing import Generic, NamedTuple, TypeVar
 
-from gameserver.protocol.world_frame import FRAME, SECTION, VERSION, Section, WorldFrameError
+from gameserver.protocol.world_frame import FRAME, FULL, SECTION, VERSION, Section, WorldFrameError
 
 SNAPSHOT, FORGET = int(Section.SNAPSHOT), int(Section.FORGET)
 SHARED_FRAMES_MAX = 512  # a tick has as many distinct ones as cells that players stand in
@@ -38,14 +38,13 @@ class Frames:
     def decode(self, payload: bytes, record: struct.Struct, id_at: int) -> Frame:
         """``record`` unpacks one record; its field number ``id_at`` is the entity's id. Raises WorldFrameError."""
         try:
-            version, _, count, tick = FRAME.unpack_from(payload)
+            version, flags, count, tick = FRAME.unpack_from(payload)
             if version != VERSION:
                 raise WorldFrameError(f"world frame version {version}, this client knows {VERSION}")
             sections = [self._section(part, record, id_at) for part in _parts(payload, count, record.size)]
         except struct.error as error:
             raise WorldFrameError(str(error)) from error
-        is_full = count > 0 and all(section.what == SNAPSHOT for section in sections)
-        return Frame(tick, is_full, sections)
+        return Frame(tick, bool(flags & FULL), sections)
 
     def _section(self, part: bytes, record: struct.Struct, id_at: int) -> CellSection:
         what, _, count, left, cell_x, cell_y, _ = SECTION.unpack_from(part)

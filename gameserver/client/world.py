@@ -2,7 +2,7 @@
 
 Records stay the tuples that struct unpacked, in one dict per cell; an ``Entity`` is made only when somebody looks. Law
 (protocol/world_frame.py): a snapshot replaces a cell, a delta changes it, forget drops it; an id leaves a cell only, so
-a walk from cell to cell may be told in either order. A frame of nothing but snapshots is all there is in view.
+a walk from cell to cell may be told in either order. A full frame is all there is in view.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The binary world: one frame a tick, made of sections of ready bytes that many viewers share.
 
-    frame    u8 version=1 · u8 zero · u16 sections · u32 tick
+    frame    u8 version=1 · u8 flags (bit 0: full) · u16 sections · u32 tick
     section  u8 what (1 snapshot, 2 delta, 3 forget) · u8 zero · u16 records · u16 left
              i16 cell_x · i16 cell_y · u16 zero
              then `records` records of RECORD.size bytes, then `left` entity ids as u32
@@ -18,6 +18,7 @@ from collections.abc import Iterator, Sequence
 from enum import IntEnum
 from typing import NamedTuple
 
+FULL = 1  # flag: the snapshots in this frame are all there is in view; whatever else was known is to be forgotten
 FRAME = struct.Struct("<BBHI")
 SECTION = struct.Struct("<BBHHhhH")
 RECORD = struct.Struct("<IffBBH")
@@ -60,8 +61,8 @@ def encode_section(what: Section, cell: tuple[int, int], records: Sequence[bytes
     return b"".join((header, *records, tail))
 
 
-def encode_frame(tick: int, sections: Sequence[bytes]) -> bytes:
-    return FRAME.pack(VERSION, 0, len(sections), tick & 0xFFFFFFFF) + b"".join(sections)
+def encode_frame(tick: int, sections: Sequence[bytes], *, full: bool = False) -> bytes:
+    return FRAME.pack(VERSION, FULL if full else 0, len(sections), tick & 0xFFFFFFFF) + b"".join(sections)
 
 
 class WorldFrameError(ValueError):

@@ -1,4 +1,4 @@
-// Binary world frames to plain objects (docs/protocol.md). Pure: bytes in, { tick, sections } out.
+// Binary world frames to plain objects (docs/protocol.md). Pure: bytes in, { tick, full, sections } out.
 // Owns the record reader, which is built from the layout the server announces: field names, types and order are its.
 
 export const SNAPSHOT = 1;
@@ -6,6 +6,7 @@ export const DELTA = 2;
 export const FORGET = 3;
 
 const VERSION = 1;
+const FULL = 1; // flag: the snapshots in the frame are all there is in view
 const FRAME_BYTES = 8;
 const SECTION_BYTES = 12;
 
@@ -54,6 +55,7 @@ export function decodeFrame(buffer, reader) {
 function decode(view, reader) {
   const version = view.getUint8(0);
   if (version !== VERSION) throw new FrameError(`world frame version ${version}, this page knows ${VERSION}`);
+  const full = (view.getUint8(1) & FULL) !== 0;
   const count = view.getUint16(2, true);
   const tick = view.getUint32(4, true);
   const sections = [];
@@ -64,7 +66,7 @@ function decode(view, reader) {
     sections.push(section);
     at = section.end;
   }
-  return { tick, sections };
+  return { tick, full, sections };
 }
 
 function decodeSection(view, start, reader) {

@@ -22,15 +22,14 @@ export class World {
     this.framesSeen = 0;
   }
 
-  apply({ tick, sections }, nowMs) {
+  apply({ tick, full, sections }, nowMs) {
     this.clock.observe(tick, nowMs);
     this.tick = tick;
     this.framesSeen += 1;
-    const whole = this.#isWholeView(sections);
     const present = new Set();
     for (const section of sections) for (const record of section.records) this.#place(record, section.cell, tick, present);
     for (const section of sections) this.#depart(section, present);
-    if (whole) this.#keepOnly(new Set(sections.map((section) => section.cell)));
+    if (full) this.#keepOnly(new Set(sections.map((section) => section.cell)));
   }
 
   /** Everything in view as it is to be drawn at `nowMs`. */
@@ -52,13 +51,6 @@ export class World {
     const own = entity.id === this.me;
     const motion = entity.track.at(tick - (own ? OWN_DELAY_TICKS : DELAY_TICKS), own);
     return { ...entity, ...motion, kindName: this.kindOf(entity), own };
-  }
-
-  // A slow or returning viewer gets all of its view anew, with no word on what it saw before: snapshots only, its own
-  // entity in one of them. (One that merely crossed a border knew its new cell already.)
-  #isWholeView(sections) {
-    const snapshots = sections.every((section) => section.what === SNAPSHOT);
-    return snapshots && sections.some((section) => section.records.some((record) => record.id === this.me));
   }
 
   #place(record, cell, tick, present) {

@@ -46,7 +46,8 @@ class TickEncoder:
         sections = [encode_section(Section.FORGET, cell.place, ()) for cell in old if cell not in new]
         sections += [self._snapshot(cell) for cell in new if cell not in old]
         sections += self._changes(cell for cell in new if cell in old)
-        return ViewFrame(encode_frame(self._tick, sections), [viewer], before is None)
+        full = before is None
+        return ViewFrame(encode_frame(self._tick, sections, full=full), [viewer], full)
 
     def _changes(self, cells: Iterable[Cell]) -> list[bytes]:
         return [self._delta(cell) for cell in cells if cell.changed or cell.left]

@@ -59,9 +59,12 @@ def test_a_snapshot_replaces_its_cell_and_no_other() -> None:
     assert sorted(world.entities) == [2, 3]
 
 
-def test_a_frame_of_nothing_but_snapshots_is_all_there_is() -> None:
+def test_a_full_frame_is_all_there_is() -> None:
     world = world_of(section(Section.SNAPSHOT, (0, 0), [1, 2]), section(Section.SNAPSHOT, (1, 0), [3]))
-    world.apply(encode_frame(9, [section(Section.SNAPSHOT, (1, 0), [3]), section(Section.SNAPSHOT, (2, 0), [])]))
+    snapshots = [section(Section.SNAPSHOT, (1, 0), [3]), section(Section.SNAPSHOT, (2, 0), [])]
+    world.apply(encode_frame(8, snapshots))
+    assert sorted(world.entities) == [1, 2, 3]
+    world.apply(encode_frame(9, snapshots, full=True))
     assert list(world.entities) == [3]
     assert world.cells == {(1, 0), (2, 0)}
     world.apply(encode_frame(10, []))
@@ -130,16 +133,17 @@ ids = st.lists(st.integers(1, 12), unique=True, max_size=6)
 sections = st.builds(section, st.sampled_from(list(Section)), st.tuples(st.integers(0, 2), st.integers(0, 1)), ids, ids)
 
 
-@given(st.lists(st.lists(sections, max_size=5), max_size=10))
-def test_the_view_agrees_with_the_plain_decoder(frames: list[list[bytes]]) -> None:
+@given(st.lists(st.tuples(st.lists(sections, max_size=5), st.booleans()), max_size=10))
+def test_the_view_agrees_with_the_plain_decoder(frames: list[tuple[list[bytes], bool]]) -> None:
     world = world_of()
     cells: dict[tuple[int, int], set[int]] = {}
-    for tick, frame in enumerate(frames):
-        payload = encode_frame(tick, frame)
+    for tick, (frame, full) in enumerate(frames):
+        payload = encode_frame(tick, frame, full=full)
         world.apply(payload)
         told_sections = decode_frame(payload)[1]
-        if told_sections and all(told.what is Section.SNAPSHOT for told in told_sections):
-            cells.clear()
+        if full:
+            shown = {told.cell for told in told_sections}
+            cells = {cell: known for cell, known in cells.items() if cell in shown}
         for told in told_sections:
             if told.what is Section.FORGET:
                 cells.pop(told.cell, None)

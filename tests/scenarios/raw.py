@@ -11,7 +11,7 @@ from typing import Any, Self
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from gameserver.protocol.world_frame import Record, Section, decode_frame
+from gameserver.protocol.world_frame import FULL, Record, Section, decode_frame
 
 PATIENCE_S = 5.0
 
@@ -155,6 +155,8 @@ class Raw:
         return None
 
     def _see(self, payload: bytes) -> None:
+        if payload[1] & FULL:
+            self._drop(list(self._cells))
         for section in decode_frame(payload)[1]:
             if section.what in (Section.SNAPSHOT, Section.FORGET):
                 self._drop([known for known, cell in self._cells.items() if cell == section.cell])

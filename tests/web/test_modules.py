@@ -11,7 +11,7 @@ from random import Random
 import pytest
 
 from gameserver.protocol.ids import EntityId, PlayerId
-from gameserver.protocol.world_frame import LAYOUT, RECORD, Section, decode_frame, encode_frame, encode_section
+from gameserver.protocol.world_frame import FULL, LAYOUT, RECORD, Section, decode_frame, encode_frame, encode_section
 from gameserver.world.entity import Entity
 from gameserver.world.grid import Cell, Grid
 from gameserver.world.view import TickEncoder
@@ -25,7 +25,7 @@ def frames() -> list[dict[str, object]]:
     """Frames with every kind of section, with what Python reads in them."""
     records = [RECORD.pack(7, 1.5, -2.25, 3, 64, 1), RECORD.pack(2**32 - 1, 1e6, 0.1, 255, 255, 65535)]
     made = [
-        encode_frame(0, []),
+        encode_frame(0, [], full=True),
         encode_frame(2**32 - 1, [encode_section(Section.SNAPSHOT, (-3, 32_000), records)]),
         encode_frame(
             5,
@@ -42,6 +42,7 @@ def readable(frame: bytes) -> dict[str, object]:
     tick, sections = decode_frame(frame)
     return {
         "tick": tick,
+        "full": bool(frame[1] & FULL),
         "sections": [
             {
                 "what": int(section.what),

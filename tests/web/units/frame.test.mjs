@@ -8,8 +8,8 @@ const reader = recordReader(vectors.layout);
 
 test("every frame reads as Python reads it", () => {
   for (const { hex, read } of vectors.frames) {
-    const { tick, sections } = decodeFrame(bufferOf(hex), reader);
-    assert.deepEqual({ tick, sections: sections.map(({ end, ...section }) => section) }, read);
+    const { tick, full, sections } = decodeFrame(bufferOf(hex), reader);
+    assert.deepEqual({ tick, full, sections: sections.map(({ end, ...section }) => section) }, read);
   }
 });
 

@@ -44,7 +44,9 @@ test("one that leaves a cell that is forgotten for one in view stays", () => {
 test("a full view forgets what it does not name", () => {
   const world = newWorld(1);
   world.apply({ tick: 1, sections: [section(SNAPSHOT, "0,0", [1, 2]), section(SNAPSHOT, "1,0", [3])] }, 0);
-  world.apply({ tick: 9, sections: [section(SNAPSHOT, "5,5", [1, 4])] }, 450);
+  world.apply({ tick: 8, full: false, sections: [section(SNAPSHOT, "2,0", [4])] }, 400);
+  assert.deepEqual(ids(world), [1, 2, 3, 4]);
+  world.apply({ tick: 9, full: true, sections: [section(SNAPSHOT, "5,5", [1, 4])] }, 450);
   assert.deepEqual(ids(world), [1, 4]);
 });
 
