@@ -87,15 +87,17 @@ async def test_a_save_is_tried_until_sql_answers(bench: Bench) -> None:
 async def test_a_bug_in_a_save_does_not_end_saving(bench: Bench) -> None:
     bench.sql.error = AssertionError("our bug")
     outcome = bench.saver.save(save())
-    while len(bench.sql.batches) < 2:
-        await asyncio.sleep(0.001)
+    async with asyncio.timeout(5):
+        while len(bench.sql.batches) < 2:
+            await asyncio.sleep(0.001)
     bench.sql.is_back()
     assert await outcome is SaveOutcome.SAVED
 
 
 async def test_two_epochs_of_one_player_go_out_one_after_the_other(bench: Bench) -> None:
     bench.sql.epochs[PlayerId(1)] = Epoch(2)
-    outcomes = await asyncio.gather(bench.saver.save(save(epoch=1)), bench.saver.save(save(epoch=2)))
+    both = asyncio.gather(bench.saver.save(save(epoch=1)), bench.saver.save(save(epoch=2)))
+    outcomes = await asyncio.wait_for(both, 5)
     assert outcomes == [SaveOutcome.FENCED, SaveOutcome.SAVED]
     assert [len(batch) for batch in bench.sql.batches] == [1, 1]
 
