@@ -39,6 +39,10 @@ class ProfilesUnavailable(Exception):  # noqa: N818  the name says the state of 
     """SQL is away, too slow, or refused the statement. Nothing was changed."""
 
 
+class StatementRefused(ProfilesUnavailable):
+    """SQL answers, and takes this statement now as little as later: what it holds does not fit. Nothing was changed."""
+
+
 class OutcomeUnknown(ProfilesUnavailable):
     """The COMMIT was sent and its answer never came: it may or may not have happened. Repeat what is idempotent."""
 
@@ -149,8 +153,9 @@ class Database:
             self._failed(away=True)
             raise
         except (SQLAlchemyError, OSError) as error:  # TimeoutError is an OSError
-            self._failed(away=not isinstance(error, DBAPIError) or means_away(error))
-            raise ProfilesUnavailable(f"{operation}: {_reason(error)}") from error
+            away = not isinstance(error, DBAPIError) or means_away(error)
+            self._failed(away=away)
+            raise (ProfilesUnavailable if away else StatementRefused)(f"{operation}: {_reason(error)}") from error
         finally:
             STORE_SECONDS.labels("sql", operation).observe(time.perf_counter() - started_s)
         self._is_away = False

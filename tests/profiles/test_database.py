@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 
 from gameserver.observability.metrics import REGISTRY
 from gameserver.profiles.account_rows import Accounts, NameTaken
-from gameserver.profiles.database import Database, OutcomeUnknown, ProfilesUnavailable
+from gameserver.profiles.database import Database, OutcomeUnknown, ProfilesUnavailable, StatementRefused
 from gameserver.profiles.exchange import Exchanges
 from gameserver.profiles.records import ExchangeOutcome, SaveOutcome
 from gameserver.profiles.repository import Profiles
@@ -99,7 +99,7 @@ async def test_a_statement_that_is_wrong_is_unavailable_but_the_server_is_not_aw
         await connection.execute(text(insert_account("ann")))
         await connection.execute(text(insert_account("ann")))
 
-    with capture_logs() as logged, pytest.raises(ProfilesUnavailable):
+    with capture_logs() as logged, pytest.raises(StatementRefused):
         await database.transact("test", work)
     assert [line["event"] for line in logged] == ["sql_refused_statement"]
     assert not database.is_away

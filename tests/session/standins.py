@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 
 from gameserver.demo import Villager
-from gameserver.profiles.database import ProfilesUnavailable
+from gameserver.profiles.database import ProfilesUnavailable, StatementRefused
 from gameserver.profiles.records import Profile, Save, SaveOutcome
 from gameserver.protocol.ids import Epoch, PlayerId
 from gameserver.session.record import player_of
@@ -90,6 +90,7 @@ class Sql:
     def __init__(self) -> None:
         self.rows: dict[PlayerId, Save] = {}
         self.epochs: dict[PlayerId, Epoch] = {}
+        self.refuses: set[PlayerId] = set()  # whose rows do not fit
         self.batches: list[list[Save]] = []
         self.error: Exception | None = None
         self.replies = asyncio.Event()
@@ -101,6 +102,8 @@ class Sql:
         await self.replies.wait()
         if self.error is not None:
             raise self.error
+        if any(save.player_id in self.refuses for save in saves):
+            raise StatementRefused("does not fit")
         return [self._save(save) for save in saves]
 
     def _save(self, save: Save) -> SaveOutcome:
