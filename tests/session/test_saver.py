@@ -31,6 +31,7 @@ class Bench:
 @pytest.fixture
 async def bench(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Bench]:
     monkeypatch.setattr(module, "RETRY_MIN_S", 0.001)
+    monkeypatch.setattr(module, "REFUSED_RETRY_S", 0.01)
     made = Bench()
     running = asyncio.ensure_future(made.saver.run())
     yield made
@@ -92,6 +93,33 @@ async def test_a_bug_in_a_save_does_not_end_saving(bench: Bench) -> None:
             await asyncio.sleep(0.001)
     bench.sql.is_back()
     assert await outcome is SaveOutcome.SAVED
+
+
+async def test_a_save_that_sql_refuses_keeps_nobody_else_s_from_sql(bench: Bench) -> None:
+    bench.sql.refuses.add(PlayerId(2))
+    refused = bench.saver.save(save(2))
+    others = [bench.saver.save(save(number)) for number in (1, 3, 4)]
+    assert set(await asyncio.wait_for(asyncio.gather(*others), 5)) == {SaveOutcome.SAVED}
+    assert not refused.done() and len(bench.saver) == 1 and bench.saver.available
+
+
+async def test_who_comes_after_a_refused_save_goes_out_at_once(bench: Bench) -> None:
+    bench.sql.refuses.add(PlayerId(1))
+    refused = bench.saver.save(save(1))
+    await turns()
+    assert await asyncio.wait_for(bench.saver.save(save(2)), 5) is SaveOutcome.SAVED
+    assert not refused.done()
+
+
+async def test_a_refused_save_is_tried_again_now_and_then(bench: Bench) -> None:
+    bench.sql.refuses.add(PlayerId(1))
+    refused = bench.saver.save(save())
+    await turns()
+    tried = len(bench.sql.batches)
+    await turns()
+    assert len(bench.sql.batches) == tried, "not at once"
+    bench.sql.refuses.clear()
+    assert await asyncio.wait_for(refused, 5) is SaveOutcome.SAVED
 
 
 async def test_two_epochs_of_one_player_go_out_one_after_the_other(bench: Bench) -> None:
