@@ -32,7 +32,7 @@ log = structlog.get_logger(__name__)
 
 
 class Departures:
-    """``left`` must be called for each player that a tick took out of its zone."""
+    """``left`` must be called for each player that a tick took out of its zone or did not let in."""
 
     def __init__(
         self,

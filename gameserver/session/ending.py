@@ -51,11 +51,16 @@ class Ender:
         self._clock = clock
 
     async def finish(self, session: Session, reason: str) -> bool:
-        """Save and remove; waits for the stores as long as it takes. False when another epoch owns the player."""
+        """Save and remove; waits for the stores as long as it takes. False when another epoch owns the player, or
+        when it cannot be saved as it is: then its live state is left to the reaper."""
         with metrics.SAVE_BACKLOG.track_inprogress():
-            ours = await self._save_and_remove(session)
-        if session.state.value != "ended":
-            session.take(SessionEvent.SAVED if ours else SessionEvent.FENCED)
+            try:
+                ours = await self._save_and_remove(session)
+            except Exception:  # above all a state that cannot be written; then what Redis has is what is kept
+                log.exception("a session cannot be saved", player=session.player_id)
+                await self._write_behind.withdraw(session)
+                ours = False
+        session.take(SessionEvent.SAVED if ours else SessionEvent.FENCED)
         metrics.SESSION_ENDS.labels(reason).inc()
         at_ms, seq = self._clock.wall_ms(), session.saved_seq
         self._stays.add(Stay(session.player_id, session.epoch, ended_ms=at_ms, reason=reason, last_seq=seq))

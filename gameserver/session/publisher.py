@@ -31,7 +31,7 @@ log = structlog.get_logger(__name__)
 
 
 class Publisher:
-    """``left(player_id)`` is called for who is out of a zone, ``turned_away(session)`` for whom the game refused."""
+    """``left(player_id)`` is called for who is out of a zone or was not let in, ``turned_away(session)`` then, too."""
 
     def __init__(
         self,
@@ -57,6 +57,11 @@ class Publisher:
         self._turned_away = turned_away
 
     def act(self, runner: ZoneRunner, result: TickResult) -> None:
+        # First what others wait for: should anything below raise, nobody stays frozen or unable to leave.
+        for exchange in result.exchanges:
+            self._carrier.carry(exchange, _settler(runner))
+        for player in (*result.left, *(player for player, _ in result.declined)):
+            self._left(player.player_id)
         for player in result.admitted:
             self._welcome(runner.zone, player)
         for player, reason in result.declined:
@@ -65,12 +70,8 @@ class Publisher:
         self._mark(result)
         for verdict in result.verdicts:
             self._answer(verdict)
-        for exchange in result.exchanges:
-            self._carrier.carry(exchange, _settler(runner))
         for player, line in result.lines:
             self._history.note(runner.zone.name, player.player_id, line)
-        for player in result.left:
-            self._left(player.player_id)
         for error in result.errors:
             metrics.HANDLER_ERRORS.inc()
             log.error("a handler raised; its input is lost", zone=runner.zone.name, exc_info=error)

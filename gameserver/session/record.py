@@ -6,6 +6,7 @@ for each by itself.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 
 import msgspec
@@ -118,7 +119,9 @@ def take_newer(session: Session, live: Mapping[str, str], state_type: type[Playe
     if int(live.get("seq", -1)) > session.saved_seq:
         session.seq = int(live["seq"])
         session.zone = live.get("zone", session.zone)
-        player.x, player.y = float(live.get("x", player.x)), float(live.get("y", player.y))
+        x, y = float(live.get("x", player.x)), float(live.get("y", player.y))
+        if math.isfinite(x) and math.isfinite(y):  # else the game's bug would stop the zone again and again
+            player.x, player.y = x, y
         player.facing = int(live.get("facing", player.facing))
         player.state = state_type.decode(live.get("state", "{}"))
         player.is_new = False

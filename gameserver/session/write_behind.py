@@ -84,10 +84,20 @@ class WriteBehind:
         watched = self._watch.due(now_s)
         if not self._dirty and not watched:
             return
-        batch = [_Entry.of(session) for session in self._dirty.values()]
+        batch = self._entries()
         self._flying = set(self._dirty)
         self._dirty.clear()
         self._in_flight = self._tasks.start(self._write(batch, watched), "write-behind")
+
+    def _entries(self) -> list[_Entry]:
+        """Of all that is dirty. A state that cannot be written, the game's bug, keeps nobody else's from Redis."""
+        entries = []
+        for session in self._dirty.values():
+            try:
+                entries.append(_Entry.of(session))
+            except Exception:
+                log.exception("a session cannot be written", player=session.player_id)
+        return entries
 
     async def stored(self, session: Session, dirty: Dirty, timeout_s: float) -> bool:
         """Mark ``dirty`` and wait until Redis has it; False when it has not by then."""

@@ -1,7 +1,7 @@
 """Drives the zones: one tick each per interval, on the event loop, each tick timed by step.
 
 Law: the loop never waits for anything but the next deadline. A tick that comes late is counted as an overrun; what was
-missed is skipped, never caught up by ticking faster.
+missed is skipped, never caught up by ticking faster. What raises on a zone's tick stops that zone and no other.
 """
 
 from __future__ import annotations
@@ -47,6 +47,14 @@ class ZoneRunner:
         """The player is in the zone, or will be with the next tick."""
         return self.zone.players.get(player.player_id) is player or player in self.inbox.arrivals
 
+    def halt(self) -> None:
+        """It ticks no more. What it asked for on a tick that did not end happens no more either."""
+        self.stopped = True
+        self.zone.withdraw_exchanges(0)
+        for exchange, outcome in self.inbox.outcomes:
+            exchange.settle(outcome)
+        self.inbox.outcomes.clear()
+
     def stop(self) -> None:
         self._game.on_stop(self.zone)
 
@@ -80,10 +88,15 @@ class SimulationLoop:
     async def run(self) -> None:
         """Until ``stop``; owned and awaited by whoever started it."""
         deadline_s = self._clock.monotonic_s()
-        while not self._stopping.is_set():
-            self.tick_all()
-            deadline_s = self._next_deadline_s(deadline_s)
-            await self._sleep_until(deadline_s)
+        try:
+            while not self._stopping.is_set():
+                self.tick_all()
+                deadline_s = self._next_deadline_s(deadline_s)
+                await self._sleep_until(deadline_s)
+        except Exception:
+            for runner in self.runners:
+                runner.halt()  # no session waits to be let go by a zone that ticks no more
+            raise
 
     def stop(self) -> None:
         self._stopping.set()
@@ -97,14 +110,12 @@ class SimulationLoop:
 
     def _tick(self, runner: ZoneRunner) -> None:
         try:
-            result = runner.run_tick()
+            self._act(runner, runner.run_tick())
         except Exception:
             log.exception("zone stopped: its game raised", zone=runner.zone.name, tick=runner.zone.tick)
-            runner.stopped = True
+            runner.halt()
             metrics.ZONES_STOPPED.inc()
             self._zone_stopped(runner)
-        else:
-            self._act(runner, result)
 
     def _next_deadline_s(self, deadline_s: float) -> float:
         deadline_s += self._interval_s

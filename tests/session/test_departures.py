@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from gameserver.link.local import LocalLink
 from gameserver.link.messages import CloseConnection, ToEdge
 from gameserver.protocol.errors import Close
-from gameserver.protocol.ids import ConnectionId
+from gameserver.protocol.ids import ConnectionId, PlayerId
 from gameserver.session.departures import Departures
 from gameserver.session.ending import Ender
 from gameserver.session.exchanges import ExchangeCarrier
@@ -101,6 +102,17 @@ async def test_a_player_who_was_turned_away_is_not_waited_for_in_a_zone_it_never
     assert len(bench.registry) == 0
 
 
+async def test_who_is_to_leave_and_is_turned_away_on_the_same_tick_is_not_waited_for() -> None:
+    bench = Bench()
+    bench.game.closed_to.add(1)
+    one = bench.arrive(1)
+    ending = bench.begin_end(one)
+    await asyncio.sleep(0.01)
+    result = bench.zones["tiny"].run_tick()
+    publisher(Carrier(), left=bench.departures.left).act(bench.zones["tiny"], result)
+    assert await ended(ending)
+
+
 async def test_a_zone_that_stops_lets_go_of_who_was_about_to_leave() -> None:
     bench = Bench()
     one = bench.arrive(1)
@@ -155,7 +167,7 @@ class Carrier:
         self.then(self.exchange, outcome)
 
 
-def publisher(carrier: Carrier) -> Publisher:
+def publisher(carrier: Carrier, left: Callable[[PlayerId], None] = lambda player: None) -> Publisher:
     held_back: ExchangeCarrier = carrier  # type: ignore[assignment]
     unused: object = None
     return Publisher(
@@ -166,6 +178,6 @@ def publisher(carrier: Carrier) -> Publisher:
         history=unused,  # type: ignore[arg-type]
         game=Tiny(),
         grace_s=30,
-        left=lambda player: None,
+        left=left,
         turned_away=lambda session: None,
     )

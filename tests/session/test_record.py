@@ -149,3 +149,10 @@ def test_a_save_is_a_copy_that_later_changes_do_not_touch() -> None:
     one.player.inventory.add("coin")
     one.player.state.apples_eaten = 9
     assert save.inventory["coin"].quantity == 1 and Villager.decode(save.state).apples_eaten == 0
+
+
+@pytest.mark.parametrize("nowhere", ["nan", "inf", "-inf"])
+def test_a_place_that_is_no_number_is_not_taken_from_redis(nowhere: str) -> None:
+    saved = profile(1, saved_seq=3, zone="meadow", x=5.0, y=6.0)
+    read = opened(saved, written(session(saved=saved)) | {"seq": "9", "x": nowhere})
+    assert (read.player.x, read.player.y, read.seq) == (5.0, 6.0, 9)

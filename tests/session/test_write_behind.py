@@ -318,3 +318,14 @@ async def test_after_withdraw_a_write_that_failed_is_not_repeated(bench: Bench) 
     bench.redis.is_back()
     await bench.retry()
     assert len(bench.redis.batches) == 1
+
+
+async def test_a_state_that_cannot_be_written_keeps_nobody_else_s_from_redis(bench: Bench) -> None:
+    broken, sound = session(1), session(2)
+    broken.player.state.steps = object()
+    bench.behind.mark(broken, Dirty.STATE)
+    bench.behind.mark(sound, Dirty.STATE)
+    await bench.flush()
+    assert set(bench.redis.hashes) == {(sound.player_id, sound.epoch)}
+    await bench.flush()
+    assert len(bench.redis.batches) == 1

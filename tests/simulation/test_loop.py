@@ -9,7 +9,7 @@ import pytest
 from gameserver.simulation.loop import SimulationLoop, ZoneRunner
 from gameserver.simulation.result import TickResult
 from gameserver.world.zone import ZoneSpec
-from tests.simulation.tiny import Stage, Tiny
+from tests.simulation.tiny import Hand, Stage, Tiny
 
 
 class StillClock:
@@ -37,6 +37,8 @@ class Driven:
         ]
         self.acted: list[tuple[str, int]] = []
         self.stopped: list[str] = []
+        self.act_raises: set[str] = set()
+        self.after_raises = False
         self.intervals = 0
         self.loop = SimulationLoop(
             runners,
@@ -48,9 +50,13 @@ class Driven:
         )
 
     def act(self, runner: ZoneRunner, result: TickResult) -> None:
+        if runner.zone.name in self.act_raises:
+            raise RuntimeError("act")
         self.acted.append((runner.zone.name, result.tick))
 
     def after(self) -> None:
+        if self.after_raises:
+            raise RuntimeError("after")
         self.intervals += 1
 
 
@@ -68,6 +74,35 @@ def test_a_zone_whose_game_raises_stops_and_the_others_go_on() -> None:
     driven.loop.tick_all()
     assert driven.acted == [("b", 1), ("b", 2)]
     assert driven.stopped == ["a"] and driven.intervals == 2
+
+
+def test_a_zone_whose_tick_cannot_be_acted_on_stops_and_the_others_go_on() -> None:
+    driven = Driven()
+    driven.act_raises.add("a")
+    driven.loop.tick_all()
+    driven.loop.tick_all()
+    assert driven.acted == [("b", 1), ("b", 2)] and driven.stopped == ["a"]
+
+
+def test_what_was_asked_for_on_a_tick_that_raises_leaves_nobody_frozen() -> None:
+    driven, stage = Driven(), Stage()
+    one, other = stage.player(1, coins=1), stage.player(2)
+    runner = driven.loop.runners[0]
+    runner.inbox.arrivals += [one, other]
+    driven.loop.tick_all()
+    driven.games[0].tick_raises = True
+    runner.inbox.add_input(one.player_id, Hand(seq=1, to=other.player_id))
+    driven.loop.tick_all()
+    assert runner.stopped and not one.inventory.frozen and not other.inventory.frozen
+    assert one.inventory.held() == {"coin": 1}
+
+
+async def test_a_loop_that_breaks_stops_its_zones_and_says_so() -> None:
+    driven = Driven()
+    driven.after_raises = True
+    with pytest.raises(RuntimeError, match="after"):
+        await driven.loop.run()
+    assert all(runner.stopped for runner in driven.loop.runners)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,71 @@
+"""A session is forgotten when it is saved, and also when it never can be."""
+
+from __future__ import annotations
+
+import asyncio
+
+from gameserver.profiles.backlog import Backlog
+from gameserver.profiles.records import Save, SaveOutcome, Stay
+from gameserver.protocol.ids import Epoch, NodeId, PlayerId
+from gameserver.session.ending import Ender
+from gameserver.session.lifecycle import SessionEvent, SessionState
+from gameserver.session.saver import Saver
+from gameserver.session.session import Dirty, Session
+from gameserver.session.write_behind import WriteBehind
+from gameserver.store.sessions import LiveSessions, Removal
+from tests.session.standins import StillClock, session
+
+
+class Bench:
+    """Notes in which order the stores are asked."""
+
+    def __init__(self) -> None:
+        self.steps: list[str] = []
+        self.stays: list[Stay] = []
+        saver: Saver = self  # type: ignore[assignment]
+        live: LiveSessions = self  # type: ignore[assignment]
+        write_behind: WriteBehind = self  # type: ignore[assignment]
+        stays: Backlog[Stay] = self  # type: ignore[assignment]
+        self.ender = Ender(
+            saver=saver, stays=stays, live=live, write_behind=write_behind, node=NodeId("n"), clock=StillClock()
+        )
+
+    async def stored(self, session: Session, dirty: Dirty, timeout_s: float) -> bool:
+        self.steps.append("stored")
+        return True
+
+    async def withdraw(self, session: Session) -> None:
+        self.steps.append("withdrawn")
+
+    def save(self, save: Save) -> asyncio.Future[SaveOutcome]:
+        self.steps.append("saved")
+        outcome: asyncio.Future[SaveOutcome] = asyncio.get_running_loop().create_future()
+        outcome.set_result(SaveOutcome.SAVED)
+        return outcome
+
+    async def remove(self, player: PlayerId, epoch: Epoch, node: NodeId, saved_seq: int) -> Removal:
+        self.steps.append("removed")
+        return Removal.REMOVED
+
+    def add(self, stay: Stay) -> None:
+        self.stays.append(stay)
+
+
+def ending(number: int = 1) -> Session:
+    one = session(number)
+    one.take(SessionEvent.END)
+    return one
+
+
+async def test_live_state_is_removed_after_the_save() -> None:
+    bench, one = Bench(), ending()
+    assert await bench.ender.finish(one, "logout")
+    assert bench.steps == ["stored", "withdrawn", "saved", "removed"]
+    assert one.state is SessionState.ENDED and [stay.reason for stay in bench.stays] == ["logout"]
+
+
+async def test_a_session_that_cannot_be_saved_as_it_is_ends_and_its_live_state_stays() -> None:
+    bench, one = Bench(), ending()
+    one.player.state.steps = object()
+    assert not await bench.ender.finish(one, "logout")
+    assert bench.steps == ["stored", "withdrawn", "withdrawn"] and one.state is SessionState.ENDED
