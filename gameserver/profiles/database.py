@@ -114,14 +114,21 @@ class Database:
         COMMIT. Has no deadline and no retries of its own: ``transact`` gives both."""
         if self._pool is None:
             raise ProfilesUnavailable("the database is not open")
-        async with self._pool.connect() as connection:
-            try:
-                await connection.begin()
-                yield connection
-            except BaseException as error:
-                await _give_up(connection, error)
-                raise
-            await _commit(connection)
+        is_committed = False
+        try:
+            async with self._pool.connect() as connection:
+                try:
+                    await connection.begin()
+                    yield connection
+                except BaseException as error:
+                    await _give_up(connection, error)
+                    raise
+                await _commit(connection)
+                is_committed = True
+        except BaseException as error:
+            if is_committed:  # the deadline passed while the connection went back to the pool
+                raise OutcomeUnknown("committed, but not told in time") from error
+            raise
 
     async def _repeat(self, operation: str, work: Work[Result], unknown: OutcomeUnknown) -> Result:
         for pause_s in REPEAT_PAUSES_S:

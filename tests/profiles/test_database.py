@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 from structlog.testing import capture_logs
 
@@ -164,6 +164,29 @@ async def test_a_transaction_beyond_its_deadline_is_undone_and_its_connection_no
             await asyncio.gather(*(database.transact("test", too_slow) for _ in range(3)))
         await database.ping()
         assert [await count_accounts(database) for _ in range(4)] == [0] * 4
+
+
+async def test_a_deadline_that_passes_after_the_commit_is_an_unknown_outcome_and_not_a_failure(sql_url: str) -> None:
+    database = Database(sql_url, timeout_s=0.4)
+    await database.open()
+    try:
+        assert database._pool is not None
+
+        @event.listens_for(database._pool.sync_engine, "reset")
+        def dawdle(*_: object) -> None:  # on the way back to the pool; blocks, so that the deadline is over then
+            time.sleep(0.6)
+
+        async def work(connection: AsyncConnection) -> None:
+            await connection.execute(text(insert_account("ann")))
+
+        with pytest.raises(OutcomeUnknown):
+            await database.transact("test", work)
+    finally:
+        await database.close()
+    again = Database(sql_url)
+    await again.open()
+    assert await count_accounts(again) == 1
+    await again.close()
 
 
 async def test_two_who_lock_in_opposite_order_both_get_through(mariadb_url: str) -> None:
