@@ -160,7 +160,7 @@ class Node:
             opened=self._checkpoints.add,
             recovered=self._checkpoints.save_soon,
         )
-        self._reaper = Reaper(self._live, self._leases, self._reception, self._id)
+        self._reaper = Reaper(self._live, self._leases, self._reception, self._id, self._has)
 
     def _build_play(self) -> None:
         """What turns inputs into ticks and ticks into frames, acks and writes."""
@@ -271,6 +271,9 @@ class Node:
         session = self.registry.by_name(name)
         online = session is not None and session.connection_id is not None
         return (session.player_id, session.player.name) if session is not None and online else None
+
+    def _has(self, player_id: PlayerId) -> bool:
+        return self.registry.get(player_id) is not None
 
     def _epoch_of(self, player_id: PlayerId) -> Epoch | None:
         session = self.registry.get(player_id)

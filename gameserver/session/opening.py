@@ -42,7 +42,7 @@ class Opener:
         """The player's session under a new epoch.
 
         Raises ProfilesUnavailable, StoreUnavailable or StaleEpoch, with nothing to undo: an epoch that was issued and
-        not used leaves a gap, and an entry too many on the node's list is struck by the reaper.
+        not used leaves a gap, and what is live or listed without a session here is the reaper's.
         """
         reach(Failpoint.OPEN_BEFORE_CLAIM)
         profile = await self._profiles.claim(player_id, self._node)

@@ -1,12 +1,15 @@
-"""Finds sessions whose process died and owns them: those of this node's last process at the start, and those of any
-node whose lease has ended. Each is saved at once, held for a resume, and ended when its grace is over.
+"""Finds live sessions that no process has and owns them: those of any node whose lease has ended, and those that this
+node has in Redis only, its last process's or whose opening was cut. Each is saved at once, held for a resume, and ended
+when its grace is over.
 
-Law: the pointer says whose a session is, the epoch decides who gets it. Two reapers that meet do no harm.
+Law: the pointer says whose a session is, the epoch decides who gets it. Two reapers that meet do no harm. A session
+that cannot be read keeps no other from being reaped.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import structlog
 
@@ -20,27 +23,35 @@ from gameserver.store.nodes import NodeLeases
 from gameserver.store.sessions import LiveSessions, StaleEpoch
 
 AT_ONCE_MAX = 8
-PERIOD_S = 1.9  # between looks at the other nodes
-RETRY_S = 1.0
+PERIOD_S = 1.9
 
 log = structlog.get_logger(__name__)
 
 
 class Reaper:
-    """``run`` is its one task."""
+    """``run`` is its one task. ``is_here`` tells whether this process has the player's session."""
 
-    def __init__(self, live: LiveSessions, leases: NodeLeases, reception: Reception, node: NodeId):
+    def __init__(
+        self,
+        live: LiveSessions,
+        leases: NodeLeases,
+        reception: Reception,
+        node: NodeId,
+        is_here: Callable[[PlayerId], bool],
+    ):
         self._live = live
         self._leases = leases
         self._reception = reception
         self._node = node
+        self._is_here = is_here
+        self._given_up: set[PlayerId] = set()  # whose session cannot be read: for people to look at
         self._at_once = asyncio.Semaphore(AT_ONCE_MAX)
 
     async def run(self) -> None:
         """Until cancelled; a store that is away is waited for."""
-        await self._reap_until_done(self._node)
         while True:
             try:
+                await self._reap(self._node)
                 await self._reap_the_dead()
             except StoreUnavailable as error:
                 log.info("the reaper waits for redis", reason=str(error))
@@ -51,20 +62,12 @@ class Reaper:
             if node != self._node and not await self._leases.alive(node) and await self._reap(node):
                 await self._leases.forget(node)
 
-    async def _reap_until_done(self, node: NodeId) -> None:
-        while True:
-            try:
-                if await self._reap(node):
-                    return
-            except StoreUnavailable as error:
-                log.info("the reaper waits for redis", reason=str(error))
-            await asyncio.sleep(RETRY_S)
-
     async def _reap(self, node: NodeId) -> bool:
-        """True when the node has no sessions left."""
-        players = await self._live.sessions_of(node)
+        """True when the node has no sessions left that nobody has."""
+        listed = await self._live.sessions_of(node)
+        players = [player for player in listed - self._given_up if not (node == self._node and self._is_here(player))]
         if players:
-            log.info("reaping", dead_node=node, sessions=len(players))
+            log.info("reaping", node=node, sessions=len(players))
         return all(await asyncio.gather(*(self._own(player, node) for player in players)))
 
     async def _own(self, player: PlayerId, node: NodeId) -> bool:
@@ -81,4 +84,7 @@ class Reaper:
                 return False
             except (StaleEpoch, UnknownPlayer) as error:
                 log.info("a session is not ours to reap", player=player, reason=str(error))
+            except Exception:
+                log.exception("a session cannot be read; it stays in redis, untouched from now on", player=player)
+                self._given_up.add(player)
         return True

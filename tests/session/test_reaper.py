@@ -1,0 +1,111 @@
+"""Whatever no process has is found and owned; what cannot be read is left alone and stops nobody."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from gameserver.protocol.ids import Epoch, NodeId, PlayerId
+from gameserver.session import reaper as module
+from gameserver.session.reaper import Reaper
+from gameserver.session.reception import Reception
+from gameserver.store.connection import StoreUnavailable
+from gameserver.store.nodes import NodeLeases
+from gameserver.store.sessions import LiveSessions, Owner
+
+US, DEAD, ALIVE = NodeId("us"), NodeId("dead"), NodeId("alive")
+
+
+class Bench:
+    """Three nodes and their sessions; recovering one moves it here."""
+
+    def __init__(self) -> None:
+        self.lists: dict[NodeId, set[PlayerId]] = {US: set(), DEAD: set(), ALIVE: set()}
+        self.here: set[PlayerId] = set()
+        self.errors: dict[PlayerId, Exception] = {}
+        self.tried: list[PlayerId] = []
+        self.forgotten: list[NodeId] = []
+        live: LiveSessions = self  # type: ignore[assignment]
+        leases: NodeLeases = self  # type: ignore[assignment]
+        reception: Reception = self  # type: ignore[assignment]
+        self.running: asyncio.Future[None] | None = None
+        self.reaper = Reaper(live, leases, reception, US, lambda player: player in self.here)
+
+    async def sessions_of(self, node: NodeId) -> set[PlayerId]:
+        return set(self.lists[node])
+
+    async def owner(self, player: PlayerId) -> Owner:
+        return Owner(Epoch(1), next(node for node, players in self.lists.items() if player in players), "meadow")
+
+    async def all_nodes(self) -> set[NodeId]:
+        return set(self.lists) - set(self.forgotten)
+
+    async def alive(self, node: NodeId) -> bool:
+        return node != DEAD
+
+    async def forget(self, node: NodeId) -> None:
+        self.forgotten.append(node)
+
+    async def recover(self, player: PlayerId) -> None:
+        self.tried.append(player)
+        if error := self.errors.get(player):
+            raise error
+        for players in self.lists.values():
+            players.discard(player)
+        self.lists[US].add(player)
+        self.here.add(player)
+
+    async def rounds(self) -> None:
+        self.running = self.running or asyncio.ensure_future(self.reaper.run())
+        await asyncio.sleep(0.03)
+
+
+@pytest.fixture
+async def bench(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Bench]:
+    monkeypatch.setattr(module, "PERIOD_S", 0.005)
+    made = Bench()
+    yield made
+    assert made.running is not None and not made.running.done(), "the reaper's task died"
+    made.running.cancel()
+    await asyncio.wait((made.running,))
+
+
+async def test_what_our_last_process_and_dead_nodes_left_is_owned(bench: Bench) -> None:
+    bench.lists = {US: {PlayerId(1)}, DEAD: {PlayerId(2)}, ALIVE: {PlayerId(3)}}
+    await bench.rounds()
+    assert sorted(bench.tried) == [1, 2] and bench.forgotten == [DEAD]
+
+
+async def test_a_session_that_later_is_in_redis_only_is_owned_too(bench: Bench) -> None:
+    await bench.rounds()
+    bench.lists[US].add(PlayerId(1))
+    await bench.rounds()
+    assert bench.tried == [1]
+
+
+async def test_sessions_of_this_process_are_left_alone(bench: Bench) -> None:
+    bench.here.add(PlayerId(1))
+    bench.lists[US].add(PlayerId(1))
+    await bench.rounds()
+    assert bench.tried == []
+
+
+async def test_a_session_that_cannot_be_read_keeps_no_other_from_being_reaped(bench: Bench) -> None:
+    bench.errors[PlayerId(1)] = ValueError("no such field")
+    bench.lists = {US: {PlayerId(1)}, DEAD: {PlayerId(2)}, ALIVE: set()}
+    await bench.rounds()
+    bench.lists[US].add(PlayerId(3))
+    await bench.rounds()
+    assert bench.tried == [1, 2, 3]
+
+
+async def test_what_a_store_refuses_is_tried_again(bench: Bench) -> None:
+    bench.errors[PlayerId(1)] = StoreUnavailable("away")
+    bench.lists[DEAD].add(PlayerId(1))
+    await bench.rounds()
+    assert len(bench.tried) > 1 and bench.forgotten == []
+    bench.errors.clear()
+    await bench.rounds()
+    assert bench.forgotten == [DEAD]
