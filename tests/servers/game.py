@@ -62,11 +62,13 @@ class RunningGame:
     def log(self) -> str:
         return (self.folder / "server.log").read_text()
 
-    def start(self) -> RunningGame:
+    def start(self, **environment: str) -> RunningGame:
+        """With these variables besides, for this once."""
         assert self._process is None or self._process.poll() is not None, "it is running"
         with (self.folder / "server.log").open("ab") as log:
             command = [sys.executable, "-m", "gameserver", "run", self._game]
-            self._process = subprocess.Popen(command, env=self._environment, stdout=log, stderr=log, cwd=self.folder)
+            every = {**self._environment, **environment}
+            self._process = subprocess.Popen(command, env=every, stdout=log, stderr=log, cwd=self.folder)
         try:
             self._wait_until_healthy()
         except BaseException:
@@ -78,6 +80,10 @@ class RunningGame:
         """SIGKILL: nothing is saved, nothing is said."""
         self._signal(signal.SIGKILL)
         self.wait()
+
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
 
     def terminate(self) -> int:
         """SIGTERM; the exit code after the drain."""

@@ -16,6 +16,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
@@ -166,7 +167,14 @@ def migrate_now(url: str) -> None:
 
 @pytest.fixture(scope="session")
 def mariadb_installed() -> Iterator[Path]:
-    """A freshly installed data folder, copied for every server of the run. Short path: sockets have a length limit."""
+    """A freshly installed data folder, copied for every server of the run."""
+    with installed() as folder:
+        yield folder
+
+
+@contextmanager
+def installed() -> Iterator[Path]:
+    """Short path: sockets have a length limit."""
     folder = Path(tempfile.mkdtemp(prefix="mariadb-"))
     _own(folder)
     command = [_program("mariadb-install-db"), "--no-defaults", *_run_as(), f"--datadir={folder / 'datadir'}"]
@@ -239,6 +247,13 @@ def empty_sql_url(request: pytest.FixtureRequest) -> str:
 
 
 def _running(installed: Path) -> Iterator[MariaDb]:
+    with running(installed) as server:
+        yield server
+
+
+@contextmanager
+def running(installed: Path) -> Iterator[MariaDb]:
+    """A server on a copy of the installed folder."""
     folder = Path(tempfile.mkdtemp(prefix="mariadb-"))
     server = MariaDb(folder)
     try:

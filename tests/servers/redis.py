@@ -43,6 +43,10 @@ class RunningRedis:
         assert self._process is not None
         return self._process.pid
 
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None
+
     def start(self, *, wait: bool = True) -> RunningRedis:
         """Start the process and, with ``wait``, return when it answers PING with PONG (it is past LOADING)."""
         assert self._process is None

@@ -1,0 +1,103 @@
+"""The real processes a round runs on: MariaDB behind a wire that can be cut, Redis, and one or two nodes.
+
+They outlive the round; a fault kills and starts them, ``mend`` sees that all run before the next one begins.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+from tests.profiles.proxy import Proxy, plugged
+from tests.scenarios.stores import Stores
+from tests.servers.game import RunningGame
+from tests.servers.mariadb import MariaDb, installed, running
+from tests.servers.redis import RunningRedis
+
+ROOT = Path(__file__).parents[2]
+GAME = "tests.faults.orchard:Orchard"
+GRACE_S, LEASE_S, CHECKPOINT_S = 3.0, 3.0, 3.0
+SETTINGS = {
+    "grace_s": str(GRACE_S),
+    "lease_s": str(LEASE_S),
+    "checkpoint_s": str(CHECKPOINT_S),
+    "sql_timeout_s": "2",
+    "sign_ups_per_minute": "100000",
+}
+
+
+class Rig:
+    """``nodes`` are on the same stores; a test of one node leaves the other stopped."""
+
+    def __init__(self, sql: MariaDb, redis: RunningRedis, proxy: Proxy, database: str, nodes: list[RunningGame]):
+        self.sql = sql
+        self.redis = redis
+        self.proxy = proxy
+        self.nodes = nodes
+        self._database = database
+
+    def stores(self) -> Stores:
+        """A look past the server; close it. Not through the wire that is cut."""
+        return Stores(self.redis.url, self.sql.url(self._database))
+
+    @property
+    def urls(self) -> list[str]:
+        return [node.ws_url for node in self.nodes if node.is_running]
+
+    async def mend(self, nodes: int, environment: dict[str, str]) -> None:
+        """Exactly the first ``nodes`` of the nodes run, and both stores."""
+        await asyncio.to_thread(self._mend, nodes, environment)
+
+    def _mend(self, nodes: int, environment: dict[str, str]) -> None:
+        self.redis.go_on()
+        if not self.redis.is_running:
+            self.redis.start()
+        for number, node in enumerate(self.nodes):
+            if node.is_running:
+                os.kill(node.pid, signal.SIGCONT)
+            if node.is_running and number >= nodes:
+                node.stop()
+            elif not node.is_running and number < nodes:
+                node.start(**environment)
+
+    async def kill(self, node: RunningGame) -> None:
+        await asyncio.to_thread(node.kill)
+
+    async def start(self, node: RunningGame, **environment: str) -> None:
+        await asyncio.to_thread(lambda: node.start(**environment))
+
+
+@asynccontextmanager
+async def rig() -> AsyncIterator[Rig]:
+    """Both stores run; nodes are started by ``mend``."""
+    async with AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="chaos-")))
+        data = await asyncio.to_thread(stack.enter_context, installed())
+        sql = await asyncio.to_thread(stack.enter_context, running(data))
+        proxy = await stack.enter_async_context(plugged(sql.port))
+        database = await asyncio.to_thread(sql.migrated_database)
+        redis = RunningRedis("redis7")
+        stack.callback(redis.remove)
+        await asyncio.to_thread(redis.start)
+        nodes = [_node(folder / name, redis.url, sql.url(database, port=proxy.port)) for name in ("one", "other")]
+        for node in nodes:
+            stack.push_async_callback(asyncio.to_thread, _end, node)
+        yield Rig(sql, redis, proxy, database, nodes)
+
+
+def _node(folder: Path, redis_url: str, sql_url: str) -> RunningGame:
+    folder.mkdir()
+    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(paths))  # the game is looked for from another folder
+    return RunningGame(folder, redis_url, sql_url, game=GAME, **SETTINGS)
+
+
+def _end(node: RunningGame) -> None:
+    if node.is_running:
+        os.kill(node.pid, signal.SIGCONT)
+        node.kill()
