@@ -38,14 +38,14 @@ class Driven:
         self.acted: list[tuple[str, int]] = []
         self.stopped: list[str] = []
         self.act_raises: set[str] = set()
-        self.after_raises = False
+        self.stopping_raises = False
         self.intervals = 0
         self.loop = SimulationLoop(
             runners,
             tick_hz=20,
             clock=self.clock,
             act=self.act,
-            zone_stopped=lambda runner: self.stopped.append(runner.zone.name),
+            zone_stopped=self.zone_stopped,
             after_ticks=self.after,
         )
 
@@ -54,9 +54,12 @@ class Driven:
             raise RuntimeError("act")
         self.acted.append((runner.zone.name, result.tick))
 
+    def zone_stopped(self, runner: ZoneRunner) -> None:
+        if self.stopping_raises:
+            raise RuntimeError("zone_stopped")
+        self.stopped.append(runner.zone.name)
+
     def after(self) -> None:
-        if self.after_raises:
-            raise RuntimeError("after")
         self.intervals += 1
 
 
@@ -99,8 +102,8 @@ def test_what_was_asked_for_on_a_tick_that_raises_leaves_nobody_frozen() -> None
 
 async def test_a_loop_that_breaks_stops_its_zones_and_says_so() -> None:
     driven = Driven()
-    driven.after_raises = True
-    with pytest.raises(RuntimeError, match="after"):
+    driven.games[0].tick_raises = driven.stopping_raises = True
+    with pytest.raises(RuntimeError, match="zone_stopped"):
         await driven.loop.run()
     assert all(runner.stopped for runner in driven.loop.runners)
 
