@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import itertools
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib import resources
 
 import structlog
@@ -38,7 +38,7 @@ _log = structlog.get_logger(__name__)
 
 
 class Edge:
-    """Holds players' sockets. ``accepting`` may say no at any time; then handshakes get 503."""
+    """Holds players' sockets. ``start`` is ``bind``, then ``serve``."""
 
     def __init__(
         self,
@@ -51,12 +51,10 @@ class Edge:
         clock: Clock,
         origins: Sequence[str] = (),
         ready: Ready,
-        accepting: Callable[[], bool] = lambda: True,
     ):
         self._link = link
         self._limits = limits
         self._clock = clock
-        self._accepting = accepting
         self._is_draining = False
         self._node_id = node_id
         # A node keeps its name over restarts; a random start keeps its connections' names from coming again.
@@ -76,12 +74,23 @@ class Edge:
         self._sweeper: asyncio.Task[None] | None = None
 
     async def start(self, host: str, port: int) -> int:
-        """Listen; the port bound is returned, which matters for port 0. Attaches itself to the link."""
-        self._link.attach_edge(self._receive)
+        """Listen; the port bound is returned, which matters for port 0."""
+        bound = await self.bind(host, port)
+        await self.serve()
+        return bound
+
+    async def bind(self, host: str, port: int) -> int:
+        """Take the port, which nobody is answered on yet. Raises OSError if another has it."""
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(self._new_socket, host, port, backlog=_BACKLOG)
-        self._sweeper = asyncio.create_task(self._sweep())
+        self._server = await loop.create_server(self._new_socket, host, port, backlog=_BACKLOG, start_serving=False)
         return int(self._server.sockets[0].getsockname()[1])
+
+    async def serve(self) -> None:
+        """Answer on the port. Attaches itself to the link."""
+        assert self._server is not None, "bind first"
+        self._link.attach_edge(self._receive)
+        await self._server.start_serving()
+        self._sweeper = asyncio.create_task(self._sweep())
 
     def stop_accepting(self) -> None:
         """Close the listener; handshakes under way are answered 503."""
@@ -143,7 +152,7 @@ class Edge:
         return ClientSocket(ConnectionId(f"{self._node_id}:{next(self._counter)}"), self._around)
 
     def _no_room(self) -> str | None:
-        if self._is_draining or not self._accepting():
+        if self._is_draining:
             return "This server is not taking players now."
         if len(self._around.connected) >= self._limits.connections_max:
             return "This server is full."

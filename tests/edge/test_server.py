@@ -7,11 +7,15 @@ import asyncio
 import pytest
 from websockets.exceptions import InvalidStatus
 
+from gameserver.clock import SystemClock
+from gameserver.edge.server import Edge, EdgeLimits
+from gameserver.link.local import LocalLink
 from gameserver.link.messages import Join, Leave, PlayerInput, ResumeSession, TickFrames, WorldFrame
 from gameserver.observability.metrics import CLOSES as CLOSES_TOTAL
 from gameserver.observability.metrics import CONNECTIONS, MESSAGES_RECEIVED, REGISTRY
+from gameserver.protocol.codec import ClientCodec
 from gameserver.protocol.errors import CLOSES, Close
-from gameserver.protocol.ids import ConnectionId, PlayerId
+from gameserver.protocol.ids import ConnectionId, NodeId, PlayerId
 from gameserver.protocol.messages import Ack, Logout
 from tests.edge.scripted import Move, Take, connected, playing, running_edge
 
@@ -230,3 +234,25 @@ async def test_what_happens_is_counted() -> None:
 
 def _value(metric: object) -> float:
     return float(metric._value.get())  # type: ignore[attr-defined]
+
+
+async def test_a_port_that_is_taken_is_found_out_before_anything_is_served() -> None:
+    async with running_edge() as running:
+        other = Edge(
+            link=LocalLink(),
+            sign_in=running.accounts.sign_in,
+            codec=ClientCodec(),
+            node_id=NodeId("n2"),
+            limits=EdgeLimits(),
+            clock=SystemClock(),
+            ready=lambda: (True, {}),
+        )
+        with pytest.raises(OSError):
+            await other.bind("127.0.0.1", running.port)
+        port = await other.bind("127.0.0.1", 0)
+        with pytest.raises(OSError):
+            await asyncio.open_connection("127.0.0.1", port)
+        await other.serve()
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.close()
+        await other.close(0.2)
