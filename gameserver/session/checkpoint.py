@@ -1,13 +1,17 @@
 """Saves every live session to SQL once per period, spread evenly over the ticks, so that no tick has all of them.
 
 What a checkpoint is for: if Redis loses its data and the server dies, a player loses at most one period.
+Bound: one save under way a session; while SQL is away a newer one takes its place.
 """
 
 from __future__ import annotations
 
+import asyncio
 import heapq
 from itertools import count
 from random import Random
+
+import structlog
 
 from gameserver.clock import Clock
 from gameserver.profiles.records import SaveOutcome
@@ -15,6 +19,8 @@ from gameserver.session.record import save_of
 from gameserver.session.saver import Saver
 from gameserver.session.session import Session
 from gameserver.tasks import Tasks
+
+log = structlog.get_logger(__name__)
 
 
 class Checkpoints:
@@ -28,14 +34,15 @@ class Checkpoints:
         self._random = random
         self._due: list[tuple[float, int, Session]] = []
         self._numbers = count()
+        self._under_way: set[Session] = set()
 
     def add(self, session: Session) -> None:
         """The first is due after a random part of the period: sessions opened together are not saved together."""
         self._plan(session, self._clock.monotonic_s() + self._random.uniform(0, self._period_s))
 
     def save_soon(self, session: Session) -> None:
-        """With the next tick, besides its turn."""
-        self._tasks.start(self._save(session), "checkpoint")
+        """Now, besides its turn."""
+        self._save(session)
 
     def tick(self) -> None:
         now_s = self._clock.monotonic_s()
@@ -44,12 +51,25 @@ class Checkpoints:
             if session.is_open:
                 self._plan(session, now_s + self._period_s)
                 if session.seq > session.saved_seq:
-                    self._tasks.start(self._save(session), "checkpoint")
+                    self._save(session)
 
     def _plan(self, session: Session, due_s: float) -> None:
         heapq.heappush(self._due, (due_s, next(self._numbers), session))
 
-    async def _save(self, session: Session) -> None:
-        save = save_of(session)
-        if await self._saver.save(save) is not SaveOutcome.FENCED:  # if fenced, the next write to Redis finds out, too
-            session.saved_seq = max(session.saved_seq, save.seq)
+    def _save(self, session: Session) -> None:
+        try:
+            save = save_of(session)
+        except Exception:  # a state that cannot be written, the game's bug
+            log.exception("a session cannot be saved", player=session.player_id)
+            return
+        outcome = self._saver.save(save)
+        if session not in self._under_way:
+            self._under_way.add(session)
+            self._tasks.start(self._note(session, save.seq, outcome), "checkpoint")
+
+    async def _note(self, session: Session, seq: int, outcome: asyncio.Future[SaveOutcome]) -> None:
+        try:
+            if await outcome is not SaveOutcome.FENCED:  # if fenced, the next write to Redis finds out, too
+                session.saved_seq = max(session.saved_seq, seq)
+        finally:
+            self._under_way.discard(session)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from random import Random
 
 from gameserver.profiles.records import Save, SaveOutcome
@@ -18,13 +19,16 @@ class Bench:
     def __init__(self) -> None:
         self.clock, self.tasks = StillClock(), Tasks()
         self.saved: list[Save] = []
-        self.outcome = SaveOutcome.SAVED
+        self.outcome, self.is_away = SaveOutcome.SAVED, False
         saver: Saver = self  # type: ignore[assignment]
         self.checkpoints = Checkpoints(saver, self.tasks, self.clock, period_s=PERIOD_S, random=Random(1))
 
-    async def save(self, save: Save) -> SaveOutcome:
+    def save(self, save: Save) -> asyncio.Future[SaveOutcome]:
         self.saved.append(save)
-        return self.outcome
+        outcome: asyncio.Future[SaveOutcome] = asyncio.get_running_loop().create_future()
+        if not self.is_away:
+            outcome.set_result(self.outcome)
+        return outcome
 
     async def seconds(self, count: float) -> list[int]:
         """How many were saved in each tick of so many seconds."""
@@ -75,3 +79,25 @@ async def test_who_is_fenced_counts_as_not_saved() -> None:
     bench.checkpoints.add(one)
     await bench.seconds(PERIOD_S)
     assert one.saved_seq == 0
+
+
+async def test_while_sql_is_away_checkpoints_do_not_pile_up() -> None:
+    bench, one = Bench(), session()
+    bench.is_away = True
+    bench.checkpoints.add(one)
+    for _ in range(4):
+        one.seq += 1
+        await bench.seconds(PERIOD_S)
+    assert [save.seq for save in bench.saved] == [1, 2, 3, 4], "the newest is what waits"
+    assert len(bench.tasks) == 1
+    assert not await bench.tasks.drain(0)
+
+
+async def test_a_state_that_cannot_be_saved_keeps_no_other_from_being_saved() -> None:
+    bench, broken, sound = Bench(), session(1), session(2)
+    broken.player.state.steps = object()
+    for one in (broken, sound):
+        one.seq = 1
+        bench.checkpoints.add(one)
+    await bench.seconds(PERIOD_S)
+    assert [save.player_id for save in bench.saved] == [2]
