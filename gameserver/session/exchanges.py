@@ -13,7 +13,7 @@ import structlog
 
 from gameserver.failpoints import Failpoint, reach
 from gameserver.profiles.database import OutcomeUnknown, ProfilesUnavailable
-from gameserver.profiles.exchange import Exchanges, NotConserved
+from gameserver.profiles.exchange import Exchanges
 from gameserver.profiles.records import Exchange as StoredExchange
 from gameserver.profiles.records import ExchangeOutcome, Party
 from gameserver.protocol.ids import Epoch, PlayerId
@@ -39,13 +39,7 @@ class ExchangeCarrier:
 
     async def _carry(self, exchange: Exchange, settle: Callable[[Exchange, ExchangeResult], None]) -> None:
         stored = self._stored(exchange)
-        result: ExchangeResult = "refused"
-        try:
-            if stored is not None:
-                result = await self._apply(stored)
-        except NotConserved:
-            log.exception("an exchange was refused by SQL: our bug", op=exchange.op.op_id)
-        settle(exchange, result)
+        settle(exchange, await self._apply(stored) if stored is not None else "refused")
         reach(Failpoint.EXCHANGE_AFTER_SETTLE)
 
     async def _apply(self, stored: StoredExchange) -> ExchangeResult:
@@ -60,6 +54,10 @@ class ExchangeCarrier:
             except ProfilesUnavailable as error:
                 if not unknown:
                     log.info("exchange refused", reason=str(error))
+                    return "refused"
+            except Exception:  # a bug of ours, and rolled back; nobody is to stay frozen for it
+                log.exception("an exchange failed", op=stored.op_id)
+                if not unknown:
                     return "refused"
             else:
                 return _result(outcome, unknown)

@@ -1,0 +1,72 @@
+"""What became of an exchange is told once, and never guessed."""
+
+from __future__ import annotations
+
+import pytest
+
+from gameserver.profiles.database import OutcomeUnknown, ProfilesUnavailable
+from gameserver.profiles.exchange import Exchanges
+from gameserver.profiles.records import Exchange as StoredExchange
+from gameserver.profiles.records import ExchangeOutcome
+from gameserver.protocol.ids import Epoch, PlayerId
+from gameserver.session import exchanges as module
+from gameserver.session.exchanges import ExchangeCarrier
+from gameserver.tasks import Tasks
+from gameserver.world.exchange import Exchange, ExchangeOp, ExchangeResult
+from tests.simulation.tiny import Stage
+
+
+class Sql:
+    """Answers as scripted, one by one."""
+
+    def __init__(self, *answers: ExchangeOutcome | Exception):
+        self.answers = list(answers)
+
+    async def apply(self, exchange: StoredExchange) -> ExchangeOutcome:
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+UNKNOWN, AWAY, BUG = OutcomeUnknown("cut"), ProfilesUnavailable("away"), AssertionError("our bug")
+DONE, ALREADY, FENCED = ExchangeOutcome.DONE, ExchangeOutcome.ALREADY, ExchangeOutcome.FENCED
+
+
+@pytest.mark.parametrize(
+    ("answers", "told"),
+    [
+        ((DONE,), "done"),
+        ((ALREADY,), "already"),
+        ((FENCED,), "refused"),
+        ((AWAY,), "refused"),
+        ((BUG,), "refused"),
+        ((UNKNOWN, AWAY, BUG, ALREADY), "done"),
+        ((UNKNOWN, FENCED), "refused"),
+    ],
+)
+async def test_each_answer_of_sql(
+    answers: tuple[ExchangeOutcome | Exception, ...], told: ExchangeResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "RETRY_S", 0)
+    assert await carried(Sql(*answers), owned={1, 2}) == [told]
+
+
+async def test_who_is_not_ours_any_more_exchanges_nothing() -> None:
+    assert await carried(Sql(), owned={1}) == ["refused"]
+
+
+async def carried(sql: Sql, owned: set[int]) -> list[ExchangeResult]:
+    tasks, stage = Tasks(), Stage()
+    giver, receiver = stage.player(1, coins=1), stage.player(2)
+    exchange = Exchange.propose(ExchangeOp.of_action(giver, 1), giver, receiver, "coin", 1, tick=1)
+    applies: Exchanges = sql  # type: ignore[assignment]
+    told: list[ExchangeResult] = []
+
+    def epoch_of(player: PlayerId) -> Epoch | None:
+        return Epoch(1) if player in owned else None
+
+    ExchangeCarrier(applies, tasks, epoch_of).carry(exchange, lambda _, result: told.append(result))
+    assert await tasks.drain(5)
+    assert sql.answers == []
+    return told
