@@ -58,11 +58,15 @@ class Restorer:
 
     async def _restore(self, session: Session) -> None:
         try:
-            async with self._at_once:
-                while session.is_open and not await self._try(session):
-                    await asyncio.sleep(RETRY_S)
+            while not await self._in_turn(session):
+                await asyncio.sleep(RETRY_S)
         finally:
             self._under_way.discard(session.player_id)
+
+    async def _in_turn(self, session: Session) -> bool:
+        """Not while the session is being ended: what an end has removed must not come back. False: try again."""
+        async with self._registry.only_one(session.player_id), self._at_once:
+            return not session.is_open or await self._try(session)
 
     async def _is_pointed_at(self, session: Session) -> bool:
         owner = await self._live.owner(session.player_id)

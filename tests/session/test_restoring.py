@@ -1,0 +1,74 @@
+"""A session that Redis lost is opened there again from memory, unless it has ended or is another's."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+from gameserver.profiles.records import Profile
+from gameserver.profiles.repository import Profiles
+from gameserver.protocol.ids import Epoch, NodeId, PlayerId
+from gameserver.session.lifecycle import SessionEvent
+from gameserver.session.registry import Registry
+from gameserver.session.restoring import Restorer
+from gameserver.session.session import Session
+from gameserver.store.sessions import LiveSessions, Owner
+from gameserver.tasks import Tasks
+from tests.session.standins import profile, session, turns
+
+
+class Bench:
+    """An empty Redis, and SQL that knows an epoch."""
+
+    def __init__(self) -> None:
+        self.tasks, self.registry = Tasks(), Registry()
+        self.opened: list[tuple[PlayerId, Epoch]] = []
+        self.fenced: list[Session] = []
+        self.epoch = Epoch(1)
+        live: LiveSessions = self  # type: ignore[assignment]
+        profiles: Profiles = self  # type: ignore[assignment]
+        self.restorer = Restorer(
+            profiles=profiles,
+            live=live,
+            registry=self.registry,
+            node=NodeId("n"),
+            tasks=self.tasks,
+            fenced=self.fenced.append,
+        )
+        self.session = session()
+        self.registry.add(self.session)
+
+    async def owner(self, player: PlayerId) -> Owner | None:
+        return None
+
+    async def current(self, player: PlayerId) -> Profile:
+        return profile(player, epoch=self.epoch)
+
+    async def open(self, player: PlayerId, epoch: Epoch, node: NodeId, zone: str, fields: Mapping[str, str]) -> None:
+        self.opened.append((player, epoch))
+
+
+async def test_what_redis_lost_is_opened_again() -> None:
+    bench = Bench()
+    bench.restorer.restore_all()
+    assert await bench.tasks.drain(5)
+    assert bench.opened == [(1, 1)] and bench.fenced == []
+
+
+async def test_who_has_a_newer_epoch_in_sql_is_fenced() -> None:
+    bench = Bench()
+    bench.epoch = Epoch(2)
+    bench.restorer.restore_all()
+    assert await bench.tasks.drain(5)
+    assert bench.opened == [] and bench.fenced == [bench.session]
+
+
+async def test_a_session_that_is_being_ended_does_not_come_back() -> None:
+    bench = Bench()
+    async with bench.registry.only_one(bench.session.player_id):
+        bench.restorer.restore_all()
+        await turns()
+        bench.session.take(SessionEvent.END)
+        await asyncio.sleep(0)
+    assert await bench.tasks.drain(5)
+    assert bench.opened == []
