@@ -1,8 +1,8 @@
 """Binary frames, decoded: for one client, or once for many clients of one process.
 
-Players who stand in the same cell are sent the same frame, and all who see a cell the same section of it. SharedFrames
-remembers both, newest first: in step, a frame is found whole; out of step, its sections are. Law: what is decoded is
-shared, so nobody changes it.
+Players who stand in the same cell are sent the same frame, and all who see a cell the same section of it, which makes
+the same of what was in it. SharedFrames remembers all three: in step, a frame is found whole, out of step its sections
+are, and a cell's next content is a step along a pointer. Law: what is decoded or shared, nobody changes.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from gameserver.protocol.world_frame import FRAME, FULL, SECTION, VERSION, Secti
 SNAPSHOT, FORGET = int(Section.SNAPSHOT), int(Section.FORGET)
 SHARED_FRAMES_MAX = 512  # a tick has as many distinct ones as cells that players stand in
 SHARED_SECTIONS_MAX = 4096  # a tick has as many as cells that changed
+SHARED_CELLS_MAX = 10_000
 Record = tuple[float, ...]  # one unpacked record, fields in the order of the layout
 
 
@@ -24,6 +25,17 @@ class CellSection(NamedTuple):
     cell: tuple[int, int]
     records: dict[int, Record]  # by entity id
     left: tuple[int, ...]
+
+
+class Content(dict[int, Record]):
+    """What is in a cell, by entity id. ``by`` and ``next``: the section it was left by, and what that made of it."""
+
+    __slots__ = ("by", "next")
+
+    def __init__(self, records: dict[int, Record]):
+        super().__init__(records)
+        self.by: CellSection | None = None
+        self.next: Content | None = None
 
 
 class Frame(NamedTuple):
@@ -46,6 +58,16 @@ class Frames:
             raise WorldFrameError(str(error)) from error
         return Frame(tick, bool(flags & FULL), sections)
 
+    def after(self, content: Content | None, section: CellSection) -> Content:
+        """What is in a cell once ``section`` (no forget) has been applied; ``content`` is used up."""
+        if content is None or section.what == SNAPSHOT:
+            content = Content(section.records)
+        else:
+            content.update(section.records)
+        for gone in section.left:
+            content.pop(gone, None)
+        return content
+
     def _section(self, part: bytes, record: struct.Struct, id_at: int) -> CellSection:
         what, _, count, left, cell_x, cell_y, _ = SECTION.unpack_from(part)
         end = SECTION.size + count * record.size
@@ -55,11 +77,12 @@ class Frames:
 
 
 class SharedFrames(Frames):
-    """Decodes each distinct frame, and each distinct section of one, once. Give the same to all clients."""
+    """Decodes and applies each distinct frame, and each distinct section of one, once. Give the same to all clients."""
 
     def __init__(self) -> None:
         self._frames: _Recent[Frame] = _Recent(SHARED_FRAMES_MAX)
         self._sections: _Recent[CellSection] = _Recent(SHARED_SECTIONS_MAX)
+        self._latest: dict[tuple[int, int], Content] = {}  # what any client found in a cell last
 
     def decode(self, payload: bytes, record: struct.Struct, id_at: int) -> Frame:
         key = (payload, record.format)
@@ -68,6 +91,21 @@ class SharedFrames(Frames):
             frame = super().decode(payload, record, id_at)
             self._frames.put(key, frame)
         return frame
+
+    def after(self, content: Content | None, section: CellSection) -> Content:
+        if content is not None and content.by is section and content.next is not None:
+            return content.next
+        made = super().after(Content(content) if content is not None else None, section)
+        latest = self._latest.get(section.cell)
+        if latest is not None and latest == made:
+            made = latest  # clients that came into view at different times go on together
+        else:
+            if len(self._latest) >= SHARED_CELLS_MAX:
+                self._latest.clear()
+            self._latest[section.cell] = made
+        if content is not None and content is not made:
+            content.by, content.next = section, made
+        return made
 
     def _section(self, part: bytes, record: struct.Struct, id_at: int) -> CellSection:
         key = (part, record.format)

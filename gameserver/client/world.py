@@ -12,7 +12,7 @@ import struct
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from gameserver.client.frames import FORGET, SNAPSHOT, Frames, Record
+from gameserver.client.frames import FORGET, Content, Frames, Record
 from gameserver.protocol.messages import Welcome, ZoneDescription
 from gameserver.protocol.world_frame import FACING_STEPS, WorldFrameError
 
@@ -47,7 +47,7 @@ class World:
         self.zone: ZoneDescription | None = None
         self.kinds: list[str] = []
         self.entities: Mapping[int, Entity] = _Entities(self)
-        self._cells: dict[tuple[int, int], dict[int, Record]] = {}
+        self._cells: dict[tuple[int, int], Content] = {}
         self._record = struct.Struct("<")
         self._at: dict[str, int] = {}  # field name -> its place in a record
 
@@ -62,17 +62,15 @@ class World:
     def apply(self, payload: bytes) -> int:
         """Take in one binary frame; returns its tick. Raises WorldFrameError and has then changed nothing."""
         frame = self._frames.decode(payload, self._record, self._at["id"])
-        for what, cell, records, left in frame.sections:
-            if what == FORGET:
-                self._cells.pop(cell, None)
-                continue
-            known = self._cells.get(cell)
-            if known is None or what == SNAPSHOT:
-                known = self._cells[cell] = records.copy()
+        cells = self._cells
+        for section in frame.sections:
+            content = cells.get(section.cell)
+            if content is not None and content.by is section and content.next is not None:
+                cells[section.cell] = content.next  # as a client that shares our frames has found before
+            elif section.what == FORGET:
+                cells.pop(section.cell, None)
             else:
-                known.update(records)
-            for gone in left:
-                known.pop(gone, None)
+                cells[section.cell] = self._frames.after(content, section)
         if frame.is_full:
             shown = {section.cell for section in frame.sections}
             self._cells = {cell: known for cell, known in self._cells.items() if cell in shown}
