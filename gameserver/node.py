@@ -4,6 +4,7 @@ reverse; each part gets what it needs by constructor, and this is the only place
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 from collections.abc import Coroutine
 from dataclasses import dataclass
@@ -214,26 +215,30 @@ class Node:
         self._ops = Ops(ready=self.ready, token=settings.ops_token)
 
     async def start(self) -> None:
-        """Own what the last process left behind, then let players in."""
+        """Own what the last process left behind, and let players in. Raises OSError when it cannot listen, and then has
+        not taken the lease: a second start by mistake must not disturb the process that runs."""
+        await self._ops.start(self._settings.ops_host, self._settings.ops_port)
+        self.port = await self._edge.bind(self._settings.host, self._settings.port)
         await self._history.load(self._zones.names())
         await self._lease.take()
         keeping = (self._saver.run(), self._history.lines.run(), self._stays.run(), self._lease.run())
         playing = (self._loop.run(), self._departures.sweep(), self._reaper.run())
         self._services += [self._start(service) for service in (*keeping, *playing)]
-        await self._ops.start(self._settings.ops_host, self._settings.ops_port)
-        self.port = await self._edge.start(self._settings.host, self._settings.port)
+        await self._edge.serve()
 
     async def drain(self, timeout_s: float) -> None:
         """Let nobody in, end every session, save what was said. What is not saved in time stays claimable in Redis."""
         self._is_draining = True
         self._reception.accepting = False
         self._edge.stop_accepting()
-        until_s = self._clock.monotonic_s() + timeout_s - EDGE_CLOSE_S / 2
-        if not await self._departures.drain(until_s - self._clock.monotonic_s()):
+        until_s = self._clock.monotonic_s() + timeout_s
+        if not await self._departures.drain(timeout_s - EDGE_CLOSE_S / 2):
             log.warning("some sessions were not saved; the next start claims them", sessions=len(self.registry))
         await self._edge.close(EDGE_CLOSE_S)
-        await self._history.lines.flush()
-        await self._stays.flush()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(until_s - self._clock.monotonic_s()):
+                await self._history.lines.flush()
+                await self._stays.flush()
         await self._lease.give_up()
 
     async def stop(self) -> None:

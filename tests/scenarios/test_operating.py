@@ -6,6 +6,7 @@ import asyncio
 import json
 
 from tests.scenarios.raw import Raw
+from tests.scenarios.stores import Stores
 from tests.servers.game import RunningGame
 
 METRICS = (
@@ -59,3 +60,12 @@ async def test_the_log_has_no_secrets(running_server: RunningGame) -> None:
         await player.closed()
     assert password not in running_server.log
     assert welcome["resume_token"] not in running_server.log
+
+
+def test_a_second_start_by_mistake_fails_and_takes_nothing_from_the_process_that_runs(
+    own_server: RunningGame, own_stores: Stores
+) -> None:
+    lease = f"node:test-{own_server.port}"
+    holder = own_stores.redis.get(lease)
+    assert holder is not None and own_server.start_again() == 1
+    assert own_stores.redis.get(lease) == holder

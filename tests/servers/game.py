@@ -76,6 +76,11 @@ class RunningGame:
             raise
         return self
 
+    def start_again(self) -> int:
+        """A second process with the same settings while the first runs; its exit code."""
+        command = [sys.executable, "-m", "gameserver", "run", self._game]
+        return subprocess.run(command, env=self._environment, cwd=self.folder, timeout=START_DEADLINE_S).returncode
+
     def kill(self) -> None:
         """SIGKILL: nothing is saved, nothing is said."""
         self._signal(signal.SIGKILL)
