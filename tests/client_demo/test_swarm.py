@@ -53,7 +53,7 @@ async def test_an_item_too_many_or_too_few_is_a_broken_promise(server: ScriptedS
 async def test_a_player_put_back_too_far_is_a_broken_promise(server: ScriptedServer) -> None:
     flock = flock_of(server, 2)
     running = asyncio.create_task(flock.run(0.5))
-    while len(server.of_type("logout")) == 0:
+    while flock.phase != "compare" or all(session.socket for session in server.sessions.values()):
         await asyncio.sleep(0.005)
     gone = next(session for session in server.sessions.values() if session.socket is None)
     gone.x += 1.0
