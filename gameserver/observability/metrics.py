@@ -22,7 +22,6 @@ ENTITIES = Gauge("gameserver_entities", "Entities in all zones", registry=REGIST
 SESSIONS = Gauge("gameserver_sessions", "Sessions by state", ["state"], registry=REGISTRY)
 SESSION_ENDS = Counter("gameserver_session_ends_total", "Sessions ended, by reason", ["reason"], registry=REGISTRY)
 SAVE_BACKLOG = Gauge("gameserver_save_backlog_sessions", "Ended sessions waiting for their save", registry=REGISTRY)
-UNACKED_ACTIONS = Gauge("gameserver_unacked_actions", "Actions applied but not yet acked", registry=REGISTRY)
 FENCED = Counter("gameserver_fenced_sessions_total", "Sessions found to belong to a newer epoch", registry=REGISTRY)
 
 # --- stores ---

@@ -51,7 +51,7 @@ class Guest(ClientMessage, tag="guest", frozen=True):
 
 
 class Resume(ClientMessage, tag="resume", frozen=True):
-    """Take back the session of a lost socket. ``token`` is the newest ``resume_token`` received; it works once."""
+    """Take back the session of a lost socket. ``token`` is the newest ``resume_token`` received."""
 
     token: Token
 
