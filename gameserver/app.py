@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 
 import structlog
 
@@ -21,6 +21,10 @@ from gameserver.store.connection import Store
 log = structlog.get_logger(__name__)
 
 
+class NodeFailed(Exception):  # noqa: N818
+    """A part of the node ended by a bug of ours. What was acked is in the stores; the next start finds it."""
+
+
 async def serve(settings: Settings, game: type[Game], on_ready: Callable[[str], None] | None = None) -> None:
     """Serve ``game`` until SIGTERM or SIGINT, then drain. A second signal skips the rest of the drain.
 
@@ -33,18 +37,25 @@ async def serve(settings: Settings, game: type[Game], on_ready: Callable[[str], 
         await node.start()
         if on_ready is not None:
             on_ready(f"http://{_shown(settings.host)}:{node.port}")
-        await stopping.get()
+        await _first_of(stopping.get(), node.failed.wait())
         log.info("draining", sessions=len(node.registry))
-        draining = asyncio.ensure_future(node.drain(settings.drain_s))
-        skipping = asyncio.ensure_future(stopping.get())
-        await asyncio.wait((draining, skipping), return_when=asyncio.FIRST_COMPLETED)
-        skipping.cancel()
-        if not draining.done():
+        if not await _first_of(node.drain(settings.drain_s), stopping.get()):
             log.warning("a second signal: what is not saved stays in Redis, for the next start")
-            draining.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await draining
         await node.stop()
+        if node.failed.is_set():
+            raise NodeFailed("a part of the node ended; the log has its traceback")
+
+
+async def _first_of(first: Coroutine[Any, Any, object], other: Coroutine[Any, Any, object]) -> bool:
+    """Run both until one is done, and cancel the other. True when it was the first."""
+    tasks = [asyncio.ensure_future(first), asyncio.ensure_future(other)]
+    done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in pending:
+        task.cancel()
+    await asyncio.gather(*pending, return_exceptions=True)
+    for task in done:
+        task.result()
+    return tasks[0] in done
 
 
 @asynccontextmanager

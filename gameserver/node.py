@@ -82,6 +82,7 @@ class Node:
         self._tasks = Tasks()  # work that ends by itself
         self._services: list[asyncio.Task[Any]] = []  # work that goes on until the node stops
         self._is_draining = False
+        self.failed = asyncio.Event()  # a service ended that should not have: the process is of no more use
         self.port = 0
         self.registry = Registry()
         self._link = LocalLink()
@@ -224,6 +225,8 @@ class Node:
         keeping = (self._saver.run(), self._history.lines.run(), self._stays.run(), self._lease.run())
         playing = (self._loop.run(), self._departures.sweep(), self._reaper.run())
         self._services += [self._start(service) for service in (*keeping, *playing)]
+        for service in self._services:
+            service.add_done_callback(self._service_ended)
         await self._edge.serve()
 
     async def drain(self, timeout_s: float) -> None:
@@ -243,6 +246,8 @@ class Node:
 
     async def stop(self) -> None:
         """End every task and listener; nothing is saved here."""
+        for service in self._services:
+            service.remove_done_callback(self._service_ended)
         self._loop.stop()
         self._zones.stop()
         await self._edge.close(0)
@@ -261,6 +266,10 @@ class Node:
             "draining": self._is_draining,
         }
         return bool(checks["redis"] and checks["sql"] and checks["zones"] and not self._is_draining), checks
+
+    def _service_ended(self, service: asyncio.Task[Any]) -> None:
+        log.critical("a service ended: a bug of ours; the node stops", service=service.get_name())
+        self.failed.set()
 
     def _after_ticks(self) -> None:
         self._write_behind.flush()

@@ -93,7 +93,7 @@ class Host:
     def _disconnected(self, session: Session) -> None:
         session.take(SessionEvent.SOCKET_LOST)
         session.disconnected_at_s = self._clock.monotonic_s()
-        self._zones[session.zone].inbox.lost.append(session.player_id)
+        self._zones[session.zone].inbox.lose(session.player_id)
         self._write_behind.mark(session, Dirty.STATUS)
 
     def _resync(self, connection_id: ConnectionId) -> None:

@@ -158,7 +158,7 @@ class Reception:
         if not entered:
             self._arrive(session)
         elif session.connection_id == connection_id:
-            runner.inbox.returns.append(session.player_id)
+            runner.inbox.came_back(session.player_id)
 
     def _bind(self, session: Session, connection_id: ConnectionId, used_token: str | None) -> None:
         before = self._registry.bind(session, connection_id)

@@ -85,7 +85,7 @@ class WriteBehind:
         if not self._dirty and not watched:
             return
         batch = self._entries()
-        self._flying = set(self._dirty)
+        self._flying = {*self._dirty, *(session.player_id for session in watched)}
         self._dirty.clear()
         self._in_flight = self._tasks.start(self._write(batch, watched), "write-behind")
 

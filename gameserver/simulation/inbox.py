@@ -27,6 +27,17 @@ class Inbox:
     outcomes: list[tuple[Exchange, ExchangeResult]] = field(default_factory=list)
     inputs: dict[PlayerId, deque[ClientMessage]] = field(default_factory=dict)
 
+    def came_back(self, player: PlayerId) -> None:
+        """A socket is (again) at the other end; what its predecessor still had to say is not said."""
+        self.inputs.pop(player, None)
+        self.returns.append(player)
+
+    def lose(self, player: PlayerId) -> None:
+        """The socket is lost, also one that only came since the last tick."""
+        if player in self.returns:
+            self.returns.remove(player)
+        self.lost.append(player)
+
     def add_input(self, player: PlayerId, message: ClientMessage) -> bool:
         """False when the player's queue is full; the message was not taken then."""
         queue = self.inputs.get(player)

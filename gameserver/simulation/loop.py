@@ -106,7 +106,10 @@ class SimulationLoop:
             if not runner.stopped:
                 self._tick(runner)
         metrics.ENTITIES.set(sum(len(runner.zone.entities) for runner in self.runners))
-        self._after_ticks()
+        try:
+            self._after_ticks()
+        except Exception:
+            log.exception("a bug of ours after the ticks; the loop goes on")
 
     def _tick(self, runner: ZoneRunner) -> None:
         try:

@@ -111,8 +111,8 @@ def _reconnect(zone: Zone, game: Game, player: Player, result: TickResult) -> No
 def _release(zone: Zone, game: Game, player: Player, reason: str, result: TickResult) -> None:
     game.on_leave(zone, player, reason)
     zone.grid.look(player.player_id, None, player.cell)
-    zone.remove(player)
     del zone.players[player.player_id]
+    zone.remove(player)
     if player in result.admitted:  # came on this very tick
         result.admitted.remove(player)
     result.left.append(player)

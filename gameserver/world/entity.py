@@ -50,7 +50,7 @@ class Entity:
 
     @x.setter
     def x(self, value: float) -> None:
-        self._x = value
+        self._x = _finite(value)
         self._changed.add(self)
 
     @property
@@ -59,7 +59,7 @@ class Entity:
 
     @y.setter
     def y(self, value: float) -> None:
-        self._y = value
+        self._y = _finite(value)
         self._changed.add(self)
 
     @property
@@ -91,6 +91,13 @@ class Entity:
     def record(self) -> bytes:
         """The entity as it travels: one RECORD."""
         return RECORD.pack(self.id, self._x, self._y, self.kind, self._facing, self._status)
+
+
+def _finite(value: float) -> float:
+    """A place that is none would stop the zone; so it costs only the one who assigns it."""
+    if not math.isfinite(value):
+        raise ValueError(f"no place: {value}")
+    return value
 
 
 class Player(Entity):

@@ -95,7 +95,10 @@ class Zone:
         return entity
 
     def remove(self, entity: Entity) -> None:
-        """The entity is gone at the end of this tick; removing it twice is harmless."""
+        """The entity is gone at the end of this tick; removing it twice is harmless. Raises ValueError for a player who
+        is in the zone: those leave when their session ends."""
+        if isinstance(entity, Player) and self.players.get(entity.player_id) is entity:
+            raise ValueError(f"{entity.name} is a player and leaves with the session")
         if self.entities.pop(entity.id, None) is not None:
             self.changed.discard(entity)
             self.grid.take(entity)
