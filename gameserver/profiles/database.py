@@ -162,6 +162,8 @@ class Database:
         except (SQLAlchemyError, OSError) as error:  # TimeoutError is an OSError
             away = not isinstance(error, DBAPIError) or means_away(error)
             self._failed(away=away)
+            if isinstance(error, TimeoutError) and work is not _select_one:
+                self._probe()  # it may have been a row that somebody locks, and no reason to turn the others away
             raise (ProfilesUnavailable if away else StatementRefused)(f"{operation}: {_reason(error)}") from error
         finally:
             STORE_SECONDS.labels("sql", operation).observe(time.perf_counter() - started_s)
@@ -206,13 +208,15 @@ class Database:
         else:
             _log.exception("sql_refused_statement")
 
+    def _probe(self) -> None:
+        self._probed_s = time.monotonic()
+        self._start("ping", _select_one, prompt=True)
+
     def _refuse_while_away(self) -> None:
         if not self._is_away:
             return
-        now_s = time.monotonic()
-        if now_s - self._probed_s > PROBE_PAUSE_S:
-            self._probed_s = now_s
-            self._start("ping", _select_one, prompt=True)
+        if time.monotonic() - self._probed_s > PROBE_PAUSE_S:
+            self._probe()
         raise ProfilesUnavailable("SQL is away")
 
 

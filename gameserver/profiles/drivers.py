@@ -17,10 +17,10 @@ _DEADLOCK, _LOCK_WAIT = 1213, 1205
 _SQLITE_BUSY = ("database is locked", "database table is locked", "database schema is locked")
 
 LOCK_WAIT_S = 3  # MySQL's default of 50 outlasts every deadline of ours
-SILENT_CLIENT_S = 15  # a client that vanished inside a transaction keeps its row locks no longer than this
+SILENT_CLIENT_S = 4  # a node that hangs or vanished inside a transaction keeps its row locks no longer than a lease
 CONNECT_S = 2.0
 BUSY_S = 0.25  # how long SQLite waits inside its thread, where no deadline reaches; then we try again
-RECYCLE_S = 1800  # balancers and proxies forget old connections
+RECYCLE_S = 3  # before the server drops it for being silent
 
 
 def driver_url(url: str) -> URL:

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 from sqlalchemy import event, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from structlog.testing import capture_logs
 
@@ -223,6 +224,34 @@ async def test_a_lock_held_elsewhere_is_waited_for_only_so_long(mariadb_url: str
         assert await Profiles(database).save(save_of(ann)) is SaveOutcome.SAVED
 
 
+async def test_one_locked_player_is_no_reason_to_turn_the_others_away(mariadb_url: str) -> None:
+    async with opened(mariadb_url) as database, opened(mariadb_url) as other:
+        ann, ben = await new_player(database), await new_player(database)
+        async with other.begin() as connection:
+            await connection.execute(text(f"UPDATE profile SET x = 9 WHERE player_id = {ann.player_id}"))
+            with pytest.raises(ProfilesUnavailable):
+                await Profiles(database).claim(ann.player_id, NodeId("n"))
+            await asyncio.sleep(0.1)
+            assert not database.is_away
+            assert await Profiles(database).claim(ben.player_id, NodeId("n"))
+
+
+async def test_a_node_that_fell_asleep_inside_a_transaction_keeps_nobody_for_long(mariadb_url: str) -> None:
+    async with opened(mariadb_url) as database, opened(mariadb_url) as asleep:
+        ann = await new_player(database)
+
+        async def sleep_inside() -> None:
+            async with asleep.begin() as connection:
+                await connection.execute(text(f"UPDATE profile SET x = 9 WHERE player_id = {ann.player_id}"))
+                begun_s = time.monotonic()
+                assert await until_it_works(Profiles(database).claim, ann.player_id, NodeId("n")) > ann.epoch
+                assert time.monotonic() - begun_s < 6
+                await connection.execute(text("SELECT 1"))
+
+        with pytest.raises(DBAPIError):
+            await sleep_inside()
+
+
 # --- a COMMIT that is cut ---
 
 
@@ -428,7 +457,7 @@ async def test_mysql_is_set_up_as_we_rely_on(mariadb_url: str) -> None:
         isolation, mode, autocommit, lock_wait_s, wait_s = (await connection.execute(asked)).one()
         assert isolation == "READ-COMMITTED"
         assert "STRICT_TRANS_TABLES" in mode
-        assert (autocommit, lock_wait_s, wait_s) == (0, 3, 15)
+        assert (autocommit, lock_wait_s, wait_s) == (0, 3, 4)
         assert await connection.scalar(text("SELECT @@character_set_client")) == "utf8mb4"
 
 
