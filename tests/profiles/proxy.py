@@ -45,7 +45,11 @@ class Proxy:
         assert line is not None
         self._lines.add(line)
         line.add_done_callback(self._lines.discard)
-        server, to_server = await asyncio.open_connection("127.0.0.1", self._server_port)
+        try:
+            server, to_server = await asyncio.open_connection("127.0.0.1", self._server_port)
+        except OSError:
+            to_client.close()  # as good as refusing
+            return
         back = asyncio.create_task(self._back(server, to_client))
         with closing(to_client), closing(to_server):
             try:
