@@ -23,6 +23,7 @@ from tests.faults.wire import Message, Thing, View, dial, receive, send
 REACH = 2.4  # of the game's 3.0: both may be walking
 WELCOME_S = 3.0
 UNANSWERED_MAX = 8
+GHOST_SEQS = 10_000
 ITEMS = ("apple", "coin", "flower")
 
 
@@ -126,6 +127,7 @@ class Bot:
         twin.ledger, twin._resume_token, twin._guest_token = self.ledger, self._resume_token, self._guest_token
         twin._lineage = self._lineage
         self.ledger = Ledger(self.ledger.player_id, self.ledger.name)
+        self._seq += GHOST_SEQS  # a seq names one action of a player: the twin's are others
         self.intent, self.is_ghost = "vanish", True
         return twin
 

@@ -95,8 +95,10 @@ async def play_round(stage: Rig, fault: Fault, seed: int, environment: dict[str,
     return scene
 
 
-async def run(faults: list[Fault], rounds: int, seed: int, environment: dict[str, str]) -> list[Row]:
-    """``rounds`` of each; says how each went."""
+async def run(
+    faults: list[Fault], rounds: int, seed: int, environment: dict[str, str], logs: Path | None = None
+) -> list[Row]:
+    """``rounds`` of each; says how each went. Of one that broke a promise the servers' logs are kept in ``logs``."""
     rows = [Row(fault.name) for fault in faults]
     async with rig() as stage:
         for row, fault in zip(rows, faults, strict=True):
@@ -105,7 +107,17 @@ async def run(faults: list[Fault], rounds: int, seed: int, environment: dict[str
                 scene = await play_round(stage, fault, seed + number, environment)
                 row.add(scene, scene.verdicts)
                 _tell(scene, number, rounds, time.monotonic() - started_s)
+                if logs is not None and scene.verdicts.violations:
+                    _keep_logs(stage, logs / f"{fault.name}-{scene.seed}")
     return rows
+
+
+def _keep_logs(stage: Rig, folder: Path) -> None:
+    """All that the nodes have said so far, the round last."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, node in zip(("one", "other"), stage.nodes, strict=True):
+        if (node.folder / "server.log").exists():
+            (folder / f"{name}.log").write_text(node.log)
 
 
 def _tell(scene: Scene, number: int, rounds: int, took_s: float) -> None:
@@ -144,6 +156,9 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write what was found here")
     parser.add_argument("--sabotage", metavar="GUARD", help="without this guard of the server: violations are expected")
+    parser.add_argument(
+        "--logs", type=Path, metavar="FOLDER", help="keep the servers' logs of rounds that broke something"
+    )
     parser.add_argument("--list", action="store_true", help="name the faults")
     return parser.parse_args()
 
@@ -168,7 +183,7 @@ def main() -> int:
         print("\n".join(FAULTS))
         return 0
     environment = {"GAMESERVER_SABOTAGE": given.sabotage, "GAMESERVER_ALLOW_SABOTAGE": "1"} if given.sabotage else {}
-    rows = asyncio.run(run(_chosen(given.fault), given.rounds, given.seed, environment))
+    rows = asyncio.run(run(_chosen(given.fault), given.rounds, given.seed, environment, given.logs))
     print("\n" + "\n".join(table(rows)))
     if given.json is not None:
         given.json.write_text(json.dumps([row.summary() for row in rows], indent=1) + "\n")

@@ -17,6 +17,7 @@ from tests.servers.game import RunningGame
 
 UPLOAD_S = 2.0  # after Redis is back
 DRAIN_S = 10.0
+TAKEOVER_TICKS = 22  # the node before shows moves for up to a second that are nobody's any more
 
 
 async def kill_server(scene: Scene) -> None:
@@ -63,6 +64,7 @@ async def empty_redis(scene: Scene) -> None:
 
 async def empty_redis_and_kill_server(scene: Scene) -> None:
     """Redis loses everything and the node dies: one checkpoint may be lost, nothing durable, nothing doubled."""
+    await scene.play(1.0, 4.0)
     scene.around.sure_until_s = time.monotonic() - CHECKPOINT_S - 1.0
     scene.around.may_forget = True
     scene.around.moves_behind_max = int((CHECKPOINT_S + 1.0) * 20)
@@ -70,7 +72,6 @@ async def empty_redis_and_kill_server(scene: Scene) -> None:
     await scene.rig.kill(scene.rig.nodes[0])
     scene.rig.redis.command("FLUSHALL")
     await scene.rig.start(scene.rig.nodes[0], **scene.environment)
-    scene.around.sure_until_s = max((deed.sent_s for deed in scene.around.book.deeds()), default=0.0)
 
 
 async def stop_sql(scene: Scene) -> None:
@@ -143,6 +144,7 @@ async def crowd_of_logins(scene: Scene) -> None:
     """Many sign-ins of one player at once on two nodes: one socket lives in the end."""
     bot = scene.random.choice(scene.bots)
     assert bot.guest_token is not None and bot.ledger is not None
+    scene.around.moves_behind_max = TAKEOVER_TICKS
     bot.intent = "wait"
     crowd = [Bot(100 + number, scene.around, scene.random) for number in range(30)]
     for one in crowd:

@@ -119,7 +119,7 @@ class Scene:
             await asyncio.sleep(LOOK_EVERY_S)
 
     async def _everybody_is_back(self) -> None:
-        staying = self.staying()
+        staying = [bot for bot in self.staying() if bot.intent != "leave"]
         struck_s = self.struck_s or time.monotonic()
 
         def is_back(bot: Bot) -> bool:
