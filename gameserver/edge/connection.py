@@ -20,7 +20,7 @@ from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
-from gameserver.edge.frames import close_frame, text_frame, whole_short_text, wire_bytes_min
+from gameserver.edge.frames import close_frame, short_texts, text_frame, wire_bytes_min
 from gameserver.edge.limits import EdgeLimits
 from gameserver.protocol.codec import encode_text
 from gameserver.protocol.errors import CLOSES, Close
@@ -82,9 +82,13 @@ class Connection:
 
     def receive(self, read: bytes) -> list[Event]:
         """What ``read`` means. After a ``Close`` or PEER_CLOSED nothing more comes."""
-        if self._between_frames and (text := whole_short_text(read)) is not None:
-            return [text]
-        return self._parse(read)
+        if not self._between_frames:
+            return self._parse(read)
+        texts, taken = short_texts(read)
+        events: list[Event] = [*texts]
+        if taken < len(read):
+            events += self._parse(read[taken:] if taken else read)
+        return events
 
     def close(self, reason: Close, detail: str = "") -> None:
         """Put the message ``closing`` and the close frame into the output. Only once, and only when open."""

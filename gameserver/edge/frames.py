@@ -32,15 +32,23 @@ def close_frame(code: int, text: str) -> bytes:
     return _header(_CLOSE, len(payload)) + payload
 
 
-def whole_short_text(read: bytes) -> bytes | None:
-    """The unmasked text if ``read`` is exactly one final, masked text frame of at most 125 bytes, else None.
+def short_texts(read: bytes) -> tuple[list[bytes], int]:
+    """The unmasked texts of the final, masked text frames of at most 125 bytes that ``read`` begins with, and how many
+    bytes they took. Usually that is one frame and all of it; several when the reader was late.
 
-    The caller knows that the frame before it ended where ``read`` begins and that no fragments are open.
+    The caller knows that the frame before them ended where ``read`` begins and that no fragments are open.
     """
-    length = len(read) - _SHORT_HEADER_BYTES
-    if not 0 <= length <= SHORT_FRAME_BYTES_MAX or read[0] != _TEXT or read[1] != _MASKED | length:
-        return None
-    return apply_mask(read[_SHORT_HEADER_BYTES:], read[2:_SHORT_HEADER_BYTES])
+    texts: list[bytes] = []
+    at, bytes_read = 0, len(read)
+    while at + _SHORT_HEADER_BYTES <= bytes_read and read[at] == _TEXT:
+        length = read[at + 1] ^ _MASKED
+        begin = at + _SHORT_HEADER_BYTES
+        end = begin + length
+        if length > SHORT_FRAME_BYTES_MAX or end > bytes_read:
+            break
+        texts.append(apply_mask(read[begin:end], read[at + 2 : begin]))
+        at = end
+    return texts, at
 
 
 def wire_bytes_min(payload_bytes: int) -> int:
