@@ -124,7 +124,8 @@ def take_newer(session: Session, live: Mapping[str, str], state_type: type[Playe
             player.x, player.y = x, y
         player.facing = int(live.get("facing", player.facing))
         player.state = state_type.decode(live.get("state", "{}"))
-        player.is_new = False
+        # Before its first tick it was not let in yet: that a game does when a new player comes is still to be done.
+        player.is_new = player.is_new and int(live.get("tick", 0)) == 0
     else:
         behind = True
     if int(live.get("inventory_seq", -1)) > player.inventory.seq or is_off(Guard.INVENTORY_SEQUENCE):

@@ -57,6 +57,7 @@ def test_what_is_written_is_read_back(
     one.player.actions.finish(3, RefusalCode.TOO_FAR)
     one.player.speech.note(said, 5)
     one.resume_hashes = ("a", "b")
+    one.tick = 1
     read = opened(profile(1), written(one))
     assert (read.player.x, read.player.y) == (pytest.approx(x, abs=1e-4), pytest.approx(y, abs=1e-4))
     assert (read.player.facing, read.player.state, read.zone) == (facing, Villager(apples_eaten=eaten), "meadow")
@@ -135,6 +136,13 @@ def test_a_place_taken_from_sql_is_written_with_its_state() -> None:
     second = opened(as_profile(save_of(one)), hash_fields)
     hash_fields = live(second, hash_fields, Dirty.PLACE)
     assert opened(profile(1), hash_fields).player.state.apples_eaten == 4
+
+
+def test_a_player_whose_node_died_before_its_first_tick_is_still_new() -> None:
+    one = session(saved=profile(1))
+    assert opened(profile(1), written(one)).player.is_new
+    one.tick = 1
+    assert not opened(profile(1), written(one)).player.is_new
 
 
 def test_a_player_never_saved_is_new_and_one_that_was_is_not() -> None:
