@@ -161,6 +161,7 @@ class Node:
             clock=self._clock,
             opened=self._checkpoints.add,
             recovered=self._checkpoints.save_soon,
+            fenced=self._fence,
         )
         self._reaper = Reaper(self._live, self._leases, self._reception, self._id, self._has)
 

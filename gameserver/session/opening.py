@@ -13,7 +13,10 @@ from gameserver.session import tokens
 from gameserver.session.record import first_fields, player_of, take_newer
 from gameserver.session.session import Dirty, Session
 from gameserver.simulation.game import Game
+from gameserver.store.connection import StoreUnavailable
 from gameserver.store.sessions import LiveSessions
+
+LOOKS_MAX = 3
 
 
 class Opener:
@@ -69,9 +72,20 @@ class Opener:
 
     async def token_is_good(self, player_id: PlayerId, token: str) -> bool:
         """Whether the token is of the live session in Redis, whoever owns it."""
-        owner = await self._live.owner(player_id)
-        fields = await self._live.read(player_id, owner.epoch) if owner else None
+        for _ in range(LOOKS_MAX):
+            owner = await self._live.owner(player_id)
+            fields = await self._live.read(player_id, owner.epoch) if owner else None
+            if owner is None or fields is not None:
+                break  # else it was moved between the two looks
         return fields is not None and tokens.fits(token, tuple(fields.get("resume", "").split()))
+
+    async def is_taken_over(self, session: Session) -> bool:
+        """Whether another node has opened the player's session since; False while Redis cannot tell."""
+        try:
+            owner = await self._live.owner(session.player_id)
+        except StoreUnavailable:
+            return False
+        return owner is not None and owner.epoch > session.epoch
 
     def _as_saved(self, profile: Profile) -> Session:
         kind = self._game.kinds.index(self._game.player_kind)

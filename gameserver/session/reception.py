@@ -34,7 +34,8 @@ log = structlog.get_logger(__name__)
 
 class Reception:
     """``opened(session)`` is called for each session that was not running here before, ``recovered(session)`` for those
-    whose process died: what Redis has of them should soon be in SQL, too."""
+    whose process died: what Redis has of them should soon be in SQL, too. ``fenced(session)`` is called for one that
+    another node turns out to have taken over."""
 
     def __init__(
         self,
@@ -47,6 +48,7 @@ class Reception:
         clock: Clock,
         opened: Callable[[Session], None],
         recovered: Callable[[Session], None],
+        fenced: Callable[[Session], None],
     ):
         self._link = link
         self._registry = registry
@@ -56,6 +58,7 @@ class Reception:
         self._clock = clock
         self._opened = opened
         self._recovered = recovered
+        self._fenced = fenced
         self._expected: set[ConnectionId] = set()  # connections whose session is being opened
         self.accepting = True
 
@@ -70,7 +73,7 @@ class Reception:
         """Answers with Opened (on the next tick) or Declined."""
 
         async def find() -> Session:
-            session = self._registry.get(message.player_id) or await self._open(message.player_id)
+            session = await self._running(message.player_id) or await self._open(message.player_id)
             session.guest_token = message.guest_token
             session.player.actions.start_lineage(secrets.token_hex(8))
             session.unstored.clear()
@@ -82,7 +85,7 @@ class Reception:
         """Answers like ``join``; the actions of before are still numbered and answered."""
 
         async def find() -> Session:
-            session = self._registry.get(player_id)
+            session = await self._running(player_id)
             if session is None:
                 if not await self._opener.token_is_good(player_id, message.token):
                     raise tokens.bad_token()
@@ -135,6 +138,15 @@ class Reception:
     def _check_accepting(self) -> None:
         if not self.accepting:
             raise Refusal(RefusalCode.TRY_LATER, "the server is restarting", retry_after_ms=2000)
+
+    async def _running(self, player_id: PlayerId) -> Session | None:
+        """The player's session here. It may have been taken over a moment ago, which we would notice only with one of
+        the next ticks: who goes to another node and comes straight back must not be given what is nobody's."""
+        session = self._registry.get(player_id)
+        if session is None or not await self._opener.is_taken_over(session):
+            return session
+        self._fenced(session)
+        return None
 
     async def _open(self, player_id: PlayerId) -> Session:
         session = await self._opener.open(player_id)

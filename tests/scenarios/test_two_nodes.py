@@ -75,6 +75,26 @@ async def test_a_session_is_resumed_on_the_other_node(nodes: tuple[RunningGame, 
         ]
 
 
+async def test_who_comes_straight_back_from_the_other_node_finds_what_it_did_there(
+    nodes: tuple[RunningGame, RunningGame],
+) -> None:
+    async with Raw(nodes[0].ws_url) as player:
+        token = (await player.guest())["resume_token"]
+        await player.fetch("apple")
+        player.cut()
+    for way in range(6):  # within the time a node takes to notice by itself
+        async with Raw(nodes[1 - way % 2].ws_url) as player:
+            again = await player.sign_in("resume", token=token)
+            assert again["inventory"] == {"apple": 1}
+            token = again["resume_token"]
+            assert (await player.act("say", text="here I am"))["type"] == "ack"
+            player.cut()
+    async with Raw(nodes[0].ws_url) as player:
+        await player.sign_in("resume", token=token)
+        await player.listen(1.2)
+        assert (await player.act("use", item="apple"))["level"] == "stored"
+
+
 async def test_a_dead_nodes_sessions_are_reaped_saved_and_may_be_resumed(
     nodes: tuple[RunningGame, RunningGame], stores: Stores
 ) -> None:

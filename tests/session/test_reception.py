@@ -43,10 +43,14 @@ class Bench:
             clock=StillClock(),
             opened=lambda session: None,
             recovered=lambda session: None,
+            fenced=lambda session: None,
         )
 
     async def open(self, player_id: PlayerId) -> Session:
         return session(player_id, saved=profile(player_id, zone="tiny"))
+
+    async def is_taken_over(self, session: Session) -> bool:
+        return False
 
     async def stored(self, session: Session, dirty: Dirty, timeout_s: float) -> bool:
         await self.redis_replies.wait()
