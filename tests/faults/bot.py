@@ -237,6 +237,8 @@ class Bot:
         verdicts, limit = self.around.verdicts, self.around.moves_behind_max
         place = f"({welcome['x']:.2f}, {welcome['y']:.2f})"
         stale = ledger.staleness(welcome["x"], welcome["y"])
+        if stale is None and self.around.may_forget:
+            return  # back to where it began
         if stale is None:
             last = ledger.sights[-1]
             verdicts.check("bounded staleness", False, f"{self} is at {place}, was at ({last.x:.2f}, {last.y:.2f})")

@@ -15,6 +15,7 @@ from tests.faults.scene import Fault, Scene
 from tests.profiles.proxy import Cut
 from tests.servers.game import RunningGame
 
+CHECKPOINT_TAKES_S = 1.0
 UPLOAD_S = 2.0  # after Redis is back
 DRAIN_S = 10.0
 TAKEOVER_TICKS = 22  # the node before shows moves for up to a second that are nobody's any more
@@ -65,13 +66,18 @@ async def empty_redis(scene: Scene) -> None:
 async def empty_redis_and_kill_server(scene: Scene) -> None:
     """Redis loses everything and the node dies: one checkpoint may be lost, nothing durable, nothing doubled."""
     await scene.play(1.0, 4.0)
-    scene.around.sure_until_s = time.monotonic() - CHECKPOINT_S - 1.0
-    scene.around.may_forget = True
-    scene.around.moves_behind_max = int((CHECKPOINT_S + 1.0) * 20)
+    _may_cost_a_checkpoint(scene)
     scene.strikes_now()
     await scene.rig.kill(scene.rig.nodes[0])
     scene.rig.redis.command("FLUSHALL")
     await scene.rig.start(scene.rig.nodes[0], **scene.environment)
+
+
+def _may_cost_a_checkpoint(scene: Scene) -> None:
+    around = scene.around
+    around.may_forget = True
+    around.sure_until_s = min(around.sure_until_s, time.monotonic() - CHECKPOINT_S - CHECKPOINT_TAKES_S)
+    around.moves_behind_max = int((CHECKPOINT_S + CHECKPOINT_TAKES_S) * 20)
 
 
 async def stop_sql(scene: Scene) -> None:
@@ -222,21 +228,21 @@ async def _provoke(scene: Scene, node: RunningGame, point: Failpoint) -> bool:
         if point.startswith(("open.", "save.", "remove.")) and scene.staying():
             scene.random.choice(scene.staying()).relog()
         if point.startswith("restore."):
+            _may_cost_a_checkpoint(scene)
             scene.rig.redis.command("FLUSHALL")
         if point.startswith("discard."):
             await _open_elsewhere(scene)
         await asyncio.sleep(0.4)
+    scene.around.urls = [each.ws_url for each in scene.rig.nodes[: scene.fault.nodes]]
     return not node.is_running
 
 
 async def _open_elsewhere(scene: Scene) -> None:
-    """A player changes nodes: the one before is fenced and discards what it has."""
-    scene.around.urls = [scene.rig.nodes[1].ws_url]
-    bots = [bot for bot in scene.staying() if bot.url == scene.rig.nodes[0].ws_url]
-    if bots:
-        scene.random.choice(bots).cut()
-    else:
-        scene.around.urls = scene.rig.urls
+    """Everybody changes nodes, to and fro: the one before is fenced and discards what it has."""
+    one, other = (node.ws_url for node in scene.rig.nodes)
+    scene.around.urls = [other if scene.around.urls == [one] else one]
+    for bot in scene.staying():
+        bot.cut()
 
 
 async def _stored_again(scene: Scene) -> None:
