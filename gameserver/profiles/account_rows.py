@@ -44,7 +44,8 @@ class Accounts:
             except IntegrityError:  # also waited for whoever is inserting the same name
                 return await _own(connection, row)
 
-        player_id, _ = await self._database.settle("create_account", work, prompt=True)
+        async with self._database.door:
+            player_id, _ = await self._database.settle("create_account", work, prompt=True)
         return player_id
 
     async def by_name(self, name_key: bytes) -> AccountRow | None:
@@ -69,7 +70,8 @@ class Accounts:
             row = (await connection.execute(columns.where(condition))).one_or_none()
             return AccountRow(*row) if row else None
 
-        return await self._database.transact(operation, work, prompt=True)
+        async with self._database.door:
+            return await self._database.transact(operation, work, prompt=True)
 
 
 async def _insert(connection: AsyncConnection, row: dict[str, Any]) -> PlayerId:

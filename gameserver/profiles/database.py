@@ -29,6 +29,7 @@ ATTEMPTS_MAX = 8  # of one transaction, on deadlocks and the like
 RETRY_PAUSE_S = 0.005  # doubles; only so that two rivals do not meet again at once
 REPEAT_PAUSES_S = (0.02, 0.2, 1.0)  # before each repeat of work whose COMMIT was cut
 PROMPT_TURNS = 2  # connections that only prompt calls may take, so that saves to a silent server do not hold them up
+DOOR_MAX = 4
 PROBE_PAUSE_S = 0.25  # while away, how often a refused call asks whether the server is back
 
 _silence: ContextVar[asyncio.Timeout | None] = ContextVar("silence", default=None)  # of the call this task makes
@@ -63,6 +64,7 @@ class Database:
         self._pool: AsyncEngine | None = None
         self._turns = asyncio.Semaphore(self._pool_size)  # we queue here: waiting is not the server's silence
         self._unhurried_turns = asyncio.Semaphore(max(1, self._pool_size - PROMPT_TURNS))
+        self.door = asyncio.Semaphore(DOOR_MAX)  # for who comes in: a crowd waits here, not before those who play
         self._under_way: set[asyncio.Task[Any]] = set()
         self._is_away = False
         self._probed_s = 0.0

@@ -7,15 +7,15 @@ parties hold together, less what was minted and plus what was burned, is the sam
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import structlog
 from sqlalchemy import insert, select
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gameserver.clock import Clock, SystemClock
-from gameserver.profiles.database import Database, ProfilesUnavailable
+from gameserver.profiles.database import Database, StatementRefused
+from gameserver.profiles.group_commit import GroupCommit
 from gameserver.profiles.inventory_rows import read_inventories, write_inventories
 from gameserver.profiles.records import Exchange, ExchangeOutcome
 from gameserver.profiles.repository import Guard, lock_profiles, raise_inventory_seqs
@@ -36,6 +36,7 @@ class Exchanges:
     def __init__(self, database: Database, clock: Clock | None = None):
         self._database = database
         self._clock = clock or SystemClock()
+        self._group = GroupCommit(self._commit)
 
     async def apply(self, exchange: Exchange) -> ExchangeOutcome:
         """Apply it, once per op_id however often and from wherever it is asked for.
@@ -45,18 +46,22 @@ class Exchanges:
         OutcomeUnknown (SQL stayed away; ask again with the same op_id).
         """
         assert 1 <= len({party.player_id for party in exchange.parties}) == len(exchange.parties) <= 2, "parties"
+        return await self._group.apply(exchange)
 
-        async def work(connection: AsyncConnection) -> ExchangeOutcome:
-            return await _apply(connection, exchange, self._clock.wall_ms())
+    async def _commit(self, exchanges: Sequence[Exchange]) -> list[ExchangeOutcome]:
+        """One transaction for all; no player is in two of them."""
+
+        async def work(connection: AsyncConnection) -> list[ExchangeOutcome]:
+            return await _apply_all(connection, exchanges, self._clock.wall_ms())
 
         try:
-            outcome, is_repeat = await self._database.settle("exchange", work)
+            outcomes, is_repeat = await self._database.settle("exchange", work)
         except NotConserved as error:
-            _log.exception("exchange_not_conserved", op_id=exchange.op_id)
-            raise ProfilesUnavailable(str(error)) from error  # refused like anything SQL refuses; nobody is stuck
-        if is_repeat and outcome is ExchangeOutcome.ALREADY:
-            return ExchangeOutcome.DONE  # by the attempt whose answer was lost
-        return outcome
+            _log.exception("exchange_not_conserved", op_ids=[exchange.op_id for exchange in exchanges])
+            raise StatementRefused(str(error)) from error  # refused like anything SQL refuses; nobody is stuck
+        if is_repeat:  # what is already there was put there by the attempt whose answer was lost
+            return [ExchangeOutcome.DONE if each is ExchangeOutcome.ALREADY else each for each in outcomes]
+        return outcomes
 
     async def applied(self, prefix: str) -> list[str]:
         """The op_ids that begin with ``prefix``: what a session had applied when its process died."""
@@ -69,26 +74,30 @@ class Exchanges:
         return await self._database.transact("exchanges_applied", work)
 
 
-async def _apply(connection: AsyncConnection, exchange: Exchange, at_ms: int) -> ExchangeOutcome:
-    guards = await lock_profiles(connection, [party.player_id for party in exchange.parties])
-    refusal = await _refusal(connection, exchange, guards)
-    if refusal is not None:
-        return refusal
-    await _check_conserved(connection, exchange)
-    rises = [(party.player_id, party.epoch, party.inventory_seq) for party in exchange.parties]
-    if not await _note(connection, exchange, at_ms):
-        return ExchangeOutcome.ALREADY
-    await raise_inventory_seqs(connection, rises)
-    await write_inventories(connection, [(party.player_id, party.inventory) for party in exchange.parties])
-    return ExchangeOutcome.DONE
+async def _apply_all(connection: AsyncConnection, exchanges: Sequence[Exchange], at_ms: int) -> list[ExchangeOutcome]:
+    guards = await lock_profiles(connection, [party.player_id for each in exchanges for party in each.parties])
+    known = await _known(connection, exchanges)
+    outcomes = [_judge(exchange, exchange.op_id in known, guards) for exchange in exchanges]
+    due = [each for each, outcome in zip(exchanges, outcomes, strict=True) if outcome is ExchangeOutcome.DONE]
+    if due:
+        parties = [party for exchange in due for party in exchange.parties]
+        await _check_conserved(connection, due)
+        await connection.execute(insert(exchange_table), [_row(exchange, at_ms) for exchange in due])
+        await raise_inventory_seqs(connection, [(each.player_id, each.epoch, each.inventory_seq) for each in parties])
+        await write_inventories(connection, [(party.player_id, party.inventory) for party in parties])
+    return outcomes
 
 
-async def _refusal(
-    connection: AsyncConnection, exchange: Exchange, guards: Mapping[PlayerId, Guard]
-) -> ExchangeOutcome | None:
+async def _known(connection: AsyncConnection, exchanges: Sequence[Exchange]) -> set[str]:
+    """The op_ids that were applied before."""
+    op_id = exchange_table.c.op_id
+    asked = [exchange.op_id for exchange in exchanges]
+    return set(await connection.scalars(select(op_id).where(op_id.in_(asked))))
+
+
+def _judge(exchange: Exchange, is_known: bool, guards: Mapping[PlayerId, Guard]) -> ExchangeOutcome:
     """Already before fenced and stale: an exchange that was applied has made itself stale."""
-    known = select(exchange_table.c.op_id).where(exchange_table.c.op_id == exchange.op_id)
-    if await connection.scalar(known) is not None:
+    if is_known:
         return ExchangeOutcome.ALREADY
     for party in exchange.parties:
         guard = guards.get(party.player_id)
@@ -96,15 +105,16 @@ async def _refusal(
             return ExchangeOutcome.FENCED
     if any(party.inventory_seq <= guards[party.player_id].inventory_seq for party in exchange.parties):
         return ExchangeOutcome.STALE
-    return None
+    return ExchangeOutcome.DONE
 
 
-async def _check_conserved(connection: AsyncConnection, exchange: Exchange) -> None:
-    before = await read_inventories(connection, [party.player_id for party in exchange.parties])
-    kept = _received(before.values())
-    after = _received(party.inventory for party in exchange.parties)
-    if kept != after:
-        raise NotConserved(f"exchange {exchange.op_id} ({exchange.what}): {dict(kept)} would become {dict(after)}")
+async def _check_conserved(connection: AsyncConnection, exchanges: Sequence[Exchange]) -> None:
+    before = await read_inventories(connection, [party.player_id for each in exchanges for party in each.parties])
+    for exchange in exchanges:
+        kept = _received(before[party.player_id] for party in exchange.parties)
+        after = _received(party.inventory for party in exchange.parties)
+        if kept != after:
+            raise NotConserved(f"exchange {exchange.op_id} ({exchange.what}): {dict(kept)} would become {dict(after)}")
 
 
 def _received(inventories: Iterable[Mapping[str, Holding]]) -> Counter[str]:
@@ -116,18 +126,12 @@ def _received(inventories: Iterable[Mapping[str, Holding]]) -> Counter[str]:
     return total  # two Counters are equal if they differ only by zeros
 
 
-async def _note(connection: AsyncConnection, exchange: Exchange, at_ms: int) -> bool:
-    """Take the op_id; False if it is taken (then by an exchange of other players: ours would wait for our locks)."""
+def _row(exchange: Exchange, at_ms: int) -> dict[str, object]:
     ids = [party.player_id for party in exchange.parties]
-    row = {
+    return {
         "op_id": exchange.op_id,
         "player_id": ids[0],
         "other_id": ids[1] if len(ids) > 1 else None,
         "what": exchange.what[:WHAT_LENGTH_MAX],
         "at_ms": at_ms,
     }
-    try:
-        await connection.execute(insert(exchange_table), row)
-    except IntegrityError:
-        return False
-    return True

@@ -76,7 +76,8 @@ class Profiles:
             await connection.execute(raised.values(epoch=profile.c.epoch + 1, owner=node))
             return await _read(connection, player_id)
 
-        return await self._database.transact("claim", work, prompt=True)
+        async with self._database.door:
+            return await self._database.transact("claim", work, prompt=True)
 
     async def current(self, player_id: PlayerId) -> Profile | None:
         """The profile as of now, read only. One statement, so that both its parts are of the same commit."""

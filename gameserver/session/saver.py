@@ -18,6 +18,7 @@ from gameserver.profiles.repository import Profiles
 from gameserver.protocol.ids import Epoch, PlayerId
 
 BATCH_MAX = 100
+PAUSE_S = 0.1  # between batches: what comes meanwhile goes together in one transaction
 RETRY_MIN_S, RETRY_MAX_S = 0.25, 5.0  # while SQL is away
 REFUSED_RETRY_S = 5.0  # between the tries of a save that SQL refuses
 
@@ -61,6 +62,7 @@ class Saver:
                 self._wake.clear()
             elif await self._save_batch(batch):
                 pause_s = RETRY_MIN_S
+                await asyncio.sleep(0 if self._suspects else PAUSE_S)
             else:
                 await asyncio.sleep(pause_s)
                 pause_s = min(pause_s * 2, RETRY_MAX_S)
