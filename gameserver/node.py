@@ -250,7 +250,10 @@ class Node:
         for service in self._services:
             service.remove_done_callback(self._service_ended)
         self._loop.stop()
-        self._zones.stop()
+        try:
+            self._zones.stop()
+        except Exception:
+            log.exception("the game's on_stop raised")
         await self._edge.close(0)
         await self._ops.close()
         for service in self._services:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 
+from gameserver.protocol import names
 from gameserver.protocol.errors import Refusal, RefusalCode
 
 NAME_LENGTH_MIN = 2
@@ -16,9 +17,8 @@ _MARKS = frozenset(" _-.")
 
 
 def name_key(name: str) -> bytes:
-    """What a name is looked up by."""
-    folded = unicodedata.normalize("NFKC", name).casefold()
-    return unicodedata.normalize("NFKC", folded).encode()
+    """What a name is looked up by in SQL: bytes, so that no collation has a say."""
+    return names.name_key(name).encode()
 
 
 def checked_name(wish: str) -> str:

@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 
 import structlog
 
-from gameserver.profiles.database import ProfilesUnavailable
+from gameserver.profiles.database import ProfilesUnavailable, StatementRefused
 
 BATCH_MAX = 500
 PAUSE_S = 0.5  # between batches
@@ -31,6 +31,7 @@ class Backlog(Generic[Row]):
         self._write = write
         self._rows_max = rows_max
         self._rows: deque[Row] = deque()
+        self._batch_max = BATCH_MAX
         self._writing = asyncio.Lock()  # a drain flushes, too: no row is written twice
 
     def __len__(self) -> int:
@@ -51,12 +52,26 @@ class Backlog(Generic[Row]):
         """Write what waits. False when SQL is away; nothing is lost by that."""
         async with self._writing:
             while self._rows:
-                batch = [self._rows[at] for at in range(min(BATCH_MAX, len(self._rows)))]
+                batch = [self._rows[at] for at in range(min(self._batch_max, len(self._rows)))]
                 try:
                     await self._write(batch)
+                except StatementRefused:
+                    self._refused(batch)
                 except ProfilesUnavailable:
                     return False
-                for row in batch:
-                    if self._rows and self._rows[0] is row:  # unless it was dropped meanwhile
-                        self._rows.popleft()
+                else:
+                    self._batch_max = BATCH_MAX
+                    self._drop(batch)
             return True
+
+    def _refused(self, batch: list[Row]) -> None:
+        """One of them does not fit: find it by writing them alone, and let it go."""
+        if len(batch) == 1:
+            log.error("a row was refused and is dropped", backlog=self._name)
+            self._drop(batch)
+        self._batch_max = 1
+
+    def _drop(self, rows: list[Row]) -> None:
+        for row in rows:
+            if self._rows and self._rows[0] is row:  # unless it was dropped meanwhile
+                self._rows.popleft()

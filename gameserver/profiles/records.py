@@ -33,7 +33,7 @@ class Save(msgspec.Struct, frozen=True):
     player_id: PlayerId
     epoch: Epoch
     seq: int
-    zone: str
+    zone: str | None  # none: it was never let into its zone, and is still new
     x: float
     y: float
     facing: int

@@ -71,8 +71,6 @@ class Close(StrEnum):
     KICKED = "kicked"
     ZONE_STOPPED = "zone_stopped"
     SLOW_CLIENT = "slow_client"
-    SESSION_LOST = "session_lost"
-    FULL = "full"
     INTERNAL = "internal"
 
 
@@ -91,6 +89,4 @@ CLOSES: dict[Close, CloseRow] = {
     Close.KICKED: CloseRow(4006, False, 0, "removed by the operator or the game"),
     Close.ZONE_STOPPED: CloseRow(4007, True, 2000, "the zone stopped"),
     Close.SLOW_CLIENT: CloseRow(4008, True, 1000, "reading too slowly"),
-    Close.SESSION_LOST: CloseRow(4009, True, 500, "the session moved to another node"),
-    Close.FULL: CloseRow(4010, True, 5000, "the server is full"),
 }

@@ -80,6 +80,7 @@ class Departures:
         self._close(self._registry.unbind(session), Close.TAKEN_OVER)
         self._zones[session.zone].inbox.departures.append((session.player_id, "fenced"))
         self._registry.remove(session)
+        self._ender.note_end(session, "taken_over")
         self._tasks.start(self._ender.discard(session), "discard")
 
     async def sweep(self) -> None:

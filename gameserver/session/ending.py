@@ -61,10 +61,14 @@ class Ender:
                 await self._write_behind.withdraw(session)
                 ours = False
         session.take(SessionEvent.SAVED if ours else SessionEvent.FENCED)
+        self.note_end(session, reason)
+        return ours
+
+    def note_end(self, session: Session, reason: str) -> None:
+        """For the metric, and for support staff."""
         metrics.SESSION_ENDS.labels(reason).inc()
         at_ms, seq = self._clock.wall_ms(), session.saved_seq
         self._stays.add(Stay(session.player_id, session.epoch, ended_ms=at_ms, reason=reason, last_seq=seq))
-        return ours
 
     async def discard(self, session: Session) -> None:
         """After being fenced: take away what we wrote under the dead epoch's name, as far as Redis answers."""

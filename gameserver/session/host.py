@@ -18,6 +18,7 @@ from gameserver.session.session import Dirty, Session
 from gameserver.session.write_behind import WriteBehind
 from gameserver.simulation.zones import Zones
 from gameserver.tasks import Tasks
+from gameserver.world.action_log import ANSWERS_MAX
 
 NOT_STORED = (Say, Whisper)  # actions that need no Redis
 
@@ -71,10 +72,13 @@ class Host:
             self._write_behind.mark(session, Dirty.STATUS)
         if isinstance(message, Logout):
             self._tasks.start(self._departures.log_out(session), "logout")
-        elif isinstance(message, Action) and not self._write_behind.can_store and not isinstance(message, NOT_STORED):
+        elif isinstance(message, Action) and not isinstance(message, NOT_STORED) and not self._can_store(session):
             self._refuse(connection_id, message, RefusalCode.TRY_LATER, "actions cannot be kept just now")
         elif not self._zones[session.zone].inbox.add_input(session.player_id, message):
             self._refuse(connection_id, message, RefusalCode.TOO_MANY, "too many inputs for one tick")
+
+    def _can_store(self, session: Session) -> bool:
+        return self._write_behind.can_store and len(session.unstored) < ANSWERS_MAX
 
     def _refuse(self, connection_id: ConnectionId, message: ClientMessage, code: RefusalCode, reason: str) -> None:
         seq = message.seq if isinstance(message, Action) else None

@@ -92,7 +92,7 @@ def save_of(session: Session) -> Save:
         player_id=session.player_id,
         epoch=session.epoch,
         seq=session.seq,
-        zone=session.zone,
+        zone=None if player.is_new else session.zone,
         x=player.x,
         y=player.y,
         facing=player.facing,

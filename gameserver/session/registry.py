@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import unicodedata
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
 from gameserver.protocol.ids import ConnectionId, PlayerId
+from gameserver.protocol.names import name_key
 from gameserver.session.session import Session
 
 
@@ -78,8 +78,3 @@ class Registry:
             lock, users = self._locks.pop(player_id)
             if users > 1:
                 self._locks[player_id] = (lock, users - 1)
-
-
-def name_key(name: str) -> str:
-    """Two spellings of one name have one key."""
-    return unicodedata.normalize("NFKC", name).casefold()

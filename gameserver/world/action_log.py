@@ -86,6 +86,11 @@ class ActionLog:
             if answer == "?":
                 log.unknown.add(int(seq))
                 continue
-            level = cast(AckLevel, answer) if answer in _LEVELS else RefusalCode(answer)
+            level = cast(AckLevel, answer) if answer in _LEVELS else _code(answer)
             log.answers.append((int(seq), level))
         return log
+
+
+def _code(answer: str) -> RefusalCode:
+    """A code that another release knew is still a refusal."""
+    return RefusalCode(answer) if answer in set(RefusalCode) else RefusalCode.INTERNAL

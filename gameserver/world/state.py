@@ -6,6 +6,7 @@ releases: ``upgrade`` turns the fields of an older version into those of this on
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar, Self
 
 import msgspec
@@ -17,6 +18,8 @@ class PlayerState(msgspec.Struct, dict=True):
     version: ClassVar[int] = 1
 
     def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(value, float) and not math.isfinite(value):  # JSON has no such number: it could not be read back
+            raise ValueError(f"{type(self).__name__}.{name} cannot be kept: {value}")
         super().__setattr__(name, value)
         self.__dict__["changed"] = True
 

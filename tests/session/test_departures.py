@@ -56,6 +56,12 @@ class Bench:
         self.ended.append((session.player_id, reason))
         return True
 
+    def note_end(self, session: Session, reason: str) -> None:
+        self.ended.append((session.player_id, reason))
+
+    async def discard(self, session: Session) -> None:
+        pass
+
     def arrive(self, number: int, coins: int = 0) -> Session:
         one = session(number, saved=profile(number, zone="tiny"))
         one.player.connected = True
@@ -181,3 +187,38 @@ def publisher(carrier: Carrier, left: Callable[[PlayerId], None] = lambda player
         left=left,
         turned_away=lambda session: None,
     )
+
+
+async def swept(bench: Bench) -> None:
+    """Let the sweep look once, and the zone tick what it asks for."""
+    sweeping = asyncio.create_task(bench.departures.sweep())
+    for _ in range(40):
+        await asyncio.sleep(0.02)
+        for player in bench.tick().left:
+            bench.departures.left(player.player_id)
+    sweeping.cancel()
+
+
+async def test_who_does_nothing_for_too_long_ends_as_idle_and_who_does_something_stays() -> None:
+    bench = Bench()
+    idle, busy = bench.arrive(1), bench.arrive(2)
+    bench.tick()
+    for one in (idle, busy):
+        one.take(SessionEvent.JOINED)
+    bench.clock.now_s += 901
+    busy.last_input_s = bench.clock.now_s
+    await swept(bench)
+    assert bench.ended == [(1, "idle")]
+    assert bench.closed == [Close.IDLE]
+    assert bench.registry.get(busy.player_id) is busy
+
+
+async def test_who_is_fenced_is_closed_as_taken_over_and_noted() -> None:
+    bench = Bench()
+    one = bench.arrive(1)
+    bench.tick()
+    bench.departures.fence(one)
+    assert bench.closed == [Close.TAKEN_OVER]
+    assert bench.ended == [(1, "taken_over")]
+    assert bench.registry.get(one.player_id) is None
+    await bench.tasks.drain(1)
