@@ -130,7 +130,10 @@ def _tell(scene: Scene, number: int, rounds: int, took_s: float) -> None:
     for violation in found.violations[:SHOWN_MAX]:
         print(f"    {violation}", flush=True)
     if found.violations:
-        print(f"    again: scripts/chaos --fault {scene.fault.name} --seed {scene.seed} --rounds 1", flush=True)
+        guard = scene.environment.get("GAMESERVER_SABOTAGE")
+        sabotage = f" --sabotage {guard}" if guard else ""
+        again = f"scripts/chaos --fault {scene.fault.name} --seed {scene.seed} --rounds 1{sabotage}"
+        print(f"    again: {again}", flush=True)
 
 
 def table(rows: list[Row]) -> Iterator[str]:

@@ -193,11 +193,11 @@ async def cut_sockets(scene: Scene) -> None:
 
 
 def failpoint(point: Failpoint) -> Callable[[Scene], Awaitable[None]]:
-    """The node dies by itself where ``point`` says, at the first to fourth time it gets there."""
+    """The node dies by itself where ``point`` says, at the first to twelfth time it gets there."""
 
     async def strike(scene: Scene) -> None:
         node = scene.rig.nodes[0]
-        times = scene.random.randint(1, 4)
+        times = scene.random.randint(1, 12 if point.startswith(("tick.", "save.")) else 4)
         scene.some_vanish()
         scene.strikes_now()
         await scene.rig.kill(node)
@@ -225,8 +225,9 @@ async def _provoke(scene: Scene, node: RunningGame, point: Failpoint) -> bool:
     """Do what leads to ``point`` until the node dies; False when it does not."""
     until_s = time.monotonic() + 10.0
     while node.is_running and time.monotonic() < until_s:
-        if point.startswith(("open.", "save.", "remove.")) and scene.staying():
-            scene.random.choice(scene.staying()).relog()
+        if point.startswith(("open.", "save.", "remove.")):
+            for bot in scene.staying():
+                bot.relog()
         if point.startswith("restore."):
             _may_cost_a_checkpoint(scene)
             scene.rig.redis.command("FLUSHALL")

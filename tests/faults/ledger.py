@@ -17,6 +17,7 @@ from tests.faults.wire import Message
 SAME_PLACE = 0.002  # world units: what f32 and four decimals may differ by
 WALK_SPEED = 6.0  # world units a second
 SIGHTS_MAX = 600
+UNSEEN_S = 0.5  # so long somebody may walk on unseen; the server stops whose socket is lost
 
 
 class Range(NamedTuple):
@@ -107,7 +108,7 @@ class Ledger:
         for moves, sight in enumerate(reversed(self.sights)):
             if math.hypot(sight.x - x, sight.y - y) <= SAME_PLACE:
                 return Staleness(moves, (last.at_s - sight.at_s) * 1000)
-        reach = (time.monotonic() - last.at_s) * WALK_SPEED + 0.5
+        reach = min(time.monotonic() - last.at_s, UNSEEN_S) * WALK_SPEED + 0.5
         return Staleness(0, 0.0) if math.hypot(last.x - x, last.y - y) <= reach else None
 
 
