@@ -38,6 +38,11 @@ def node_session(player: PlayerId, epoch: Epoch) -> str:
     return f"{player}:{epoch}"
 
 
+def epoch_of(member: str) -> Epoch:
+    """The epoch of a member of ``node:<node>:sessions``."""
+    return Epoch(int(member.partition(":")[2]))
+
+
 def player_of(member: str) -> PlayerId:
     """The player of a member of ``node:<node>:sessions``."""
     return PlayerId(int(member.partition(":")[0]))

@@ -103,7 +103,8 @@ class LiveSessions:
         return {keys.player_of(member) for member in members}
 
     async def strike_stale(self, player: PlayerId, node: NodeId) -> None:
-        """Take every entry of the player off the node's list, except one whose session is live on that node.
+        """Take every entry of the player off the node's list, except one whose session is live on that node, and delete
+        what was written under the dead epochs' names.
 
         The list is read before the owner, and what is being opened meanwhile is left alone: an entry is there before
         its session is live, and would look stale.
@@ -116,7 +117,7 @@ class LiveSessions:
             keep.add(keys.node_session(player, owner.epoch))
         for member in members:
             if keys.player_of(member) == player and member not in keep:
-                await self._store.command("strike", "SREM", key, member)
+                await self.discard(player, keys.epoch_of(member), node)
 
     async def _open_enlisted(
         self, player: PlayerId, epoch: Epoch, node: NodeId, zone: str, initial: Mapping[str, str]
@@ -128,7 +129,7 @@ class LiveSessions:
                 await self._strike(player, epoch, node)
                 raise StaleEpoch(f"player {player}: epoch {epoch} is not newer than {fields[0]}")
             if outcome == "opened":
-                if before is not None:
+                if before is not None and before.node == node:  # another node's entry leads to what it may yet write
                     with suppress(StoreUnavailable):  # the session is open; an entry too many does no harm
                         await self._strike(player, before.epoch, before.node)
                 return dict(zip(fields[::2], fields[1::2], strict=True))
@@ -144,8 +145,8 @@ class LiveSessions:
         before: Owner | None,
     ) -> tuple[str, list[str]]:
         believed = "" if before is None else str(before.epoch)
-        old_epoch = epoch if before is None else before.epoch
-        where = [keys.owner(player), keys.session(player, epoch), keys.session(player, old_epoch)]
+        old_epoch = epoch - 1 if before is None else before.epoch
+        where = [keys.owner(player), keys.session(player, epoch), keys.session(player, Epoch(old_epoch))]
         args: list[str | int] = [epoch, node, zone, believed, *chain.from_iterable(initial.items())]
         outcome, *fields = await _OPEN.run(self._store, where, args)
         return outcome, fields

@@ -53,7 +53,16 @@ async def test_a_moved_session_stays_in_its_zone_and_changes_lists(live: LiveSes
     await live.open(ANNA, epoch(9), HERE, "meadow", INITIAL)
     await live.open(ANNA, epoch(10), THERE, "cave", {})
     assert await live.owner(ANNA) == Owner(epoch(10), THERE, "meadow")
-    assert (await live.sessions_of(HERE), await live.sessions_of(THERE)) == (set(), {ANNA})
+    assert await live.sessions_of(THERE) == {ANNA}
+    assert await live.sessions_of(HERE) == {ANNA}, "until it has discarded what it may still write"
+    await live.discard(ANNA, epoch(9), HERE)
+    assert await live.sessions_of(HERE) == set()
+
+
+async def test_a_session_opened_again_on_its_node_is_listed_once(live: LiveSessions, store: Store) -> None:
+    await live.open(ANNA, epoch(9), HERE, "meadow", INITIAL)
+    await live.open(ANNA, epoch(10), HERE, "meadow", {})
+    assert set(await store.command("test", "SMEMBERS", keys.node_sessions(HERE))) == {"5:10"}
 
 
 async def test_a_moved_session_that_tells_no_zone_gets_the_one_given(live: LiveSessions) -> None:
@@ -254,6 +263,16 @@ async def test_nothing_of_a_session_ever_expires(live: LiveSessions, store: Stor
         assert await store.command("test", "PTTL", key) == -1, key
 
 
+async def test_what_was_written_after_redis_lost_its_data_is_gone_when_the_player_comes_again(
+    live: LiveSessions, writer: TickWriter, store: Store
+) -> None:
+    await live.open(ANNA, epoch(7), HERE, "meadow", INITIAL)
+    await store.command("test", "FLUSHALL")
+    await writer.write([SessionWrite(ANNA, epoch(7), [b"x", b"9"], False)])  # and then the node died
+    assert await live.open(ANNA, epoch(8), HERE, "meadow", INITIAL) == INITIAL
+    assert await live.read(ANNA, epoch(7)) is None
+
+
 async def test_sessions_of_a_node_without_any_is_empty(live: LiveSessions) -> None:
     assert await live.sessions_of(HERE) == set()
 
@@ -270,6 +289,18 @@ async def test_entries_of_sessions_that_are_not_live_here_are_struck_as_stale(li
     await live.strike_stale(ANNA, THERE)
     assert set(await store.command("test", "SMEMBERS", keys.node_sessions(HERE))) == {"5:7", "6:7", "6:3"}
     assert await live.sessions_of(THERE) == set()
+
+
+async def test_what_a_node_wrote_after_it_was_taken_over_is_gone_with_its_entry(
+    live: LiveSessions, writer: TickWriter
+) -> None:
+    await live.open(ANNA, epoch(7), HERE, "meadow", INITIAL)
+    await live.open(ANNA, epoch(8), THERE, "meadow", {})
+    await writer.write([SessionWrite(ANNA, epoch(7), [b"x", b"9"], False)])  # and then it died
+    await live.strike_stale(ANNA, HERE)
+    assert await live.read(ANNA, epoch(7)) is None
+    assert await live.read(ANNA, epoch(8)) == INITIAL
+    assert (await live.sessions_of(HERE), await live.sessions_of(THERE)) == (set(), {ANNA})
 
 
 async def test_a_session_that_is_being_opened_is_not_struck_as_stale(

@@ -3,7 +3,8 @@
 --
 -- KEYS[1]  owner:{player}          the pointer
 -- KEYS[2]  session:{player}:new    the hash to be live
--- KEYS[3]  session:{player}:old    the hash the caller believes is live; KEYS[2] again when it believes there is none
+-- KEYS[3]  session:{player}:old    the hash the caller believes is live; that of the epoch before the new one when it
+--                                  believes there is none: what a dead node wrote there without a pointer is deleted
 -- ARGV[1]  the new epoch
 -- ARGV[2]  node
 -- ARGV[3]  zone, for a session that starts anew; one that is moved stays in the zone it is in
@@ -28,7 +29,7 @@ if pointer ~= '' and redis.call('EXISTS', KEYS[3]) == 1 then
   redis.call('RENAME', KEYS[3], KEYS[2])
   zone = redis.call('HGET', KEYS[2], 'zone') or zone
 else
-  redis.call('DEL', KEYS[2])
+  redis.call('DEL', KEYS[2], KEYS[3])
   for at = 5, #ARGV, 2 do
     redis.call('HSET', KEYS[2], ARGV[at], ARGV[at + 1])
   end
