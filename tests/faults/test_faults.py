@@ -1,4 +1,4 @@
-"""Things break for real, and no promise does. Once each here; marked slow, as often as the contract's table asks.
+"""Things break for real, and no promise does. Once each here; marked long, as often as the contract's table asks.
 
 ``scripts/chaos`` runs the same for as long as one likes.
 """
@@ -46,7 +46,7 @@ async def test_no_promise_is_broken_when_the_server_dies_at(stage: Rig, point: F
     await keeps_its_promises(stage, f"failpoint:{point}", SEED)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("point", [point for point in Failpoint if point not in FAILPOINTS_OFTEN])
 async def test_every_failpoint_is_reached_and_breaks_nothing(stage: Rig, point: Failpoint) -> None:
     scene = await play_round(stage, FAULTS[f"failpoint:{point}"], SEED)
@@ -54,7 +54,7 @@ async def test_every_failpoint_is_reached_and_breaks_nothing(stage: Rig, point: 
     assert scene.verdicts.violations == []
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("name", "seed"), [(n, SEED + s) for n, more in ROUNDS_SLOW.items() for s in range(1, more + 1)]
 )

@@ -9,7 +9,7 @@ from tests.faults.chaos import play_round
 from tests.faults.faults import FAULTS
 from tests.faults.rig import Rig
 
-pytestmark = [pytest.mark.asyncio(loop_scope="package"), pytest.mark.slow]
+pytestmark = [pytest.mark.asyncio(loop_scope="package"), pytest.mark.long]
 
 ROUNDS_MAX = 50
 FOUND_BY = {
