@@ -112,11 +112,19 @@ class Player:
         for _ in range(12):
             thing = await self.find(kind)
             await self.walk_near(thing["x"], thing["y"], 2)
+            before = sum((await self.me())["inventory"].values())
             await self.page.keyboard.press("KeyE")
-            await self.page.wait_for_timeout(300)
+            await self.settles(before)
             if (await self.me())["inventory"].get(kind, 0) > held:
                 return
         raise AssertionError(f"could not pick up a {kind}")
+
+    async def settles(self, before: int) -> None:
+        """Wait for what E took, so that it does not arrive in the middle of what comes next; it may take nothing."""
+        for _ in range(20):
+            if sum((await self.me())["inventory"].values()) > before:
+                return
+            await self.page.wait_for_timeout(100)
 
     async def say(self, words: str) -> None:
         await self.page.keyboard.press("Enter")
