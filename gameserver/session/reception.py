@@ -90,8 +90,8 @@ class Reception:
                 if not await self._opener.token_is_good(player_id, message.token):
                     raise tokens.bad_token()
                 session = await self._open(player_id)
-            elif not tokens.fits(message.token, session.resume_hashes):
-                raise tokens.bad_token()
+            if not tokens.fits(message.token, session.resume_hashes):  # also when Redis lost it a moment ago: what was
+                raise tokens.bad_token()  # opened then knows nothing of this client's actions, and must not pass for it
             return session
 
         try:

@@ -7,8 +7,8 @@ import asyncio
 import pytest
 
 from gameserver.link.local import LocalLink
-from gameserver.link.messages import CloseConnection, Join, ToEdge
-from gameserver.protocol.errors import Close
+from gameserver.link.messages import CloseConnection, Declined, Join, ResumeSession, ToEdge
+from gameserver.protocol.errors import Close, RefusalCode
 from gameserver.protocol.ids import ConnectionId, PlayerId
 from gameserver.session import reception as module
 from gameserver.session.lifecycle import SessionEvent
@@ -48,6 +48,9 @@ class Bench:
 
     async def open(self, player_id: PlayerId) -> Session:
         return session(player_id, saved=profile(player_id, zone="tiny"))
+
+    async def token_is_good(self, player_id: PlayerId, token: str) -> bool:
+        return True
 
     async def is_taken_over(self, session: Session) -> bool:
         return False
@@ -111,3 +114,14 @@ async def test_a_deadline_that_passes_late_does_not_leave_a_session_outside_its_
     bench.redis_replies.set()
     await joining
     assert bench.told == [] and len(bench.zones["tiny"].inbox.arrivals) == 1
+
+
+async def test_a_session_that_redis_lost_after_the_look_at_its_token_is_not_resumed() -> None:
+    bench = Bench()
+    message = ResumeSession(ConnectionId("n:1"), "1.a token of before")
+    bench.reception.expect(message.connection_id)
+    await bench.reception.resume(message)
+    (told,) = bench.told
+    assert isinstance(told, Declined) and told.code is RefusalCode.BAD_TOKEN
+    await bench.join(1, "n:2")
+    assert bench.zones["tiny"].run_tick().admitted
