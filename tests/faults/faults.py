@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import signal
 import time
@@ -76,7 +77,8 @@ async def empty_redis_and_kill_server(scene: Scene) -> None:
 def _may_cost_a_checkpoint(scene: Scene) -> None:
     around = scene.around
     around.may_forget = True
-    around.sure_until_s = min(around.sure_until_s, time.monotonic() - CHECKPOINT_S - CHECKPOINT_TAKES_S)
+    played_until_s = min(time.monotonic(), scene.struck_s or math.inf)  # nothing is saved while nothing runs
+    around.sure_until_s = min(around.sure_until_s, played_until_s - CHECKPOINT_S - CHECKPOINT_TAKES_S)
     around.moves_behind_max = int((CHECKPOINT_S + CHECKPOINT_TAKES_S) * 20)
 
 
