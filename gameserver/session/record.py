@@ -124,8 +124,10 @@ def take_newer(session: Session, live: Mapping[str, str], state_type: type[Playe
             player.x, player.y = x, y
         player.facing = int(live.get("facing", player.facing))
         player.state = state_type.decode(live.get("state", "{}"))
-        # Before its first tick it was not let in yet: that a game does when a new player comes is still to be done.
-        player.is_new = player.is_new and int(live.get("tick", 0)) == 0
+        # Before its first tick it was not let in yet: that a game does when a new player comes is still to be done. The
+        # tick is taken over, too: who dies with us before our first tick is no new player to the next.
+        session.tick = int(live.get("tick", 0))
+        player.is_new = player.is_new and session.tick == 0
     else:
         behind = True
     if int(live.get("inventory_seq", -1)) > player.inventory.seq or is_off(Guard.INVENTORY_SEQUENCE):

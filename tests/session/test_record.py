@@ -145,6 +145,13 @@ def test_a_player_whose_node_died_before_its_first_tick_is_still_new() -> None:
     assert not opened(profile(1), written(one)).player.is_new
 
 
+def test_a_player_whose_next_node_dies_before_its_first_tick_is_not_new() -> None:
+    one = session(saved=profile(1))
+    one.tick = 7
+    second = opened(profile(1), written(one))
+    assert not opened(profile(1), live(second, written(one), Dirty.STATUS)).player.is_new
+
+
 def test_a_player_never_saved_is_new_and_one_that_was_is_not() -> None:
     assert player_of(profile(1), 0, Villager).is_new
     assert not player_of(profile(1, zone="meadow"), 0, Villager).is_new
