@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing, suppress
 from enum import Enum
 
-from tests.servers.mariadb import free_port
+from tests.servers.ports import free_port
 
 _COMMIT = b"\x03COMMIT"  # a COM_QUERY packet's payload
 

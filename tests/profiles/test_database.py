@@ -24,7 +24,8 @@ from gameserver.profiles.repository import Profiles
 from gameserver.protocol.ids import NodeId
 from tests.profiles.conftest import gift, holding, new_player, save_of, total
 from tests.profiles.proxy import Cut, Proxy, plugged
-from tests.servers.mariadb import MariaDb, free_port
+from tests.servers.mariadb import MariaDb
+from tests.servers.ports import free_port
 
 
 @asynccontextmanager

@@ -15,7 +15,8 @@ from gameserver.profiles.database import ProfilesUnavailable
 from gameserver.profiles.drivers import connect_once
 from gameserver.profiles.migrate import migrate, newest_revision
 from gameserver.profiles.tables import metadata
-from tests.servers.mariadb import MariaDb, free_port
+from tests.servers.mariadb import MariaDb
+from tests.servers.ports import free_port
 
 
 async def test_an_empty_database_gets_every_table_and_a_second_run_does_nothing(empty_sql_url: str) -> None:

@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from tests.servers.mariadb import MariaDb
-from tests.servers.redis import RunningRedis, free_port
+from tests.servers.ports import free_port
+from tests.servers.redis import RunningRedis
 
 START_DEADLINE_S = 30.0
 

@@ -10,7 +10,6 @@ import asyncio
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import threading
@@ -24,6 +23,7 @@ import pymysql
 import pytest
 
 from gameserver.profiles.migrate import migrate
+from tests.servers.ports import free_port
 
 START_S = 60.0
 _SETTINGS = (
@@ -39,6 +39,7 @@ _SETTINGS = (
     "--performance-schema=0",
 )
 _numbers = count(1)
+_migrating = threading.Lock()  # alembic keeps what it works on in globals
 
 
 class MariaDb:
@@ -91,6 +92,13 @@ class MariaDb:
     def thaw(self) -> None:
         os.kill(self.pid, signal.SIGCONT)
 
+    def mend(self) -> None:
+        """It runs and answers, whatever was done to it."""
+        if self._server is None:
+            self.start()
+        else:
+            self.thaw()
+
     def url(self, database: str, *, port: int | None = None) -> str:
         return f"mysql://root@127.0.0.1:{port or self.port}/{database}"
 
@@ -142,12 +150,6 @@ class MariaDb:
                 time.sleep(0.05)
 
 
-def free_port() -> int:
-    """A loopback port that was free a moment ago."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
 def migrate_now(url: str) -> None:
     """Migrate in a thread with a loop of its own, so that it can be called from a fixture."""
     failures: list[BaseException] = []
@@ -159,8 +161,9 @@ def migrate_now(url: str) -> None:
             failures.append(error)
 
     thread = threading.Thread(target=run, name="migrate")
-    thread.start()
-    thread.join()
+    with _migrating:
+        thread.start()
+        thread.join()
     if failures:
         raise failures[0]
 

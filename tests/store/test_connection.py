@@ -11,7 +11,8 @@ from structlog.testing import capture_logs
 
 from gameserver.observability.metrics import REGISTRY
 from gameserver.store.connection import Store, StoreUnavailable
-from tests.servers.redis import RunningRedis, free_port
+from tests.servers.ports import free_port
+from tests.servers.redis import RunningRedis
 
 
 async def test_an_open_store_answers(store: Store) -> None:
