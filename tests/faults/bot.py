@@ -16,6 +16,7 @@ from random import Random
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
+from tests.faults.lateness import Lateness
 from tests.faults.ledger import Book, Deed, Ledger, Range
 from tests.faults.verdicts import Verdicts
 from tests.faults.wire import Message, Thing, View, dial, receive, send
@@ -36,10 +37,11 @@ class Surroundings:
     book: Book = field(default_factory=Book)
     verdicts: Verdicts = field(default_factory=Verdicts)
     by_entity: dict[tuple[str, int], Bot] = field(default_factory=dict)
-    moves_behind_max: int = 2  # one for the contract's tick, one that may be under way to Redis
+    moves_behind_max: int = 1
     sure_until_s: float = math.inf  # what was acked ``stored`` later than this may be lost
     may_forget: bool = False  # sessions may be gone: no resume is promised
     trade_share: float = 0.3  # of all deeds
+    lateness: Lateness = field(default_factory=Lateness)
 
 
 class Bot:
@@ -77,6 +79,11 @@ class Bot:
     @property
     def me(self) -> Thing | None:
         return self._view.things.get(self._entity_id) if self._view else None
+
+    @property
+    def tick(self) -> int:
+        """The zone's, as last seen."""
+        return self._view.tick if self._view else 0
 
     @property
     def resume_token(self) -> str | None:
@@ -236,7 +243,7 @@ class Bot:
     def _check_place(self, welcome: Message, ledger: Ledger) -> None:
         verdicts, limit = self.around.verdicts, self.around.moves_behind_max
         place = f"({welcome['x']:.2f}, {welcome['y']:.2f})"
-        stale = ledger.staleness(welcome["x"], welcome["y"])
+        stale = ledger.staleness(welcome["x"], welcome["y"], self.around.lateness.worst_s)
         if stale is None and self.around.may_forget:
             return  # back to where it began
         if stale is None:

@@ -9,6 +9,7 @@ import time
 from collections import Counter
 
 from tests.faults.bot import ITEMS
+from tests.faults.lateness import Lateness
 from tests.faults.ledger import Book, Ledger, Range, Ranges
 from tests.faults.verdicts import Verdicts
 from tests.scenarios.stores import Stores
@@ -20,13 +21,14 @@ _POLL_S = 0.05
 class Checker:
     """Of one round. ``look`` may be called at any time, the rest when all sessions have ended."""
 
-    def __init__(self, stores: Stores, book: Book, verdicts: Verdicts):
+    def __init__(self, stores: Stores, book: Book, verdicts: Verdicts, lateness: Lateness):
         self.stores = stores
         self._book = book
         self._verdicts = verdicts
+        self._lateness = lateness
         self._epochs: dict[int, int] = {}
         self.sure_until_s = float("inf")
-        self.moves_behind_max = 2
+        self.moves_behind_max = 1
         self.may_forget = False  # Redis's data may be gone together with the server
 
     def look(self) -> None:
@@ -96,7 +98,7 @@ class Checker:
         is_saved = profile["saved_seq"] > 0 or self.may_forget  # younger than a checkpoint
         if not self._verdicts.check("exactly-once saves", is_saved, f"{who}: never saved"):
             return
-        stale = ledger.staleness(profile["x"], profile["y"])
+        stale = ledger.staleness(profile["x"], profile["y"], self._lateness.worst_s)
         if stale is None and self.may_forget:
             return
         if stale is None:

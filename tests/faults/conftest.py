@@ -1,23 +1,53 @@
+"""Rounds are played several at once, from when the first test of this folder wants one; each test awaits its own."""
+
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import suppress
+from typing import Any
 
+import pytest
 import pytest_asyncio
 
-from tests.faults import rig
-from tests.faults.rig import Rig
+from tests.faults.stages import Stages, stages
+
+JOBS = 3  # on two cores: most of a round is waiting
+
+
+class Playing:
+    """The rounds under way, by what they are called."""
+
+    def __init__(self, stage: Stages):
+        self.stage = stage
+        self._tasks: dict[str, asyncio.Task[Any]] = {}
+
+    def start(self, name: str, work: Coroutine[Any, Any, Any]) -> None:
+        self._tasks[name] = asyncio.create_task(work, name=name)
+
+    async def outcome(self, name: str) -> Any:
+        return await self._tasks[name]
+
+    async def end(self) -> None:
+        for task in self._tasks.values():
+            task.cancel()
+        for task in self._tasks.values():
+            with suppress(BaseException):
+                await task
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="package")
-async def stage() -> AsyncIterator[Rig]:
-    """The processes all rounds of the run share."""
-    async with rig.rig() as stage:
-        yield stage
+async def playing(request: pytest.FixtureRequest) -> AsyncIterator[Playing]:
+    """Everything that the tests which were asked for will await. A test names it in its parameter ``asked``, an object
+    with ``name`` and ``play(stage)``."""
+    async with stages(JOBS) as stage:
+        rounds = Playing(stage)
+        asked = [_params(item)["asked"] for item in request.session.items if "asked" in _params(item)]
+        for one in asked:
+            rounds.start(one.name, one.play(stage))
+        yield rounds
+        await rounds.end()
 
 
-@pytest_asyncio.fixture(loop_scope="package")
-async def sabotaged_stage(stage: Rig) -> AsyncIterator[Rig]:
-    """No node runs before or after: those of this test run without a guard."""
-    await stage.mend(0, {})
-    yield stage
-    await stage.mend(0, {})
+def _params(item: pytest.Item) -> dict[str, Any]:
+    return dict(item.callspec.params) if hasattr(item, "callspec") else {}

@@ -16,7 +16,7 @@ from pathlib import Path
 from tests.profiles.proxy import Proxy, plugged
 from tests.scenarios.stores import Stores
 from tests.servers.game import RunningGame
-from tests.servers.mariadb import MariaDb, installed, running
+from tests.servers.mariadb import MariaDb, running
 from tests.servers.redis import RunningRedis
 
 ROOT = Path(__file__).parents[2]
@@ -40,6 +40,7 @@ class Rig:
         self.proxy = proxy
         self.nodes = nodes
         self._database = database
+        self._environment: dict[str, str] = {}  # of the nodes that run
 
     def stores(self) -> Stores:
         """A look past the server; close it. Not through the wire that is cut."""
@@ -50,13 +51,15 @@ class Rig:
         return [node.ws_url for node in self.nodes if node.is_running]
 
     async def mend(self, nodes: int, environment: dict[str, str]) -> None:
-        """Exactly the first ``nodes`` of the nodes run, and both stores."""
+        """Exactly the first ``nodes`` of the nodes run, in this environment, and both stores."""
         await asyncio.to_thread(self._mend, nodes, environment)
 
     def _mend(self, nodes: int, environment: dict[str, str]) -> None:
         self.redis.go_on()
         if not self.redis.is_running:
             self.redis.start()
+        self.sql.mend()
+        self._end_unless_in(environment)
         for number, node in enumerate(self.nodes):
             if node.is_running:
                 os.kill(node.pid, signal.SIGCONT)
@@ -64,6 +67,13 @@ class Rig:
                 node.stop()
             elif not node.is_running and number < nodes:
                 node.start(**environment)
+
+    def _end_unless_in(self, environment: dict[str, str]) -> None:
+        """A node that goes without one of its guards is not to be met by another round."""
+        if environment != self._environment:
+            for node in self.nodes:
+                _end(node)
+        self._environment = environment
 
     async def kill(self, node: RunningGame) -> None:
         await asyncio.to_thread(node.kill)
@@ -73,11 +83,10 @@ class Rig:
 
 
 @asynccontextmanager
-async def rig() -> AsyncIterator[Rig]:
-    """Both stores run; nodes are started by ``mend``."""
+async def rig(data: Path) -> AsyncIterator[Rig]:
+    """Both stores run, MariaDB on a copy of ``data``; nodes are started by ``mend``."""
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="chaos-")))
-        data = await asyncio.to_thread(stack.enter_context, installed())
         sql = await asyncio.to_thread(stack.enter_context, running(data))
         proxy = await stack.enter_async_context(plugged(sql.port))
         database = await asyncio.to_thread(sql.migrated_database)

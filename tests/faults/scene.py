@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from random import Random
+from typing import Literal
 
 import pymysql
 
@@ -26,10 +28,16 @@ FIRST_WELCOME_S = 20.0
 
 @dataclass(frozen=True)
 class Fault:
-    """``strike`` breaks something and mends it; when it returns, everything runs."""
+    """``strike`` breaks something and mends it; when it returns, everything runs.
+
+    ``suite`` and ``docs``: how much of it scripts/test plays, and the run whose table is in the docs, in ``unit``.
+    """
 
     name: str
     strike: Callable[[Scene], Awaitable[None]]
+    suite: int
+    docs: int
+    unit: Literal["rounds", "trades"] = "rounds"
     nodes: int = 1
     bots: int = 8
     trade_share: float = 0.3
@@ -50,6 +58,7 @@ class Scene:
         self.tasks: list[asyncio.Task[None]] = []
         self.struck_s: float | None = None
         self.notes: list[str] = []
+        self.took_s = 0.0
 
     # --- for faults ---
 
@@ -63,6 +72,15 @@ class Scene:
 
     async def play(self, least_s: float, most_s: float) -> None:
         await asyncio.sleep(self.random.uniform(least_s, most_s))
+
+    def acked(self) -> Counter[str]:
+        """How often each kind of action had each answer."""
+        deeds = self.around.book.deeds()
+        return Counter(f"{deed.what} {deed.answer or 'unknown'}" for deed in deeds if deed.is_done)
+
+    def trades(self) -> int:
+        """Gifts that were acked."""
+        return self.acked()["give durable"]
 
     def some_vanish(self) -> None:
         """Some never come back: their sessions are to be saved when the grace is over."""
@@ -84,7 +102,8 @@ class Scene:
 
     async def run(self) -> Verdicts:
         stores = await asyncio.to_thread(self.rig.stores)
-        checker = Checker(stores, self.around.book, self.verdicts)
+        checker = Checker(stores, self.around.book, self.verdicts, self.around.lateness)
+        watching = asyncio.create_task(self.around.lateness.run())
         try:
             for number in range(self.fault.bots):
                 self.add(Bot(number, self.around, Random(self.random.random())))
@@ -103,6 +122,7 @@ class Scene:
             checker.stores = await asyncio.to_thread(self.rig.stores)
             await self._everybody_leaves(checker)
         finally:
+            watching.cancel()
             await self._end()
             checker.stores.close()
         return self.verdicts

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pytest
 
 from gameserver.failpoints import PERMISSION, Failpoint, Guard
-from tests.faults.chaos import play_round
+from tests.faults.conftest import Playing
 from tests.faults.faults import FAULTS
-from tests.faults.rig import Rig
+from tests.faults.stages import Stages
 
-pytestmark = [pytest.mark.asyncio(loop_scope="package"), pytest.mark.long]
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 ROUNDS_MAX = 50
 FOUND_BY = {
@@ -20,12 +22,28 @@ FOUND_BY = {
 }
 
 
-@pytest.mark.parametrize("guard", Guard)
-async def test_without_a_guard_a_promise_is_seen_to_break(sabotaged_stage: Rig, guard: Guard) -> None:
-    name, promise = FOUND_BY[guard]
-    environment = {"GAMESERVER_SABOTAGE": guard, PERMISSION: "1"}
-    for seed in range(ROUNDS_MAX):
-        scene = await play_round(sabotaged_stage, FAULTS[name], seed, environment)
-        if any(violation.startswith(promise) for violation in scene.verdicts.violations):
-            return
-    pytest.fail(f"{ROUNDS_MAX} rounds of {name} without {guard}, and no broken promise was seen")
+@dataclass(frozen=True)
+class Control:
+    """Rounds without a guard, until a promise is seen to break."""
+
+    guard: Guard
+
+    @property
+    def name(self) -> str:
+        return self.guard.value
+
+    async def play(self, stage: Stages) -> int | None:
+        """The number of the round that found it; None when none did."""
+        fault, promise = FOUND_BY[self.guard]
+        environment = {"GAMESERVER_SABOTAGE": self.guard.value, PERMISSION: "1"}
+        for seed in range(ROUNDS_MAX):
+            scene = await stage.play(FAULTS[fault], seed, environment)
+            if any(violation.startswith(promise) for violation in scene.verdicts.violations):
+                return seed
+        return None
+
+
+@pytest.mark.parametrize("asked", [Control(guard) for guard in FOUND_BY], ids=lambda asked: asked.name)
+async def test_without_a_guard_a_promise_is_seen_to_break(playing: Playing, asked: Control) -> None:
+    found = await playing.outcome(asked.name)
+    assert found is not None, f"{ROUNDS_MAX} rounds without {asked.guard}, and no broken promise was seen"

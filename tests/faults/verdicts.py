@@ -17,6 +17,7 @@ PROMISES = (
     "takeover",
     "degrade, never lie",
     "drain",
+    "every failpoint",
 )
 
 

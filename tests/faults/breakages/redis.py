@@ -1,0 +1,64 @@
+"""Redis: killed, emptied."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+
+from tests.faults.breakages.servers import kill_server
+from tests.faults.rig import CHECKPOINT_S
+from tests.faults.scene import Scene
+
+CHECKPOINT_TAKES_S = 1.0
+UPLOAD_S = 2.0  # after Redis is back
+
+
+async def kill_redis(scene: Scene) -> None:
+    """kill -9 of Redis; it comes back with its data after a while. The server lives on."""
+    await asyncio.to_thread(scene.rig.redis.kill)
+    await scene.play(0.0, 1.5)
+    await asyncio.to_thread(scene.rig.redis.start)
+    scene.strikes_now()
+    await stored_again(scene)
+
+
+async def empty_redis(scene: Scene) -> None:
+    """FLUSHALL under a live server; then, sometimes, kill -9 of the server, when all is uploaded again."""
+    scene.strikes_now()
+    scene.rig.redis.command("FLUSHALL")
+    await stored_again(scene)
+    if scene.random.random() < 0.5:
+        stores = scene.rig.stores()
+        try:
+            await scene.until(lambda: len(stores.redis.keys("owner:*")) == len(scene.bots), UPLOAD_S)
+        finally:
+            stores.close()
+        await kill_server(scene)
+
+
+async def empty_redis_and_kill_server(scene: Scene) -> None:
+    """Redis loses everything and the node dies: one checkpoint may be lost, nothing durable, nothing doubled."""
+    await scene.play(1.0, 4.0)
+    may_cost_a_checkpoint(scene)
+    scene.strikes_now()
+    await scene.rig.kill(scene.rig.nodes[0])
+    scene.rig.redis.command("FLUSHALL")
+    await scene.rig.start(scene.rig.nodes[0], **scene.environment)
+
+
+def may_cost_a_checkpoint(scene: Scene) -> None:
+    around = scene.around
+    around.may_forget = True
+    played_until_s = min(time.monotonic(), scene.struck_s or math.inf)  # nothing is saved while nothing runs
+    around.sure_until_s = min(around.sure_until_s, played_until_s - CHECKPOINT_S - CHECKPOINT_TAKES_S)
+    around.moves_behind_max = int((CHECKPOINT_S + CHECKPOINT_TAKES_S) * 20)
+
+
+async def stored_again(scene: Scene) -> None:
+    """Somebody is acked ``stored`` or ``durable`` within the time the contract gives."""
+    assert scene.struck_s is not None
+    struck_s = scene.struck_s
+    stored = await scene.until(lambda: any(bot.stored_at_s > struck_s for bot in scene.bots), UPLOAD_S + 2.0)
+    took_s = time.monotonic() - struck_s
+    scene.verdicts.check("degrade, never lie", stored and took_s <= UPLOAD_S, f"nothing stored for {took_s:.1f} s")

@@ -1,0 +1,97 @@
+"""The server process: killed, told to end, put to sleep."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+
+from tests.faults.bot import Bot
+from tests.faults.rig import LEASE_S
+from tests.faults.scene import Scene
+from tests.faults.sitter import Sitter
+
+DRAIN_S = 10.0
+SITTERS = 276  # besides the fault's 24 bots: 300 sockets
+SITTERS_AT_ONCE = 12
+
+
+async def kill_server(scene: Scene) -> None:
+    """kill -9 of the node at a random moment."""
+    scene.some_vanish()
+    scene.strikes_now()
+    await scene.rig.kill(scene.rig.nodes[0])
+    await scene.rig.start(scene.rig.nodes[0], **scene.environment)
+
+
+async def kill_both(scene: Scene) -> None:
+    """kill -9 of the node and of Redis, together."""
+    scene.some_vanish()
+    scene.strikes_now()
+    killers = [scene.rig.kill(scene.rig.nodes[0]), asyncio.to_thread(scene.rig.redis.kill)]
+    scene.random.shuffle(killers)
+    await asyncio.gather(*killers)
+    await asyncio.to_thread(scene.rig.redis.start)
+    await scene.rig.start(scene.rig.nodes[0], **scene.environment)
+
+
+async def sigterm(scene: Scene) -> None:
+    """SIGTERM under load, with hundreds of sockets: exit 0 in time, everything saved; then a new process."""
+    node = scene.rig.nodes[0]
+    sitters = await _seated(scene)
+    scene.strikes_now()
+    started_s = time.monotonic()
+    code = await asyncio.to_thread(node.terminate)
+    took_s = time.monotonic() - started_s
+    kept = code == 0 and took_s <= DRAIN_S
+    scene.verdicts.check("drain", kept, f"exit code {code} after {took_s:.1f} s")
+    stores = scene.rig.stores()
+    left = stores.redis.keys("session:*")
+    stores.close()
+    scene.verdicts.check("drain", not left, f"not saved: {left}")
+    await asyncio.gather(*(sitter.rises() for sitter in sitters))
+    for sitter in sitters:
+        scene.verdicts.check("drain", sitter.was_told == "draining", f"{sitter} was told {sitter.was_told!r}")
+    await scene.rig.start(node, **scene.environment)
+
+
+async def _seated(scene: Scene) -> list[Sitter]:
+    sitters = [Sitter(number, scene.around) for number in range(1000, 1000 + SITTERS)]
+    for at in range(0, SITTERS, SITTERS_AT_ONCE):
+        await asyncio.gather(*(sitter.sits_down() for sitter in sitters[at : at + SITTERS_AT_ONCE]))
+    scene.notes.append(f"{len(sitters) + len(scene.bots)} sockets")
+    return sitters
+
+
+async def stop_and_continue(scene: Scene) -> None:
+    """A node sleeps longer than its lease, its players go on elsewhere, and it wakes up."""
+    asleep, awake = scene.rig.nodes
+    os.kill(asleep.pid, signal.SIGSTOP)
+    try:
+        await asyncio.sleep(0.3)  # what it had sent is read
+        ghosts = [bot for bot in scene.bots if bot.url == asleep.ws_url and bot.is_playing]
+        scene.around.urls = [awake.ws_url]
+        scene.strikes_now()
+        for ghost in ghosts:
+            scene.add(ghost.split())
+        await asyncio.sleep(LEASE_S + scene.random.uniform(0.5, 1.5))
+        playing = await scene.until(lambda: all(bot.is_playing for bot in scene.staying()), 5.0)
+        scene.verdicts.check("no orphans", playing, "not everybody plays on the other node")
+        for bot in scene.random.sample(scene.staying(), len(scene.staying()) // 2):
+            bot.intent = "leave"  # saved before the other wakes up
+        await scene.play(0.5, 1.5)
+    finally:
+        os.kill(asleep.pid, signal.SIGCONT)
+    await scene.play(2.0, 2.5)
+    for ghost in ghosts:
+        _check_ghost(scene, ghost)
+        ghost.cut()
+    scene.around.urls = scene.rig.urls
+
+
+def _check_ghost(scene: Scene, ghost: Bot) -> None:
+    assert ghost.ledger is not None
+    lies = [deed.message for deed in ghost.ledger.deeds if deed.is_done]
+    scene.verdicts.check("takeover", not lies, f"{ghost}: the node that was asleep acked {lies}")
+    scene.verdicts.check("takeover", not ghost.is_playing, f"{ghost}: the older socket is still open")

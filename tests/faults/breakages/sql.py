@@ -1,0 +1,76 @@
+"""MySQL: away for a minute, and lines to it that are cut in the middle of a COMMIT."""
+
+from __future__ import annotations
+
+import asyncio
+
+from tests.faults.bot import Bot
+from tests.faults.scene import Scene
+from tests.profiles.proxy import Cut
+
+AWAY_S = 60.0
+REFUSED_WITHIN_S = 1.0
+ASKED_EVERY_S = 5.0
+TICK_HZ = 20
+TICK_RATE_MIN = 0.9  # of the ticks there should have been, as players count them
+GAP_MAX_S = 1.0  # between two world frames
+
+
+async def stop_sql(scene: Scene) -> None:
+    """MySQL is killed, or answers nothing, for a minute; ticks go on, sign-ins are refused at once."""
+    freeze = scene.random.random() < 0.5
+    await asyncio.to_thread(scene.rig.sql.freeze if freeze else scene.rig.sql.kill)
+    watch = TickWatch(scene)
+    scene.some_vanish()  # their sessions end while SQL is away, and are to be saved when it is back
+    for _ in range(int(AWAY_S / ASKED_EVERY_S)):
+        await asyncio.sleep(ASKED_EVERY_S)
+        await _is_refused_at_once(scene)
+    watch.judge()
+    await asyncio.to_thread(scene.rig.sql.thaw if freeze else scene.rig.sql.start)
+    scene.strikes_now()
+
+
+class TickWatch:
+    """Whether ticks went on all the while, as the bots that stay see them."""
+
+    def __init__(self, scene: Scene):
+        self._scene = scene
+        self._since_s = asyncio.get_running_loop().time()
+        self._tick = self._newest()
+        for bot in scene.bots:
+            bot.position_gap_s = 0.0
+
+    def judge(self) -> None:
+        took_s = asyncio.get_running_loop().time() - self._since_s
+        rate = (self._newest() - self._tick) / (took_s * TICK_HZ)
+        check = self._scene.verdicts.check
+        check("degrade, never lie", rate >= TICK_RATE_MIN, f"only {rate:.0%} of the ticks while SQL was away")
+        gap_s = max(bot.position_gap_s for bot in self._scene.staying())
+        check("degrade, never lie", gap_s < GAP_MAX_S, f"no world frame for {gap_s:.2f} s while SQL was away")
+        self._scene.notes.append(f"{rate:.0%} of the ticks")
+
+    def _newest(self) -> int:
+        return max(bot.tick for bot in self._scene.bots)
+
+
+async def _is_refused_at_once(scene: Scene) -> None:
+    """A new guest while SQL is away."""
+    newcomer = Bot(99, scene.around, scene.random)
+    took_s = await newcomer.time_of_refusal()
+    kept = took_s < REFUSED_WITHIN_S
+    scene.verdicts.check("degrade, never lie", kept, f"a sign-in was kept waiting for {took_s:.2f} s")
+
+
+async def cut_commit(scene: Scene) -> None:
+    """The line to SQL is cut at a COMMIT, before it or after it, or goes silent; several times."""
+    for _ in range(scene.random.randint(3, 6)):
+        await cut_next_commit(scene)
+        await scene.play(0.0, 0.6)
+    scene.strikes_now()
+
+
+async def cut_next_commit(scene: Scene) -> None:
+    proxy = scene.rig.proxy
+    proxy.cut_next = scene.random.choice(list(Cut))
+    await scene.until(lambda: proxy.cut_next is None, 4.0)
+    proxy.cut_next = None

@@ -1,0 +1,51 @@
+"""Stages that rounds are played on: each is a rig of real processes, built when it is first needed and used again.
+
+Most of a round is waiting, so several are played at once; how many at most is what ``jobs`` says.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+from tests.faults.rig import Rig, rig
+from tests.faults.scene import Fault, Scene
+from tests.servers.mariadb import installed
+
+
+class Stages:
+    """``play`` may be called any number of times at once. Made by ``stages``."""
+
+    def __init__(self, jobs: int, data: Path, stack: AsyncExitStack):
+        self.jobs = jobs
+        self._data = data
+        self._stack = stack
+        self._free: list[Rig] = []
+        self._turn = asyncio.Semaphore(jobs)
+
+    async def play(self, fault: Fault, seed: int, environment: dict[str, str] | None = None) -> Scene:
+        """One round on processes that are whole again before it, when its turn comes; its verdicts are the scene's."""
+        async with self._turn, self._rig() as stage:
+            await stage.mend(fault.nodes, environment or {})
+            scene = Scene(stage, fault, seed, environment or {})
+            started_s = time.monotonic()
+            await scene.run()
+            scene.took_s = time.monotonic() - started_s
+            return scene
+
+    @asynccontextmanager
+    async def _rig(self) -> AsyncIterator[Rig]:
+        """One that is free; a round that could not be played to its end leaves one that is not used again."""
+        stage = self._free.pop() if self._free else await self._stack.enter_async_context(rig(self._data))
+        yield stage
+        self._free.append(stage)
+
+
+@asynccontextmanager
+async def stages(jobs: int) -> AsyncIterator[Stages]:
+    async with AsyncExitStack() as stack:
+        data = await asyncio.to_thread(stack.enter_context, installed())
+        yield Stages(jobs, data, stack)
