@@ -1,0 +1,280 @@
+"""The host of a node: everything but its edge. Sessions and zones, what opens and ends them, and what writes to the
+stores behind play.
+
+Each part gets what it needs by constructor, and this is the only place that knows all of them. It is given a link, and
+stores that are open; it never sees a socket.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from random import Random
+from typing import Any, Self
+
+import structlog
+
+from gameserver.chat.history import ChatHistory
+from gameserver.clock import Clock
+from gameserver.config import Settings
+from gameserver.link.local import LocalLink
+from gameserver.profiles.backlog import Backlog
+from gameserver.profiles.chat_rows import ChatRows
+from gameserver.profiles.database import Database
+from gameserver.profiles.exchange import Exchanges
+from gameserver.profiles.records import ChatLineRow, Stay
+from gameserver.profiles.repository import Profiles
+from gameserver.protocol.errors import Close
+from gameserver.protocol.ids import Epoch, NodeId, PlayerId
+from gameserver.session.checkpoint import Checkpoints
+from gameserver.session.departures import Departures
+from gameserver.session.ending import Ender
+from gameserver.session.exchanges import ExchangeCarrier
+from gameserver.session.host import Host
+from gameserver.session.lease import Lease
+from gameserver.session.opening import Opener
+from gameserver.session.publisher import Publisher
+from gameserver.session.reaper import Reaper
+from gameserver.session.reception import Reception
+from gameserver.session.registry import Registry
+from gameserver.session.restoring import Restorer
+from gameserver.session.saver import Saver
+from gameserver.session.session import Session
+from gameserver.session.write_behind import WriteBehind
+from gameserver.simulation.game import Game
+from gameserver.simulation.loop import SimulationLoop
+from gameserver.simulation.zones import Zones
+from gameserver.store.connection import Store
+from gameserver.store.nodes import NodeLeases
+from gameserver.store.sessions import LiveSessions
+from gameserver.store.tick_writer import TickWriter
+from gameserver.tasks import Tasks
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class HostStores:
+    """What a host asks of Redis and of SQL."""
+
+    live: LiveSessions
+    leases: NodeLeases
+    writer: TickWriter
+    profiles: Profiles
+    exchanges: Exchanges
+    chat: ChatRows
+
+    @classmethod
+    def on(cls, redis: Store, database: Database) -> Self:
+        return cls(
+            live=LiveSessions(redis),
+            leases=NodeLeases(redis),
+            writer=TickWriter(redis),
+            profiles=Profiles(database),
+            exchanges=Exchanges(database),
+            chat=ChatRows(database),
+        )
+
+
+class NodeHost:
+    """``start``, then ``drain``, then ``leave``, then ``stop``. All chance comes from ``random``."""
+
+    def __init__(
+        self, settings: Settings, game: Game, stores: HostStores, link: LocalLink, clock: Clock, random: Random
+    ):
+        self._settings = settings
+        self._game = game
+        self._stores = stores
+        self._link = link
+        self._clock = clock
+        self._random = random
+        self._id = NodeId(settings.node_id)
+        self.tasks = Tasks()  # work that ends by itself
+        self._services: list[asyncio.Task[Any]] = []  # work that goes on until the host stops
+        self.failed = asyncio.Event()  # a service ended that should not have: the process is of no more use
+        self.registry = Registry()
+        self.zones = Zones(game, clock, self._presence, random.getrandbits(32))
+        self._build_keeping()
+        self._build_coming_and_going()
+        self._build_play()
+
+    def _build_keeping(self) -> None:
+        """What writes to the stores behind play."""
+        stores = self._stores
+        self.lease = Lease(stores.leases, self._id, self._clock, self._settings.lease_s)
+        self.saver = Saver(stores.profiles)
+        self._stays: Backlog[Stay] = Backlog("stays", stores.profiles.log_stays)
+        lines: Backlog[ChatLineRow] = Backlog("chat", stores.chat.append)
+        self._history = ChatHistory(stores.chat, lines, self._settings.chat_history_lines)
+        self._restorer = Restorer(
+            profiles=stores.profiles,
+            live=stores.live,
+            registry=self.registry,
+            node=self._id,
+            tasks=self.tasks,
+            fenced=self._fence,
+        )
+        self.write_behind = WriteBehind(
+            stores.writer,
+            self._clock,
+            self.tasks,
+            deliver=lambda session, acks: self._publisher.deliver_acks(session, acks),
+            fenced=self._fence,
+            owner_missing=self._restorer.restore_all,
+            sessions=self.registry,
+            may_ack=self.lease.holds,
+        )
+
+    def _build_coming_and_going(self) -> None:
+        """What opens sessions and ends them."""
+        stores, settings = self._stores, self._settings
+        self._departures = Departures(
+            link=self._link,
+            registry=self.registry,
+            zones=self.zones,
+            ender=Ender(
+                saver=self.saver,
+                stays=self._stays,
+                live=stores.live,
+                write_behind=self.write_behind,
+                node=self._id,
+                clock=self._clock,
+            ),
+            tasks=self.tasks,
+            clock=self._clock,
+            grace_s=settings.grace_s,
+            idle_timeout_s=settings.idle_timeout_s,
+        )
+        self._checkpoints = Checkpoints(
+            self.saver, self.tasks, self._clock, period_s=settings.checkpoint_s, random=self._random
+        )
+        self._reception = Reception(
+            link=self._link,
+            registry=self.registry,
+            zones=self.zones,
+            opener=Opener(
+                profiles=stores.profiles,
+                exchanges=stores.exchanges,
+                live=stores.live,
+                stays=self._stays,
+                node=self._id,
+                game=self._game,
+                clock=self._clock,
+            ),
+            write_behind=self.write_behind,
+            clock=self._clock,
+            opened=self._checkpoints.add,
+            recovered=self._checkpoints.save_soon,
+            fenced=self._fence,
+        )
+        self._reaper = Reaper(stores.live, stores.leases, self._reception, self._id, self._has)
+
+    def _build_play(self) -> None:
+        """What turns inputs into ticks and ticks into frames, acks and writes."""
+        self._publisher = Publisher(
+            link=self._link,
+            registry=self.registry,
+            write_behind=self.write_behind,
+            carrier=ExchangeCarrier(self._stores.exchanges, self.tasks, self._epoch_of),
+            history=self._history,
+            game=self._game,
+            grace_s=self._settings.grace_s,
+            left=self._departures.left,
+            turned_away=self._turn_away,
+        )
+        host = Host(
+            link=self._link,
+            registry=self.registry,
+            zones=self.zones,
+            reception=self._reception,
+            departures=self._departures,
+            write_behind=self.write_behind,
+            tasks=self.tasks,
+            clock=self._clock,
+        )
+        self._loop = SimulationLoop(
+            list(self.zones),
+            tick_hz=self._game.tick_hz,
+            clock=self._clock,
+            act=self._publisher.act,
+            zone_stopped=lambda runner: host.zone_stopped(runner.zone.name),
+            after_ticks=self._after_ticks,
+        )
+
+    async def start(self) -> None:
+        """Own what the last process left behind, and let players in."""
+        await self._history.load(self.zones.names())
+        await self.lease.take()
+        keeping = (self.saver.run(), self._history.lines.run(), self._stays.run(), self.lease.run())
+        playing = (self._loop.run(), self._departures.sweep(), self._reaper.run())
+        self._services += [self._start(service) for service in (*keeping, *playing)]
+        for service in self._services:
+            service.add_done_callback(self._service_ended)
+
+    async def drain(self, timeout_s: float) -> bool:
+        """Let nobody in and end every session. False when some were not saved in time: they stay claimable in Redis."""
+        self._reception.accepting = False
+        return await self._departures.drain(timeout_s)
+
+    async def leave(self, timeout_s: float) -> None:
+        """After the drain: write what was said and who stayed, and give up the lease."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await self._history.lines.flush()
+                await self._stays.flush()
+        await self.lease.give_up()
+
+    def stop_serving(self) -> None:
+        """No more ticks. Nothing is saved here."""
+        for service in self._services:
+            service.remove_done_callback(self._service_ended)
+        self._loop.stop()
+        try:
+            self.zones.stop()
+        except Exception:
+            log.exception("the game's on_stop raised")
+
+    async def stop(self) -> None:
+        """End every task."""
+        for service in self._services:
+            service.cancel()
+        await self.tasks.drain(1.0)
+
+    def checks(self) -> dict[str, object]:
+        """What has to be well for new players to come in."""
+        return {
+            "redis": self.write_behind.can_store,
+            "sql": self.saver.available,
+            "zones": not any(runner.stopped for runner in self.zones),
+        }
+
+    def _service_ended(self, service: asyncio.Task[Any]) -> None:
+        log.critical("a service ended: a bug of ours; the node stops", service=service.get_name())
+        self.failed.set()
+
+    def _after_ticks(self) -> None:
+        self.write_behind.flush()
+        self._checkpoints.tick()
+
+    def _fence(self, session: Session) -> None:
+        self._departures.fence(session)
+
+    def _turn_away(self, session: Session) -> None:
+        self._start(self._departures.end(session, "turned_away", Close.KICKED))
+
+    def _presence(self, name: str) -> tuple[PlayerId, str] | None:
+        session = self.registry.by_name(name)
+        online = session is not None and session.connection_id is not None
+        return (session.player_id, session.player.name) if session is not None and online else None
+
+    def _has(self, player_id: PlayerId) -> bool:
+        return self.registry.get(player_id) is not None
+
+    def _epoch_of(self, player_id: PlayerId) -> Epoch | None:
+        session = self.registry.get(player_id)
+        return session.epoch if session is not None else None
+
+    def _start(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        return self.tasks.start(work, getattr(work, "__qualname__", "work"))
