@@ -34,6 +34,8 @@ class RunningRedis:
         self.socket_path = self.folder / "redis.sock"
         self.port = 0 if flavour == "valkey" else free_port()
         self.options = options
+        self._settings = self.folder / "redis.conf"  # where CONFIG REWRITE keeps what the server was told while it ran
+        self._settings.touch()
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -106,7 +108,17 @@ class RunningRedis:
         durable = ["--appendonly", "yes", "--appendfsync", "everysec", "--save", "", "--dir", str(self.folder)]
         # A test run that is killed ends no fixtures: let the kernel end the server with its parent, where it can.
         with_parent = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
-        return [*with_parent, str(program), *address, *unix, *durable, "--daemonize", "no", *self.options]
+        return [
+            *with_parent,
+            str(program),
+            str(self._settings),
+            *address,
+            *unix,
+            *durable,
+            "--daemonize",
+            "no",
+            *self.options,
+        ]
 
     def _answer(self, *words: str) -> bytes:
         packed = f"*{len(words)}\r\n" + "".join(f"${len(w.encode())}\r\n{w}\r\n" for w in words)
