@@ -69,18 +69,21 @@ class TickWriter:
         checked += watched
         packed = _packed(batch, checked)
         with self._store.measured("tick_write"):
-            async with asyncio.timeout(self._store.timeout_s), self._turn:
-                replies = await self._exchange(packed, len(batch) + len(checked))
+            async with asyncio.timeout(self._store.timeout_s) as deadline, self._turn:
+                replies = await self._exchange(packed, len(batch) + len(checked), deadline.when())
             _raise_first_error(replies)
         return _fenced(checked, replies[len(batch) :])
 
-    async def _exchange(self, packed: bytes, count: int) -> list[Any]:
+    async def _exchange(self, packed: bytes, count: int, deadline_s: float | None) -> list[Any]:
         await self._make_ready()
         try:
-            reader, writer = _streams(self._connection)
-            writer.write(packed)
-            await writer.drain()
-            return await _read_replies(reader, count)
+            # Once more: on Python 3.11 the ``wait_for`` in redis-py's connecting can lose the cancellation that is the
+            # deadline (it returns normally), and what waits here would wait for ever, with its turn taken.
+            async with asyncio.timeout_at(deadline_s):
+                reader, writer = _streams(self._connection)
+                writer.write(packed)
+                await writer.drain()
+                return await _read_replies(reader, count)
         except BaseException:  # also cancellation: the replies to this write must not meet the next one
             await self._drop()
             raise

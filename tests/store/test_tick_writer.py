@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import pytest
 
@@ -167,6 +168,28 @@ async def test_a_silent_server_is_unavailable_when_the_deadline_passes_and_works
     own_redis.go_on()
     await writer.write([write_of(ANNA, "after")])
     assert await x_of(hasty_store, ANNA) == "after"
+
+
+async def test_a_deadline_that_connecting_lost_ends_the_write_all_the_same(
+    own_redis: RunningRedis, hasty_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = TickWriter(hasty_store)
+    await writer.write([write_of(ANNA, "1")])
+
+    async def lose_it() -> None:
+        """As ``asyncio.wait_for`` of Python 3.11 does, when it is cancelled at the moment it has its result."""
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(60)
+
+    monkeypatch.setattr(writer, "_make_ready", lose_it)
+    own_redis.pause()
+    async with asyncio.timeout(5):  # many times the deadline of the store
+        with pytest.raises(StoreUnavailable):
+            await writer.write([write_of(ANNA, "2")])
+    monkeypatch.undo()
+    own_redis.go_on()
+    await writer.write([write_of(ANNA, "3")])
+    assert await x_of(hasty_store, ANNA) == "3"
 
 
 async def test_a_write_that_was_given_up_is_never_applied_after_a_newer_one(redis_server: RunningRedis) -> None:
