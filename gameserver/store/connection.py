@@ -75,8 +75,15 @@ class Store:
         it would have. Raises StoreUnavailable."""
         task = asyncio.get_running_loop().create_task(self._timed(operation, work), name=f"redis {operation}")
         self._calls.add(task)
-        task.add_done_callback(self._calls.discard)
-        return await asyncio.shield(task)
+        task.add_done_callback(self._ended)
+        await asyncio.wait((task,))
+        return task.result()
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._calls.discard(task)
+        error = None if task.cancelled() else task.exception()  # asked for here: its caller may have been cancelled
+        if error is not None and not isinstance(error, StoreUnavailable):
+            log.error("a call to redis ended by a bug of ours", call=task.get_name(), exc_info=error)
 
     def dedicated_connection(self) -> AbstractConnection:
         """A connection outside the pool, not yet connected, with the same address, credentials and TLS. The caller

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 from structlog.testing import capture_logs
@@ -107,6 +108,25 @@ async def test_a_cancelled_call_still_does_its_work(own_redis: RunningRedis) -> 
     await asyncio.gather(ahead, cancelled, return_exceptions=True)
     await store.close()  # waits for the work
     assert own_redis.command("GET", "a") == b"$1\r\n1\r\n"
+
+
+async def test_a_cancelled_call_that_fails_later_is_no_surprise_to_the_loop(
+    own_redis: RunningRedis, hasty_store: Store
+) -> None:
+    surprises: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, surprise: surprises.append(surprise))
+    await hasty_store.ping()
+    own_redis.pause()
+    cancelled = asyncio.create_task(hasty_store.ping())
+    await asyncio.sleep(0.05)
+    cancelled.cancel()
+    with suppress(asyncio.CancelledError):
+        await cancelled
+    del cancelled
+    while hasty_store._calls:
+        await asyncio.sleep(0.05)
+    gc.collect()  # where asyncio complains of failures that nobody asked for
+    assert surprises == []
 
 
 async def test_a_write_whose_reply_is_lost_is_sent_once() -> None:
