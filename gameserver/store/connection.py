@@ -16,9 +16,10 @@ import structlog
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
+from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
 from redis.exceptions import RedisClusterException, RedisError
 
+from gameserver.failpoints import Guard, is_off
 from gameserver.observability.metrics import STORE_ERRORS, STORE_SECONDS, STORE_UP
 
 T = TypeVar("T")
@@ -121,7 +122,7 @@ def _pool(url: str, timeout_s: float, connections_max: int) -> BlockingConnectio
         url,
         max_connections=connections_max,
         timeout=timeout_s,  # waiting for a free connection; the call's own deadline is the tighter one
-        retry=Retry(NoBackoff(), 0),  # the default repeats every write up to ten times, also those that took effect
+        retry=_retry(),
         socket_connect_timeout=timeout_s,  # the default is 5 s, beyond any deadline of ours
         socket_timeout=timeout_s,
         health_check_interval=0,  # a ping that fails is a call that fails: without retries it only adds a round trip
@@ -129,6 +130,13 @@ def _pool(url: str, timeout_s: float, connections_max: int) -> BlockingConnectio
         decode_responses=True,  # all we store is readable text
         **_keepalive(url),
     )
+
+
+def _retry() -> Retry:
+    """None: the driver's default repeats every write up to ten times, also those that took effect."""
+    if is_off(Guard.RETRIES_OFF):
+        return Retry(ExponentialWithJitterBackoff(base=0.01, cap=1.0), 10)
+    return Retry(NoBackoff(), 0)
 
 
 def _keepalive(url: str) -> dict[str, Any]:
