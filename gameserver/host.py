@@ -148,7 +148,12 @@ class NodeHost:
             idle_timeout_s=settings.idle_timeout_s,
         )
         self._checkpoints = Checkpoints(
-            self.saver, self.tasks, self._clock, period_s=settings.checkpoint_s, random=self._random
+            self.saver,
+            self.tasks,
+            self._clock,
+            period_s=settings.checkpoint_s,
+            random=self._random,
+            fenced=self._fence,
         )
         self._reception = Reception(
             link=self._link,

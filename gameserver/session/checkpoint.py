@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+from collections.abc import Callable
 from itertools import count
 from random import Random
 
@@ -24,14 +25,25 @@ log = structlog.get_logger(__name__)
 
 
 class Checkpoints:
-    """``tick`` is called every tick and starts what is due."""
+    """``tick`` is called every tick and starts what is due. ``fenced(session)`` is called for one that SQL says another
+    node owns: its Redis, if it is another than ours since a failover, would never tell."""
 
-    def __init__(self, saver: Saver, tasks: Tasks, clock: Clock, *, period_s: float, random: Random):
+    def __init__(
+        self,
+        saver: Saver,
+        tasks: Tasks,
+        clock: Clock,
+        *,
+        period_s: float,
+        random: Random,
+        fenced: Callable[[Session], None],
+    ):
         self._saver = saver
         self._tasks = tasks
         self._clock = clock
         self._period_s = period_s
         self._random = random
+        self._fenced = fenced
         self._due: list[tuple[float, int, Session]] = []
         self._numbers = count()
         self._under_way: set[Session] = set()
@@ -69,7 +81,9 @@ class Checkpoints:
 
     async def _note(self, session: Session, seq: int, outcome: asyncio.Future[SaveOutcome]) -> None:
         try:
-            if await outcome is not SaveOutcome.FENCED:  # if fenced, the next write to Redis finds out, too
+            if await outcome is SaveOutcome.FENCED:
+                self._fenced(session)
+            else:
                 session.saved_seq = max(session.saved_seq, seq)
         finally:
             self._under_way.discard(session)

@@ -9,6 +9,7 @@ from gameserver.profiles.records import Save, SaveOutcome
 from gameserver.session.checkpoint import Checkpoints
 from gameserver.session.lifecycle import SessionEvent
 from gameserver.session.saver import Saver
+from gameserver.session.session import Session
 from gameserver.tasks import Tasks
 from tests.session.standins import StillClock, session, turns
 
@@ -21,7 +22,10 @@ class Bench:
         self.saved: list[Save] = []
         self.outcome, self.is_away = SaveOutcome.SAVED, False
         saver: Saver = self  # type: ignore[assignment]
-        self.checkpoints = Checkpoints(saver, self.tasks, self.clock, period_s=PERIOD_S, random=Random(1))
+        self.fenced: list[Session] = []
+        self.checkpoints = Checkpoints(
+            saver, self.tasks, self.clock, period_s=PERIOD_S, random=Random(1), fenced=self.fenced.append
+        )
 
     def save(self, save: Save) -> asyncio.Future[SaveOutcome]:
         self.saved.append(save)
@@ -73,12 +77,12 @@ async def test_a_session_that_has_ended_is_not_saved() -> None:
     assert bench.saved == []
 
 
-async def test_who_is_fenced_counts_as_not_saved() -> None:
+async def test_who_is_fenced_counts_as_not_saved_and_is_told() -> None:
     bench, one = Bench(), session()
     one.seq, bench.outcome = 1, SaveOutcome.FENCED
     bench.checkpoints.add(one)
     await bench.seconds(PERIOD_S)
-    assert one.saved_seq == 0
+    assert one.saved_seq == 0 and bench.fenced == [one]
 
 
 async def test_while_sql_is_away_checkpoints_do_not_pile_up() -> None:
