@@ -234,7 +234,7 @@ def _allow_open_files(files: int) -> None:
 
 
 def _warn_of_unknown_variables() -> None:
-    for name in config.unknown_variables():
+    for name in {*config.unknown_variables()} - {failpoints.FAILPOINT, failpoints.SABOTAGE, failpoints.PERMISSION}:
         _tell([f"warning: {name} is in the environment, but there is no such setting"], 0)
 
 

@@ -16,7 +16,7 @@ from enum import StrEnum
 
 import structlog
 
-PERMISSION = "GAMESERVER_ALLOW_SABOTAGE"
+FAILPOINT, SABOTAGE, PERMISSION = "GAMESERVER_FAILPOINT", "GAMESERVER_SABOTAGE", "GAMESERVER_ALLOW_SABOTAGE"
 
 log = structlog.get_logger(__name__)
 
@@ -65,11 +65,11 @@ def arm(environ: Mapping[str, str]) -> None:
     """Once, at the start. Raises ValueError for a name that is none, and for sabotage without the permission."""
     global _point, _times_left, _off
     _off = None
-    name, _, times = environ.get("GAMESERVER_FAILPOINT", "").partition(":")
+    name, _, times = environ.get(FAILPOINT, "").partition(":")
     _point, _times_left = (Failpoint(name), int(times or 1)) if name else (None, 0)
-    if guard := environ.get("GAMESERVER_SABOTAGE", ""):
+    if guard := environ.get(SABOTAGE, ""):
         if environ.get(PERMISSION) != "1":
-            raise ValueError(f"GAMESERVER_SABOTAGE breaks the server's promises; only tests may, with {PERMISSION}=1")
+            raise ValueError(f"{SABOTAGE} breaks the server's promises; only tests may, with {PERMISSION}=1")
         _off = Guard(guard)
     if _point or _off:
         log.warning("ARMED FOR A TEST: this server breaks on purpose", failpoint=_point, guard_off=_off)

@@ -9,12 +9,17 @@ import sys
 import time
 from pathlib import Path
 
+from gameserver.failpoints import arm
+from tests.faults import calls
 from tests.faults.faults import FAULTS
 from tests.faults.rows import Row, table
 from tests.faults.scene import Fault, Scene
 from tests.faults.stages import Stages, stages
+from tests.faults.verdicts import Verdicts
 
 SHOWN_MAX = 8  # violations of one round
+CALLS = "drop-replies"  # of Redis, while calls are cancelled; not a scene, see ``calls``
+CALLS_A_ROUND, CALLS_IN_DOCS = 5_000, 100_000
 
 
 class Run:
@@ -27,12 +32,16 @@ class Run:
             {"GAMESERVER_SABOTAGE": given.sabotage, "GAMESERVER_ALLOW_SABOTAGE": "1"} if given.sabotage else {}
         )
 
-    async def play(self, faults: list[Fault]) -> None:
-        """All rounds of all faults, several at once."""
-        self.rows = [Row(fault.name, fault.unit) for fault in faults]
+    async def play(self, names: list[str]) -> None:
+        """All rounds of all faults, several at once; then the calls, which keep a core busy, by themselves."""
+        rows = {name: Row(name, "calls" if name == CALLS else FAULTS[name].unit) for name in names}
+        self.rows = list(rows.values())
         async with stages(self._given.jobs) as stage, asyncio.TaskGroup() as group:
-            for row, fault in zip(self.rows, faults, strict=True):
-                group.create_task(self._play_fault(stage, fault, row))
+            for name, row in rows.items():
+                if name != CALLS:
+                    group.create_task(self._play_fault(stage, FAULTS[name], row))
+        if CALLS in rows:
+            await self._play_calls(rows[CALLS])
 
     async def _play_fault(self, stage: Stages, fault: Fault, row: Row) -> None:
         """So many rounds at once as may be; again, until there was as much of it as is wanted."""
@@ -55,28 +64,37 @@ class Run:
         row.add(seed, scene.verdicts, scene.trades() if fault.unit == "trades" else 1)
         row.notes.update(scene.notes)
         row.acked.update(scene.acked())
-        self._tell(scene, row)
-        self._keep(scene)
+        self._tell(row, seed, scene.verdicts, scene.took_s)
+        self._keep()
+        if self._given.logs is not None and scene.verdicts.violations:
+            _keep_logs(scene, self._given.logs / f"{fault.name}-{seed}")
 
-    def _tell(self, scene: Scene, row: Row) -> None:
-        found = scene.verdicts
+    async def _play_calls(self, row: Row) -> None:
+        arm(self._environment)
+        rounds = self._given.rounds or -(-CALLS_IN_DOCS // CALLS_A_ROUND)
+        for seed in range(self._given.seed, self._given.seed + rounds):
+            started_s = time.monotonic()
+            found = await calls.run(CALLS_A_ROUND, seed)
+            row.add(seed, found, CALLS_A_ROUND)
+            self._tell(row, seed, found, time.monotonic() - started_s)
+            self._keep()
+
+    def _tell(self, row: Row, seed: int, found: Verdicts, took_s: float) -> None:
         verdict = "ok" if not found.violations else f"{len(found.violations)} VIOLATIONS"
         recovered = f", back in {max(found.recoveries_s):.1f} s" if found.recoveries_s else ""
-        checked = f"{found.checked.total()} checked, {found.worst_ticks} ticks stale{recovered}, {scene.took_s:.0f} s"
-        print(f"{scene.fault.name} {row.rounds}, seed {scene.seed}: {verdict} ({checked})", flush=True)
+        checked = f"{found.checked.total()} checked, {found.worst_ticks} ticks stale{recovered}, {took_s:.0f} s"
+        print(f"{row.fault} {row.rounds}, seed {seed}: {verdict} ({checked})", flush=True)
         for violation in found.violations[:SHOWN_MAX]:
             print(f"    {violation}", flush=True)
         if found.violations:
             sabotage = f" --sabotage {self._given.sabotage}" if self._given.sabotage else ""
-            print(f"    again: {again(scene.fault.name, scene.seed)}{sabotage}", flush=True)
+            print(f"    again: {again(row.fault, seed)}{sabotage}", flush=True)
 
-    def _keep(self, scene: Scene) -> None:
+    def _keep(self) -> None:
         """What was found so far, so that a run that is cut short was not for nothing."""
         if self._given.json is not None:
             found = [row.summary() for row in self.rows if row.rounds]
             self._given.json.write_text(json.dumps(found, indent=1) + "\n")
-        if self._given.logs is not None and scene.verdicts.violations:
-            _keep_logs(scene, self._given.logs / f"{scene.fault.name}-{scene.seed}")
 
 
 def again(fault: str, seed: int) -> str:
@@ -121,21 +139,22 @@ def _arguments() -> argparse.Namespace:
 _EPILOG = "Exit code 0 when no promise was broken, 1 when one was. It starts MariaDB and Redis servers of its own."
 
 
-def _chosen(names: list[str] | None) -> list[Fault]:
+def _chosen(names: list[str] | None) -> list[str]:
+    every = [*FAULTS, CALLS]
     if names is None:
-        return list(FAULTS.values())
+        return every
     wanted = set(names)
     if "failpoint:all" in wanted:
         wanted |= {name for name in FAULTS if name.startswith("failpoint:")}
-    if unknown := wanted - set(FAULTS) - {"failpoint:all"}:
+    if unknown := wanted - set(every) - {"failpoint:all"}:
         sys.exit(f"scripts/chaos: there is no fault {', '.join(sorted(unknown))}; see --list")
-    return [fault for name, fault in FAULTS.items() if name in wanted]
+    return [name for name in every if name in wanted]
 
 
 def main() -> int:
     given = _arguments()
     if given.list:
-        print("\n".join(FAULTS))
+        print("\n".join((*FAULTS, CALLS)))
         return 0
     run = Run(given)
     try:

@@ -18,6 +18,7 @@ from tests.scenarios.stores import Stores
 from tests.servers.game import RunningGame
 from tests.servers.mariadb import MariaDb, running
 from tests.servers.redis import RunningRedis
+from tests.servers.sentinel import SentinelGroup
 
 ROOT = Path(__file__).parents[2]
 GAME = "tests.faults.orchard:Orchard"
@@ -34,13 +35,25 @@ SETTINGS = {
 class Rig:
     """``nodes`` are on the same stores; a test of one node leaves the other stopped."""
 
-    def __init__(self, sql: MariaDb, redis: RunningRedis, proxy: Proxy, database: str, nodes: list[RunningGame]):
+    def __init__(
+        self, sql: MariaDb, redis: RunningRedis | SentinelGroup, proxy: Proxy, database: str, nodes: list[RunningGame]
+    ):
         self.sql = sql
-        self.redis = redis
+        self._redis = redis
         self.proxy = proxy
         self.nodes = nodes
         self._database = database
         self._environment: dict[str, str] = {}  # of the nodes that run
+
+    @property
+    def redis(self) -> RunningRedis:
+        """The one the nodes use; the present primary, where there are several."""
+        return self._redis.primary if isinstance(self._redis, SentinelGroup) else self._redis
+
+    @property
+    def sentinels(self) -> SentinelGroup:
+        assert isinstance(self._redis, SentinelGroup), "a fault of another kind of stage"
+        return self._redis
 
     def stores(self) -> Stores:
         """A look past the server; close it. Not through the wire that is cut."""
@@ -55,9 +68,10 @@ class Rig:
         await asyncio.to_thread(self._mend, nodes, environment)
 
     def _mend(self, nodes: int, environment: dict[str, str]) -> None:
-        self.redis.go_on()
-        if not self.redis.is_running:
-            self.redis.start()
+        if isinstance(self._redis, SentinelGroup):
+            self._redis.heal()
+        else:
+            self._redis.mend()
         self.sql.mend()
         self._end_unless_in(environment)
         for number, node in enumerate(self.nodes):
@@ -83,14 +97,17 @@ class Rig:
 
 
 @asynccontextmanager
-async def rig(data: Path) -> AsyncIterator[Rig]:
-    """Both stores run, MariaDB on a copy of ``data``; nodes are started by ``mend``."""
+async def rig(data: Path, *, sentinels: bool) -> AsyncIterator[Rig]:
+    """Both stores run, MariaDB on a copy of ``data``, Redis alone or as a group that Sentinel watches.
+
+    Nodes are started by ``mend``.
+    """
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="chaos-")))
         sql = await asyncio.to_thread(stack.enter_context, running(data))
         proxy = await stack.enter_async_context(plugged(sql.port))
         database = await asyncio.to_thread(sql.migrated_database)
-        redis = RunningRedis("redis7")
+        redis = SentinelGroup() if sentinels else RunningRedis("redis7")
         stack.callback(redis.remove)
         await asyncio.to_thread(redis.start)
         nodes = [_node(folder / name, redis.url, sql.url(database, port=proxy.port)) for name in ("one", "other")]

@@ -38,6 +38,7 @@ class Fault:
     suite: int
     docs: int
     unit: Literal["rounds", "trades"] = "rounds"
+    sentinels: bool = False  # Redis is a primary and a replica that Sentinel watches
     nodes: int = 1
     bots: int = 8
     trade_share: float = 0.3

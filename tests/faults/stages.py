@@ -23,12 +23,12 @@ class Stages:
         self.jobs = jobs
         self._data = data
         self._stack = stack
-        self._free: list[Rig] = []
+        self._free: dict[bool, list[Rig]] = {False: [], True: []}  # without and with sentinels
         self._turn = asyncio.Semaphore(jobs)
 
     async def play(self, fault: Fault, seed: int, environment: dict[str, str] | None = None) -> Scene:
         """One round on processes that are whole again before it, when its turn comes; its verdicts are the scene's."""
-        async with self._turn, self._rig() as stage:
+        async with self._turn, self._rig(fault.sentinels) as stage:
             await stage.mend(fault.nodes, environment or {})
             scene = Scene(stage, fault, seed, environment or {})
             started_s = time.monotonic()
@@ -37,11 +37,12 @@ class Stages:
             return scene
 
     @asynccontextmanager
-    async def _rig(self) -> AsyncIterator[Rig]:
+    async def _rig(self, sentinels: bool) -> AsyncIterator[Rig]:
         """One that is free; a round that could not be played to its end leaves one that is not used again."""
-        stage = self._free.pop() if self._free else await self._stack.enter_async_context(rig(self._data))
+        free = self._free[sentinels]
+        stage = free.pop() if free else await self._stack.enter_async_context(rig(self._data, sentinels=sentinels))
         yield stage
-        self._free.append(stage)
+        free.append(stage)
 
 
 @asynccontextmanager

@@ -11,8 +11,6 @@ from tests.faults.conftest import Playing
 from tests.faults.faults import FAULTS
 from tests.faults.stages import Stages
 
-pytestmark = pytest.mark.asyncio(loop_scope="package")
-
 ROUNDS_MAX = 50
 FOUND_BY = {
     Guard.KEY_FENCE: ("stop-and-continue", "takeover"),
@@ -43,6 +41,12 @@ class Control:
         return None
 
 
+def test_each_guard_has_its_control() -> None:
+    elsewhere = {Guard.RETRIES_OFF}  # test_calls
+    assert FOUND_BY.keys() | elsewhere == set(Guard)
+
+
+@pytest.mark.asyncio(loop_scope="package")
 @pytest.mark.parametrize("asked", [Control(guard) for guard in FOUND_BY], ids=lambda asked: asked.name)
 async def test_without_a_guard_a_promise_is_seen_to_break(playing: Playing, asked: Control) -> None:
     found = await playing.outcome(asked.name)

@@ -85,6 +85,12 @@ class RunningRedis:
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
 
+    def mend(self) -> None:
+        """It runs and answers, whatever was done to it."""
+        self.go_on()
+        if not self.is_running:
+            self.start()
+
     def go_on(self) -> None:
         """SIGCONT; does nothing when it is not paused or not running."""
         if self._process is not None:

@@ -1,4 +1,4 @@
-"""Redis: killed, emptied."""
+"""Redis: killed, emptied, failed over."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from tests.faults.scene import Scene
 
 CHECKPOINT_TAKES_S = 1.0
 UPLOAD_S = 2.0  # after Redis is back
+REPLICATION_S = 1.0  # what was written so shortly before the primary was cut off may not have reached the replica
 
 
 async def kill_redis(scene: Scene) -> None:
@@ -45,6 +46,31 @@ async def empty_redis_and_kill_server(scene: Scene) -> None:
     await scene.rig.kill(scene.rig.nodes[0])
     scene.rig.redis.command("FLUSHALL")
     await scene.rig.start(scene.rig.nodes[0], **scene.environment)
+
+
+async def fail_over(scene: Scene) -> None:
+    """The primary is cut off from its sentinels and its replica, but not from the node that uses it: a zombie on a
+    zombie. Players go on at another node, on the new primary; then the network is whole again."""
+    zombie, node = scene.rig.nodes
+    sentinels = scene.rig.sentinels
+    scene.around.sure_until_s = time.monotonic() - REPLICATION_S
+    scene.around.moves_behind_max = int(REPLICATION_S * 20)
+    await asyncio.to_thread(sentinels.cut_off)
+    await asyncio.to_thread(sentinels.failover)
+    scene.strikes_now()
+    await scene.rig.start(node, **scene.environment)
+    scene.around.urls = [node.ws_url]
+    ghosts = [bot for bot in scene.bots if bot.is_playing]
+    for ghost in ghosts:
+        scene.add(ghost.split())
+    await scene.play(CHECKPOINT_S + CHECKPOINT_TAKES_S, CHECKPOINT_S + 2 * CHECKPOINT_TAKES_S)
+    playing = [str(ghost) for ghost in ghosts if ghost.is_playing]
+    scene.verdicts.check("one writer", not playing, f"on the node that was cut off still play {playing}")
+    await asyncio.to_thread(sentinels.heal)
+    await scene.play(1.0, 2.0)
+    for ghost in ghosts:
+        ghost.cut()
+    await asyncio.to_thread(zombie.stop)
 
 
 def may_cost_a_checkpoint(scene: Scene) -> None:
