@@ -241,7 +241,7 @@ class Bot:
             verdicts.check("exactly-once inputs", welcome["last_seq"] >= acked, forgot)
 
     def _check_place(self, welcome: Message, ledger: Ledger) -> None:
-        verdicts, limit = self.around.verdicts, self.around.moves_behind_max
+        verdicts, limit = self.around.verdicts, self.around.lateness.ticks(self.around.moves_behind_max)
         place = f"({welcome['x']:.2f}, {welcome['y']:.2f})"
         stale = ledger.staleness(welcome["x"], welcome["y"], self.around.lateness.worst_s)
         if stale is None and self.around.may_forget:

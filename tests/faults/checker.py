@@ -106,7 +106,7 @@ class Checker:
             self._verdicts.check("bounded staleness", False, f"{who}, was at ({last.x:.2f}, {last.y:.2f})")
             return
         self._verdicts.note_staleness(stale.ticks, stale.ms)
-        is_kept = stale.ticks <= self.moves_behind_max
+        is_kept = stale.ticks <= self._lateness.ticks(self.moves_behind_max)
         self._verdicts.check("bounded staleness", is_kept, f"{who}, {stale.ticks} ticks ({stale.ms:.0f} ms) behind")
 
 

@@ -1,4 +1,7 @@
-"""How late this process itself was: what a busy machine kept the bots from seeing in time is no fault of the server."""
+"""How late this process itself was: what a busy machine kept from being done or seen in time is no fault of the server.
+
+On a machine that keeps up every limit stands as it is.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,8 @@ from collections import deque
 
 PERIOD_S = 0.05
 REMEMBERED = 200  # periods: about ten seconds
+FOLD = 4  # several processes take turns on the same cores, each as late as this one
+TICK_S = 0.05
 
 
 class Lateness:
@@ -20,6 +25,14 @@ class Lateness:
     def worst_s(self) -> float:
         """Of the last ten seconds."""
         return max(self._recent_s)
+
+    def patience_s(self, limit_s: float) -> float:
+        """What to wait for something that has to be done in ``limit_s``."""
+        return limit_s + FOLD * self.worst_s
+
+    def ticks(self, limit: int) -> int:
+        """How many ticks old something may be, of which a machine that keeps up allows ``limit``."""
+        return limit + int(FOLD * self.worst_s / TICK_S)
 
     async def run(self) -> None:
         """Until cancelled."""

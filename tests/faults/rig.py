@@ -27,7 +27,6 @@ SETTINGS = {
     "grace_s": str(GRACE_S),
     "lease_s": str(LEASE_S),
     "checkpoint_s": str(CHECKPOINT_S),
-    "sql_timeout_s": "2",
     "sign_ups_per_minute": "100000",
 }
 

@@ -92,7 +92,8 @@ class Scene:
         return [bot for bot in self.bots if bot.intent != "vanish"]
 
     async def until(self, is_so: Callable[[], bool], patience_s: float) -> bool:
-        until_s = time.monotonic() + patience_s
+        """False when it is not within so long, and a little longer where this machine is late."""
+        until_s = time.monotonic() + self.around.lateness.patience_s(patience_s)
         while not is_so():
             if time.monotonic() > until_s:
                 return False

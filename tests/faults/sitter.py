@@ -15,7 +15,7 @@ from tests.faults.bot import Surroundings
 from tests.faults.ledger import Ledger
 from tests.faults.wire import Message, dial, receive, send
 
-SIT_S = 20.0
+SIT_S = 60.0
 
 
 class Sitter:

@@ -46,7 +46,7 @@ class TickWatch:
         check = self._scene.verdicts.check
         check("degrade, never lie", rate >= TICK_RATE_MIN, f"only {rate:.0%} of the ticks while SQL was away")
         gap_s = max(bot.position_gap_s for bot in self._scene.staying())
-        check("degrade, never lie", gap_s < GAP_MAX_S, f"no world frame for {gap_s:.2f} s while SQL was away")
+        check("degrade, never lie", gap_s < self._scene.around.lateness.patience_s(GAP_MAX_S), f"no world frame for {gap_s:.2f} s while SQL was away")
         self._scene.notes.append(f"{rate:.0%} of the ticks")
 
     def _newest(self) -> int:
@@ -57,7 +57,7 @@ async def _is_refused_at_once(scene: Scene) -> None:
     """A new guest while SQL is away."""
     newcomer = Bot(99, scene.around, scene.random)
     took_s = await newcomer.time_of_refusal()
-    kept = took_s < REFUSED_WITHIN_S
+    kept = took_s < scene.around.lateness.patience_s(REFUSED_WITHIN_S)
     scene.verdicts.check("degrade, never lie", kept, f"a sign-in was kept waiting for {took_s:.2f} s")
 
 
