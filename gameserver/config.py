@@ -31,7 +31,7 @@ _SECRET_IN_TEXT = re.compile(
     r"|(?P<option>\b(?:\w+_)?(?:password|secret|token)=)[^&\s]+",
     re.IGNORECASE,
 )
-_REDIS_SCHEMES = ("redis", "rediss", "unix")
+_REDIS_SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel")
 _SQL_SCHEMES = ("mysql", "mysql+aiomysql", "mariadb", "mariadb+aiomysql", "sqlite", "sqlite+aiosqlite")
 
 
@@ -118,7 +118,8 @@ class Settings(BaseSettings):
 
     folder: Path = _stores("Where the embedded stores keep their files.", Path(".gameserver"))
     redis_url: str | None = _stores(
-        "Redis or Valkey 7.0 or later, redis://user:password@host:6379/0. Default: an embedded Valkey in folder.",
+        "Redis or Valkey 7.0 or later: redis://user:password@host:6379/0, or"
+        " redis+sentinel://host:26379,host:26379/service/0. Default: an embedded Valkey in folder.",
         secret=True,
     )
     sql_url: str | None = _stores(
@@ -174,6 +175,8 @@ class Settings(BaseSettings):
     @field_validator("redis_url")
     @classmethod
     def _check_redis_url(cls, url: str | None) -> str | None:
+        if url and "+sentinel://" in url and not re.match(r"[^/]+//[^/?]+/[^/?]+(/\d+)?(\?|$)", url):
+            raise ValueError("has to name hosts and a service, like redis+sentinel://host:26379,host:26379/service/0")
         return _with_scheme(url, _REDIS_SCHEMES)
 
     @field_validator("sql_url")

@@ -1,4 +1,5 @@
-"""When Redis has lost what it had: a session whose pointer is gone is opened there again, whole, from memory.
+"""When Redis has lost what it had: a session whose pointer is gone, or that of an older epoch again, is put back there,
+whole, from memory.
 
 Law: memory is the truth only while SQL says that our epoch is the player's newest; else the session is fenced.
 """
@@ -68,14 +69,11 @@ class Restorer:
         async with self._registry.only_one(session.player_id), self._at_once:
             return not session.is_open or await self._try(session)
 
-    async def _is_pointed_at(self, session: Session) -> bool:
-        owner = await self._live.owner(session.player_id)
-        return owner is not None and owner.epoch == session.epoch
-
     async def _try(self, session: Session) -> bool:
         """False when a store is away: try again."""
         try:
-            if await self._is_pointed_at(session):
+            owner = await self._live.owner(session.player_id)
+            if owner is not None and owner.epoch == session.epoch:
                 return True
             profile = await self._profiles.current(session.player_id)
             if profile is None or profile.epoch != session.epoch:
@@ -83,10 +81,10 @@ class Restorer:
                 return True
             fields = first_fields(session)
             reach(Failpoint.RESTORE_BEFORE_REDIS)
-            await self._live.open(session.player_id, session.epoch, self._node, session.zone, fields)
+            await self._live.restore(session.player_id, session.epoch, self._node, session.zone, fields, owner)
             reach(Failpoint.RESTORE_AFTER_REDIS)
         except StaleEpoch:
-            return True  # its pointer is there again, ours or a newer one: the next write tells
+            return True  # the next write tells
         except (StoreUnavailable, ProfilesUnavailable) as error:
             log.info("a session waits to be restored", player=session.player_id, reason=str(error))
             return False

@@ -22,6 +22,12 @@ class Watch:
         self._started_s = float("-inf")
         self._done = 0
 
+    def start_over(self) -> None:
+        """All at once, when next asked."""
+        self._round = [session for session in self._sessions if session.is_open]
+        self._started_s = float("-inf")
+        self._done = 0
+
     def due(self, now_s: float) -> list[Session]:
         """Those whose turn came since it was last asked."""
         if self._done == len(self._round) and now_s >= self._started_s + PERIOD_S:

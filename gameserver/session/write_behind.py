@@ -1,7 +1,8 @@
 """Every tick's changes to Redis: a dirty set, one write in flight, acks when Redis has replied.
 
-Law: while a write is out, changes coalesce in the dirty set; a write that failed leaves its sessions wholly dirty. An
-ack `stored` is given only after the write that holds it has replied and the pointer still names our epoch.
+Law: while a write is out, changes coalesce in the dirty set; a write that failed leaves its sessions wholly dirty. A
+server that may have lost anything is given every session whole: memory is the truth, not what it has. An ack `stored`
+is given only after the write that holds it has replied and the pointer still names our epoch.
 Bound: one entry a session in the dirty set, at most ANSWERS_MAX unanswered actions a session.
 """
 
@@ -22,7 +23,7 @@ from gameserver.session.record import take_fields
 from gameserver.session.session import Dirty, Session
 from gameserver.session.watch import Watch
 from gameserver.store.connection import StoreUnavailable
-from gameserver.store.tick_writer import OwnerMissing, SessionWrite, TickWriter
+from gameserver.store.tick_writer import OwnerMissing, ServerChanged, SessionWrite, TickWriter
 from gameserver.tasks import Tasks
 
 RETRY_S = 0.25
@@ -53,6 +54,7 @@ class WriteBehind:
         self._deliver = deliver
         self._fenced = fenced
         self._owner_missing = owner_missing
+        self._sessions = sessions
         self._watch = Watch(sessions)
         self._may_ack = may_ack
         self._dirty: dict[PlayerId, Session] = {}
@@ -120,13 +122,20 @@ class WriteBehind:
         reach(Failpoint.TICK_BEFORE_WRITE)
         try:
             fenced = await self._writer.write([entry.write for entry in batch], pointers)
+        except ServerChanged as error:
+            log.warning("every session is written again", reason=str(error))
+            self._put_back(batch)
+            self._mark_all()
+            return
         except StoreUnavailable as error:
-            self._failed(batch, error)
+            self._put_back(batch)
+            self._away(error)
             if isinstance(error, OwnerMissing):
                 self._owner_missing()
             return
         except BaseException as error:  # a bug, or the end of the process: not written all the same
-            self._failed(batch, error)
+            self._put_back(batch)
+            self._away(error)
             raise
         finally:
             self._in_flight = None
@@ -154,17 +163,29 @@ class WriteBehind:
         if given:
             self._deliver(session, given)
 
-    def _failed(self, batch: list[_Entry], error: BaseException) -> None:
+    def _put_back(self, batch: list[_Entry]) -> None:
+        """Nothing of it counts as written."""
+        for entry in batch:
+            entry.session.stored_waiters += entry.waiters
+            if entry.session.state is not SessionState.ENDED:
+                self._mark_whole(entry.session)
+
+    def _mark_all(self) -> None:
+        """Every session, and every pointer is to be read, in the next write."""
+        for session in self._sessions:
+            if session.is_open or session.player_id in self._dirty:  # a last write may be under way of who leaves
+                self._mark_whole(session)
+        self._watch.start_over()
+
+    def _mark_whole(self, session: Session) -> None:
+        session.dirty_kinds.update(session.player.inventory.holdings)
+        self.mark(session, Dirty.ALL)
+
+    def _away(self, error: BaseException) -> None:
         if self.available:
             log.warning("redis is away; play goes on, nothing is acked as stored", reason=str(error))
         self.available = False
         self._not_before_s = self._clock.monotonic_s() + RETRY_S
-        for entry in batch:
-            session = entry.session
-            session.stored_waiters += entry.waiters
-            if session.state is not SessionState.ENDED:
-                session.dirty_kinds.update(session.player.inventory.holdings)
-                self.mark(session, Dirty.ALL)
 
 
 @dataclass(slots=True)

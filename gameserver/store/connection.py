@@ -14,13 +14,15 @@ from typing import Any, TypeVar
 
 import structlog
 from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.connection import AbstractConnection
+from redis.asyncio.connection import AbstractConnection, SSLConnection, UnixDomainSocketConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
-from redis.exceptions import RedisClusterException, RedisError
+from redis.exceptions import RedisClusterException, RedisError, ResponseError
 
 from gameserver.failpoints import Guard, is_off
 from gameserver.observability.metrics import STORE_ERRORS, STORE_SECONDS, STORE_UP
+from gameserver.store.address import Address, parse
+from gameserver.store.sentinels import PrimaryConnection, PrimarySSLConnection, Sentinels
 
 T = TypeVar("T")
 Send = Callable[..., Awaitable[Any]]  # the words of one command -> its reply, with the driver's own errors
@@ -35,21 +37,27 @@ class StoreUnavailable(Exception):  # noqa: N818  an expected state of the world
 
 
 class Store:
-    """A Redis (or Valkey) server. ``url``: ``redis://``, ``rediss://`` or ``unix://``; see redis-py for its options.
+    """A Redis (or Valkey) server, or the one that sentinels name. ``url``: see ``store/address.py``.
 
-    ``timeout_s`` bounds each call as a whole: waiting for a connection, connecting, sending and the reply.
+    ``timeout_s`` bounds each call as a whole: finding the server, waiting for a connection, connecting, sending and
+    the reply.
     """
 
     def __init__(self, url: str, *, timeout_s: float = 1.0, connections_max: int = CONNECTIONS_MAX):
+        address = parse(url)
         self.timeout_s = timeout_s
-        self._pool = _pool(url, timeout_s, connections_max)
+        self._sentinels = Sentinels(address, timeout_s) if address.sentinels else None
+        self._pool = _pool(address, self._sentinels, timeout_s, connections_max)
         self._client: Redis = Redis(connection_pool=self._pool)
         self._dedicated: list[AbstractConnection] = []
         self._calls: set[asyncio.Task[Any]] = set()
+        self._following: asyncio.Task[None] | None = None
         self._is_closed = False
 
     async def open(self) -> None:
         """Check that the server answers, and warn of settings that break our promises. Raises StoreUnavailable."""
+        if self._sentinels is not None:
+            self._following = asyncio.get_running_loop().create_task(self._sentinels.follow(), name="redis failover")
         await self.ping()
         about = await self.command("info", "INFO")
         for warning in _warnings(about):
@@ -62,6 +70,11 @@ class Store:
         for connection in self._dedicated:
             await connection.disconnect(nowait=True)
         await self._pool.disconnect()
+        if self._following is not None:
+            self._following.cancel()
+            await asyncio.gather(self._following, return_exceptions=True)
+        if self._sentinels is not None:
+            await self._sentinels.close()
 
     async def ping(self) -> None:
         """Raises StoreUnavailable when the server does not answer, or is still loading its data."""
@@ -113,23 +126,38 @@ class Store:
     async def _timed(self, operation: str, work: Callable[[Send], Awaitable[T]]) -> T:
         with self.measured(operation):
             async with asyncio.timeout(self.timeout_s):
-                return await work(self._client.execute_command)
+                try:
+                    return await work(self._client.execute_command)
+                except ResponseError:
+                    # Read-only, no replicas, …: it may be the primary no more. The next call looks for it again, also
+                    # behind a name that now leads elsewhere.
+                    await self._pool.disconnect(inuse_connections=False)
+                    raise
 
 
-def _pool(url: str, timeout_s: float, connections_max: int) -> BlockingConnectionPool:
-    """The one place that knows how a url becomes connections (Sentinel and Cluster will be chosen here)."""
-    return BlockingConnectionPool.from_url(
-        url,
-        max_connections=connections_max,
-        timeout=timeout_s,  # waiting for a free connection; the call's own deadline is the tighter one
-        retry=_retry(),
-        socket_connect_timeout=timeout_s,  # the default is 5 s, beyond any deadline of ours
-        socket_timeout=timeout_s,
-        health_check_interval=0,  # a ping that fails is a call that fails: without retries it only adds a round trip
-        protocol=2,  # RESP3 lets the server push messages between the replies that the tick's writer counts
-        decode_responses=True,  # all we store is readable text
-        **_keepalive(url),
-    )
+def _pool(
+    address: Address, sentinels: Sentinels | None, timeout_s: float, connections_max: int
+) -> BlockingConnectionPool:
+    """The one place that knows how an address becomes connections."""
+    options = dict(address.options)
+    kind = options.get("connection_class")
+    if sentinels is not None:
+        options["sentinels"] = sentinels
+        options["connection_class"] = PrimarySSLConnection if kind is SSLConnection else PrimaryConnection
+    if kind is not UnixDomainSocketConnection:
+        # The kernel's probes notice a peer that vanished without a word while the connection was idle (30 s + 3 · 5 s).
+        options.setdefault("socket_keepalive", True)
+    ours = {
+        "max_connections": connections_max,
+        "timeout": timeout_s,  # waiting for a free connection; the call's own deadline is the tighter one
+        "retry": _retry(),
+        "socket_connect_timeout": timeout_s,  # the default is 5 s, beyond any deadline of ours
+        "socket_timeout": timeout_s,
+        "health_check_interval": 0,  # a ping that fails is a call that fails: without retries it only adds a round trip
+        "protocol": 2,  # RESP3 lets the server push messages between the replies that the tick's writer counts
+        "decode_responses": True,  # all we store is readable text
+    }
+    return BlockingConnectionPool(**{**ours, **options})  # what the url says counts, as it does with redis-py
 
 
 def _retry() -> Retry:
@@ -137,11 +165,6 @@ def _retry() -> Retry:
     if is_off(Guard.RETRIES_OFF):
         return Retry(ExponentialWithJitterBackoff(base=0.01, cap=1.0), 10)
     return Retry(NoBackoff(), 0)
-
-
-def _keepalive(url: str) -> dict[str, Any]:
-    """The kernel's probes notice a peer that vanished without a word while the connection was idle (30 s + 3 · 5 s)."""
-    return {} if url.startswith("unix:") else {"socket_keepalive": True}
 
 
 def _warnings(about: dict[str, Any]) -> Iterator[str]:

@@ -20,6 +20,7 @@ from gameserver.store.connection import Store, StoreUnavailable
 from gameserver.store.script import Script
 
 _OPEN = Script("open")
+_RESTORE = Script("restore")
 _REMOVE = Script("remove")
 _DISCARD = Script("discard")
 OPEN_TRIES_MAX = 5  # each further one means that somebody else opened or removed the session in between
@@ -80,6 +81,26 @@ class LiveSessions:
             return await self._open_enlisted(player, epoch, node, zone, initial)
         finally:
             self._opening.discard(entry)
+
+    async def restore(
+        self, player: PlayerId, epoch: Epoch, node: NodeId, zone: str, fields: Mapping[str, str], before: Owner | None
+    ) -> None:
+        """Make our session, of which the server has lost the pointer (``before`` is what it has instead), the live one
+        again. ``fields`` are all of it; those that ticks have written meanwhile are kept. Raises StaleEpoch when a
+        newer epoch is live, and StoreUnavailable also when the pointer is not ``before`` any more."""
+        await self._enlist(player, epoch, node)
+        old_epoch = epoch if before is None else before.epoch
+        where = [keys.owner(player), keys.session(player, epoch), keys.session(player, old_epoch)]
+        believed = "" if before is None else before.epoch
+        args: list[str | int] = [epoch, node, zone, believed, *chain.from_iterable(fields.items())]
+        outcome = await _RESTORE.run(self._store, where, args)
+        if outcome == "stale":
+            await self._strike(player, epoch, node)
+            raise StaleEpoch(f"player {player}: a newer epoch than {epoch} is live")
+        if outcome == "moved":
+            raise StoreUnavailable(f"restore: the owner of player {player} changed")
+        if before is not None and before.node == node and before.epoch != epoch:
+            await self._strike(player, before.epoch, node)
 
     async def remove(self, player: PlayerId, epoch: Epoch, node: NodeId, saved_seq: int) -> Removal:
         """Delete the session after ``saved_seq`` was committed. No write of it may be under way or follow."""

@@ -1,8 +1,9 @@
 """Writes what a tick changed to the session hashes: the hot path, one round trip for all players of the tick.
 
-Owns one connection and uses it for nothing else. Two laws. A reply is only ever read by the write that asked for it:
-whatever ends a write early closes the connection. And a newer write is never overtaken by an older one: before a new
-connection is used, the server is made to drop the one before, with whatever it had not yet read from it.
+Owns one connection and uses it for nothing else. Three laws. A reply is only ever read by the write that asked for it:
+whatever ends a write early closes the connection. A newer write is never overtaken by an older one: before a new
+connection is used, the server is made to drop the one before, with whatever it had not yet read from it. And a server
+that may not have what was written before gets nothing until all of it is to be written again.
 """
 
 from __future__ import annotations
@@ -14,16 +15,18 @@ from typing import Any, NamedTuple
 
 import hiredis
 from redis.asyncio.connection import AbstractConnection
-from redis.exceptions import InvalidResponse, ResponseError
+from redis.exceptions import InvalidResponse, ReadOnlyError, ResponseError
 
 from gameserver.protocol.ids import Epoch, PlayerId
 from gameserver.store import keys
 from gameserver.store.connection import Store, StoreUnavailable
 from gameserver.store.resp import pack, pack_hsets
+from gameserver.store.sentinels import is_current
 
 _READ_BYTES = 65536
 _NOT_YET = object()
 _NO_CLIENT = 2**62  # a client id that no server has given out
+_PREDECESSORS_MAX = 16
 
 
 class SessionWrite(NamedTuple):
@@ -35,13 +38,26 @@ class SessionWrite(NamedTuple):
     check_owner: bool  # read the pointer after the write: needed before an ack ``stored``
 
 
+class ServerChanged(StoreUnavailable):
+    """Nothing was written. This is another server than last time, or it has started again since: it may lack the last
+    writes, or hold older sessions. Whatever it is to have has to be written whole; the next write goes to it."""
+
+
 class OwnerMissing(StoreUnavailable):
-    """Everything was written, but these players' pointers are gone (the server lost its data), so nobody would find
-    what was written: nothing of this batch may be acked ``stored`` until their sessions are opened again."""
+    """Everything was written, but these players' pointers are gone or name an older epoch (the server lost what it
+    had), so nobody would find what was written: nothing of this batch may be acked ``stored`` until their sessions
+    are opened again."""
 
     def __init__(self, players: set[PlayerId]):
-        super().__init__(f"tick_write: no owner is stored for {len(players)} players")
+        super().__init__(f"tick_write: {len(players)} players have no owner, or an older one")
         self.players = players
+
+
+class _Server(NamedTuple):
+    """A server while it holds one history of writes: another process, or one that became primary anew, differs."""
+
+    run_id: str
+    replication_id: str
 
 
 class TickWriter:
@@ -52,7 +68,8 @@ class TickWriter:
         self._connection = store.dedicated_connection()
         self._turn = asyncio.Lock()
         self._name = f"tick-{secrets.token_hex(8)}"  # how the server tells our connections from others'
-        self._client_id = _NO_CLIENT  # of the last connection that may have sent a write
+        self._server: _Server | None = None  # the last we were connected to
+        self._predecessors: dict[str, int] = {}  # run_id -> id there of the last connection that may have sent a write
 
     async def write(
         self, batch: Sequence[SessionWrite], watched: Sequence[tuple[PlayerId, Epoch]] = ()
@@ -60,8 +77,9 @@ class TickWriter:
         """Write all of ``batch`` and return the players who are fenced: their pointer names another epoch. ``watched``
         are players of whom only the pointer is read.
 
-        Raises StoreUnavailable when the deadline passes or any reply is an error; then any part of the batch may have
-        been written, and writing it again does no harm. Never write a session whose ``remove`` has begun.
+        Raises ServerChanged or OwnerMissing, or else StoreUnavailable when the deadline passes or any reply is an
+        error; then any part of the batch may have been written, and writing it again does no harm. Never write a
+        session whose ``remove`` has begun.
         """
         if not batch and not watched:
             return set()
@@ -71,7 +89,6 @@ class TickWriter:
         with self._store.measured("tick_write"):
             async with asyncio.timeout(self._store.timeout_s) as deadline, self._turn:
                 replies = await self._exchange(packed, len(batch) + len(checked), deadline.when())
-            _raise_first_error(replies)
         return _fenced(checked, replies[len(batch) :])
 
     async def _exchange(self, packed: bytes, count: int, deadline_s: float | None) -> list[Any]:
@@ -83,34 +100,51 @@ class TickWriter:
                 reader, writer = _streams(self._connection)
                 writer.write(packed)
                 await writer.drain()
-                return await _read_replies(reader, count)
-        except BaseException:  # also cancellation: the replies to this write must not meet the next one
+                replies = await _read_replies(reader, count)
+            _raise_first_error(replies)
+        except BaseException:
+            # Also cancellation: the replies to this write must not meet the next one. And who refuses a write may be
+            # the primary no more.
             await self._drop()
             raise
+        return replies
 
     async def _make_ready(self) -> None:
         if self._connection.is_connected:
-            if not await self._connection.can_read():
+            if is_current(self._connection) and not await self._connection.can_read():
                 return
-            await self._drop()  # closed by the server, or it sent something that nobody asked for
+            await self._drop()  # the primary is elsewhere; or it closed, or sent something that nobody asked for
         try:
             await self._connection.connect()  # type: ignore[no-untyped-call]
-            await self._end_predecessor()
+            server = await self._meet()
         except BaseException:
             await self._drop()
             raise
+        before, self._server = self._server, server
+        if before not in (None, server):
+            raise ServerChanged("tick_write: redis has restarted or failed over; everything is written again")
 
-    async def _end_predecessor(self) -> None:
-        """Make the server forget our connection before this one. Closing it was not enough: what it had sent may
-        still wait there to be read, and would then be applied after what this connection writes.
+    async def _meet(self) -> _Server:
+        """Who it is that we are connected to, once it has forgotten our connection before this one. Closing that was
+        not enough: what it had sent may still wait there to be read, and would then be applied after what this
+        connection writes.
 
-        Ids start again when the server does, hence the check of the name. Without one to end, an id that does not
-        exist is "ended", so that a user without the permission is found out now and not in the first outage.
+        What waits for another server's process does no harm to this one. It is dead, or was primary before; to become
+        primary again it first has to be a replica, which refuses such a write and copies what this one has.
+
+        Without one to end, an id that does not exist is "ended", so that a user without the permission is found out
+        now and not in the first outage.
         """
         await self._ask("CLIENT", "SETNAME", self._name)
-        listed = await self._ask("CLIENT", "LIST", "ID", self._client_id)
-        await self._ask("CLIENT", "KILL", "ID", self._client_id if self._name in listed else _NO_CLIENT)
-        self._client_id = int(await self._ask("CLIENT", "ID"))
+        about = _fields_of(await self._ask("INFO", "server", "replication"))
+        if about["role"] != "master":
+            raise ReadOnlyError("redis is a replica here")
+        server = _Server(about["run_id"], about["master_replid"])
+        await self._ask("CLIENT", "KILL", "ID", self._predecessors.get(server.run_id, _NO_CLIENT))
+        self._predecessors[server.run_id] = int(await self._ask("CLIENT", "ID"))
+        if len(self._predecessors) > _PREDECESSORS_MAX:
+            del self._predecessors[next(iter(self._predecessors))]
+        return server
 
     async def _ask(self, *words: str | int) -> Any:
         await self._connection.send_command(*words)
@@ -159,6 +193,10 @@ def _raise_first_error(replies: Sequence[Any]) -> None:
 
 def _fenced(checked: Sequence[tuple[PlayerId, Epoch]], pointers: Sequence[bytes | None]) -> set[PlayerId]:
     found = list(zip(checked, pointers, strict=True))
-    if lost := {player for (player, _), pointer in found if pointer is None}:
+    if lost := {player for (player, epoch), pointer in found if int(pointer or 0) < epoch}:
         raise OwnerMissing(lost)
-    return {player for (player, epoch), pointer in found if pointer is not None and int(pointer) != epoch}
+    return {player for (player, epoch), pointer in found if int(pointer or 0) > epoch}
+
+
+def _fields_of(info: str) -> dict[str, str]:
+    return {name: value for name, colon, value in (line.partition(":") for line in info.splitlines()) if colon}

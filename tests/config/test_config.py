@@ -112,9 +112,27 @@ def test_all_contradictions_are_told_at_once() -> None:
     assert len(problems({"ops_host": "0.0.0.0", "checkpoint_s": "5", "drain_s": "5"})) == 3
 
 
-@pytest.mark.parametrize("url", ["localhost:6379", "http://localhost", "mysql://h/db", "redis:/h"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "localhost:6379",
+        "http://localhost",
+        "mysql://h/db",
+        "redis:/h",
+        "redis+sentinel://a,b",
+        "redis+sentinel://a/s/db",
+        "mysql+sentinel://a/s",
+    ],
+)
 def test_a_redis_url_of_another_kind_is_refused(url: str) -> None:
     assert problems(GAMESERVER_REDIS_URL=url)
+
+
+@pytest.mark.parametrize("url", ["redis+sentinel://a:1,b:2/s", "rediss+sentinel://u:p@a,b/s/3?sentinel_password=x"])
+def test_a_service_of_sentinels_is_taken_and_its_passwords_are_hidden(url: str) -> None:
+    settings = load(environ={"GAMESERVER_REDIS_URL": url})
+    assert settings.redis_url == url
+    assert settings.redacted()["redis_url"] == url.replace(":p@", ":***@").replace("=x", "=***")
 
 
 def test_a_refused_url_is_not_repeated_because_it_may_hold_a_password() -> None:

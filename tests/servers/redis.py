@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,26 @@ class RunningRedis:
         if self._process is not None:
             self._process.send_signal(signal.SIGCONT)
 
+    @contextmanager
+    def full_disk(self) -> Iterator[None]:
+        """As on a full disk, a snapshot has failed, and writes are refused (MISCONF) until one succeeds."""
+        nowhere = self.folder / "nowhere"
+        nowhere.mkdir()
+        self.command("CONFIG", "SET", "dir", str(nowhere))
+        nowhere.rmdir()
+        self.command("CONFIG", "SET", "save", "3600 1")
+        self._snapshot(b"err")
+        yield
+        self.command("CONFIG", "SET", "dir", str(self.folder))
+        self._snapshot(b"ok")
+
+    def _snapshot(self, outcome: bytes) -> None:
+        self.command("BGSAVE")
+        give_up_at = time.monotonic() + START_DEADLINE_S
+        while b"rdb_last_bgsave_status:" + outcome not in self.command("INFO", "persistence"):
+            assert time.monotonic() < give_up_at
+            time.sleep(0.02)
+
     def command(self, *words: str) -> bytes:
         """One command on a connection of its own; the raw reply (up to 64 KiB)."""
         return self._answer(*words)
@@ -112,6 +133,7 @@ class RunningRedis:
         address = ["--port", str(self.port), "--bind", "127.0.0.1"] if self.port else ["--port", "0"]
         unix = [] if self.port else ["--unixsocket", str(self.socket_path), "--unixsocketperm", "700"]
         durable = ["--appendonly", "yes", "--appendfsync", "everysec", "--save", "", "--dir", str(self.folder)]
+        durable += ["--enable-protected-configs", "yes"]  # full_disk moves the folder
         # A test run that is killed ends no fixtures: let the kernel end the server with its parent, where it can.
         with_parent = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
         return [

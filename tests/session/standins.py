@@ -58,6 +58,7 @@ class Redis:
     def __init__(self) -> None:
         self.hashes: dict[tuple[PlayerId, Epoch], dict[str, str]] = {}
         self.batches: list[list[SessionWrite]] = []
+        self.pointers_read: list[set[PlayerId]] = []
         self.owned_elsewhere: set[PlayerId] = set()
         self.error: Exception | None = None
         self.replies = asyncio.Event()
@@ -67,6 +68,8 @@ class Redis:
         self, batch: Sequence[SessionWrite], watched: Sequence[tuple[PlayerId, Epoch]] = ()
     ) -> set[PlayerId]:
         self.batches.append(list(batch))
+        looked_at = {write.player_id for write in batch if write.check_owner} | {player for player, _ in watched}
+        self.pointers_read.append(looked_at)
         await self.replies.wait()
         if self.error is not None:
             raise self.error
@@ -74,7 +77,6 @@ class Redis:
             fields = [field.decode() for field in write.fields]
             kept = self.hashes.setdefault((write.player_id, write.epoch), {})
             kept.update(zip(fields[::2], fields[1::2], strict=True))
-        looked_at = {write.player_id for write in batch if write.check_owner} | {player for player, _ in watched}
         return looked_at & self.owned_elsewhere
 
     def is_away(self) -> None:

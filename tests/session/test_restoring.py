@@ -22,7 +22,8 @@ class Bench:
 
     def __init__(self) -> None:
         self.tasks, self.registry = Tasks(), Registry()
-        self.opened: list[tuple[PlayerId, Epoch]] = []
+        self.restored: list[tuple[PlayerId, Epoch]] = []
+        self.pointer: Owner | None = None
         self.fenced: list[Session] = []
         self.epoch = Epoch(1)
         live: LiveSessions = self  # type: ignore[assignment]
@@ -39,20 +40,32 @@ class Bench:
         self.registry.add(self.session)
 
     async def owner(self, player: PlayerId) -> Owner | None:
-        return None
+        return self.pointer
 
     async def current(self, player: PlayerId) -> Profile:
         return profile(player, epoch=self.epoch)
 
-    async def open(self, player: PlayerId, epoch: Epoch, node: NodeId, zone: str, fields: Mapping[str, str]) -> None:
-        self.opened.append((player, epoch))
+    async def restore(
+        self, player: PlayerId, epoch: Epoch, node: NodeId, zone: str, fields: Mapping[str, str], before: Owner | None
+    ) -> None:
+        assert before is self.pointer and {"seq", "state", "resume"} <= fields.keys()
+        self.restored.append((player, epoch))
 
 
-async def test_what_redis_lost_is_opened_again() -> None:
+async def test_what_redis_lost_is_put_back() -> None:
     bench = Bench()
     bench.restorer.restore_all()
     assert await bench.tasks.drain(5)
-    assert bench.opened == [(1, 1)] and bench.fenced == []
+    assert bench.restored == [(1, 1)] and bench.fenced == []
+
+
+async def test_an_older_pointer_counts_as_lost_and_ours_is_left_alone() -> None:
+    bench = Bench()
+    for epoch in (bench.epoch, Epoch(0)):
+        bench.pointer = Owner(epoch, NodeId("n"), "meadow")
+        bench.restorer.restore_all()
+        assert await bench.tasks.drain(5)
+        assert bench.restored == ([] if epoch == 1 else [(1, 1)]) and bench.fenced == []
 
 
 async def test_who_has_a_newer_epoch_in_sql_is_fenced() -> None:
@@ -60,7 +73,7 @@ async def test_who_has_a_newer_epoch_in_sql_is_fenced() -> None:
     bench.epoch = Epoch(2)
     bench.restorer.restore_all()
     assert await bench.tasks.drain(5)
-    assert bench.opened == [] and bench.fenced == [bench.session]
+    assert bench.restored == [] and bench.fenced == [bench.session]
 
 
 async def test_a_session_that_is_being_ended_does_not_come_back() -> None:
@@ -71,4 +84,4 @@ async def test_a_session_that_is_being_ended_does_not_come_back() -> None:
         bench.session.take(SessionEvent.END)
         await asyncio.sleep(0)
     assert await bench.tasks.drain(5)
-    assert bench.opened == []
+    assert bench.restored == []

@@ -11,7 +11,7 @@ from gameserver.protocol.messages import Ack
 from gameserver.session.lifecycle import SessionEvent
 from gameserver.session.session import Dirty, Session
 from gameserver.session.write_behind import RETRY_S, WriteBehind
-from gameserver.store.tick_writer import OwnerMissing, TickWriter
+from gameserver.store.tick_writer import OwnerMissing, ServerChanged, TickWriter
 from gameserver.tasks import Tasks
 from tests.session.standins import Redis, StillClock, session, turns
 
@@ -329,3 +329,38 @@ async def test_a_state_that_cannot_be_written_keeps_nobody_else_s_from_redis(ben
     assert set(bench.redis.hashes) == {(sound.player_id, sound.epoch)}
     await bench.flush()
     assert len(bench.redis.batches) == 1
+
+
+async def test_a_changed_server_is_given_every_session_whole_with_the_next_tick(bench: Bench) -> None:
+    active, idle = session(1), session(2)
+    idle.player.inventory.add("coin", 3)
+    bench.watched += [active, idle]
+    ack = bench.ack(active, 1)
+    bench.redis.error = ServerChanged("another")
+    await bench.flush()
+    assert bench.given == [] and bench.behind.available
+    bench.redis.is_back()
+    await bench.flush()  # without a pause: the server is there
+    assert bench.given == [ack]
+    for one in (active, idle):
+        assert {"x", "state", "actions", "chat", "status"} <= bench.redis.hashes[one.player_id, one.epoch].keys()
+    assert bench.redis.hashes[idle.player_id, idle.epoch]["item:coin"] == "3"
+    assert bench.redis.pointers_read[-1] == {active.player_id, idle.player_id}
+
+
+async def test_a_changed_server_also_gets_the_whole_of_who_is_leaving(bench: Bench) -> None:
+    one, other = session(1), session(2)
+    bench.watched += [one, other]
+    one.take(SessionEvent.END)
+    bench.behind.mark(other, Dirty.PLACE)
+    bench.redis.replies.clear()
+    await bench.flush()
+    stored = asyncio.ensure_future(bench.behind.stored(one, Dirty.PLACE, 5))
+    await turns()
+    bench.redis.error = ServerChanged("another")
+    bench.redis.replies.set()
+    await turns()
+    bench.redis.is_back()
+    await bench.flush()
+    assert await stored
+    assert {"x", "state", "actions", "status"} <= bench.redis.hashes[one.player_id, one.epoch].keys()

@@ -11,7 +11,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from gameserver.observability.metrics import REGISTRY
+from gameserver.protocol.ids import Epoch, PlayerId
 from gameserver.store.connection import Store, StoreUnavailable
+from gameserver.store.tick_writer import SessionWrite, TickWriter
 from tests.servers.ports import free_port
 from tests.servers.redis import RunningRedis
 
@@ -143,18 +145,33 @@ async def test_a_write_whose_reply_is_lost_is_sent_once() -> None:
     [
         (("CONFIG", "SET", "maxmemory", "1"), ("CONFIG", "SET", "maxmemory", "0")),
         (("REPLICAOF", "127.0.0.1", "1"), ("REPLICAOF", "NO", "ONE")),
+        (("CONFIG", "SET", "min-replicas-to-write", "1"), ("CONFIG", "SET", "min-replicas-to-write", "0")),
     ],
-    ids=["out of memory", "read-only"],
+    ids=["out of memory", "read-only", "no replicas"],
 )
 async def test_a_server_that_refuses_writes_is_unavailable_until_it_takes_them_again(
     own_redis: RunningRedis, breaking: tuple[str, ...], mending: tuple[str, ...]
 ) -> None:
     store = Store(own_redis.url, timeout_s=5.0)
     own_redis.command(*breaking)
-    with pytest.raises(StoreUnavailable, match=r"(?i)memory|read only"):
+    with pytest.raises(StoreUnavailable, match=r"(?i)memory|read only|replicas"):
         await store.command("test", "SET", "a", "1")
     own_redis.command(*mending)
     await store.command("test", "SET", "a", "1")
+    await store.close()
+
+
+async def test_a_server_that_cannot_write_to_its_disk_is_unavailable_until_it_can(own_redis: RunningRedis) -> None:
+    store = Store(own_redis.url, timeout_s=5.0)
+    writer = TickWriter(store)
+    with own_redis.full_disk():
+        for _ in range(2):
+            with pytest.raises(StoreUnavailable, match="MISCONF"):
+                await store.command("test", "SET", "a", "1")
+            with pytest.raises(StoreUnavailable, match="MISCONF"):
+                await writer.write([SessionWrite(PlayerId(1), Epoch(1), [b"x", b"1"], False)])
+    await store.command("test", "SET", "a", "1")
+    await writer.write([SessionWrite(PlayerId(1), Epoch(1), [b"x", b"1"], False)])
     await store.close()
 
 

@@ -315,3 +315,51 @@ async def test_a_session_that_is_being_opened_is_not_struck_as_stale(
     monkeypatch.setattr(live, "_try_open", struck_in_between)
     await live.open(ANNA, epoch(7), HERE, "meadow", INITIAL)
     assert await live.sessions_of(HERE) == {ANNA}
+
+
+# --- restore ---
+
+WHOLE = {"zone": "meadow", "x": "7", "y": "8", "seq": "20", "state": "{}"}
+
+
+async def test_a_session_whose_pointer_is_gone_is_put_back_whole(live: LiveSessions, store: Store) -> None:
+    await live.restore(ANNA, epoch(9), HERE, "meadow", WHOLE, None)
+    assert await live.read(ANNA, epoch(9)) == WHOLE
+    assert await live.owner(ANNA) == Owner(epoch(9), HERE, "meadow")
+    assert await live.sessions_of(HERE) == {ANNA}
+
+
+async def test_what_a_tick_wrote_meanwhile_is_newer_and_stays(live: LiveSessions, writer: TickWriter) -> None:
+    await writer.write([SessionWrite(ANNA, epoch(9), [b"seq", b"100", b"x", b"9"], False)])
+    await live.restore(ANNA, epoch(9), HERE, "meadow", WHOLE, None)
+    assert await live.read(ANNA, epoch(9)) == WHOLE | {"seq": "100", "x": "9"}
+
+
+async def test_an_older_hash_of_our_epoch_is_overwritten(live: LiveSessions) -> None:
+    await live.open(ANNA, epoch(9), HERE, "meadow", INITIAL)
+    await live.restore(ANNA, epoch(9), HERE, "meadow", WHOLE, await live.owner(ANNA))
+    assert await live.read(ANNA, epoch(9)) == WHOLE
+
+
+async def test_an_older_epochs_session_gives_way(live: LiveSessions, store: Store) -> None:
+    await live.open(ANNA, epoch(9), HERE, "meadow", INITIAL)
+    await live.restore(ANNA, epoch(10), HERE, "meadow", WHOLE, await live.owner(ANNA))
+    assert await live.read(ANNA, epoch(10)) == WHOLE
+    assert await keys_in(store) == {"owner:{5}", "session:{5}:10", "node:here:sessions"}
+    assert await store.command("test", "SMEMBERS", keys.node_sessions(HERE)) == {"5:10"}
+
+
+async def test_a_newer_epochs_session_is_never_replaced(live: LiveSessions) -> None:
+    await live.open(ANNA, epoch(10), THERE, "meadow", INITIAL)
+    with pytest.raises(StaleEpoch):
+        await live.restore(ANNA, epoch(9), HERE, "meadow", WHOLE, None)
+    assert await live.read(ANNA, epoch(10)) == INITIAL
+    assert await live.read(ANNA, epoch(9)) is None
+    assert await live.sessions_of(HERE) == set()
+
+
+async def test_a_pointer_that_is_not_as_believed_is_looked_at_again(live: LiveSessions) -> None:
+    await live.open(ANNA, epoch(8), THERE, "meadow", INITIAL)
+    with pytest.raises(StoreUnavailable, match="changed"):
+        await live.restore(ANNA, epoch(9), HERE, "meadow", WHOLE, None)
+    assert await live.owner(ANNA) == Owner(epoch(8), THERE, "meadow")

@@ -12,7 +12,7 @@ import pytest
 from gameserver.protocol.ids import Epoch, NodeId, PlayerId
 from gameserver.store.connection import Store, StoreUnavailable
 from gameserver.store.sessions import LiveSessions
-from gameserver.store.tick_writer import OwnerMissing, SessionWrite, TickWriter
+from gameserver.store.tick_writer import OwnerMissing, ServerChanged, SessionWrite, TickWriter
 from tests.servers.redis import RunningRedis
 
 ANNA, BERT = PlayerId(5), PlayerId(6)
@@ -126,6 +126,15 @@ async def test_a_missing_owner_is_neither_fenced_nor_stored(
     assert await writer.write([write_of(ANNA, "1")]) == set()
 
 
+async def test_an_older_owner_is_one_that_the_server_lost(
+    writer: TickWriter, live: LiveSessions, store: Store, open_sessions: None
+) -> None:
+    await store.command("test", "HSET", "owner:{5}", "epoch", OURS - 1)
+    with pytest.raises(OwnerMissing) as missing:
+        await writer.write([write_of(BERT, "2", check_owner=True)], [(ANNA, OURS)])
+    assert missing.value.players == {ANNA}
+
+
 # --- failures ---
 
 
@@ -141,6 +150,9 @@ async def test_a_killed_server_is_unavailable_and_works_again_after_its_restart(
             await writer.write([write_of(ANNA, "2", check_owner=True)])
     own_redis.start()
     assert await x_of(hasty_store, ANNA) == "1"  # what was replied to survived the kill
+    with pytest.raises(ServerChanged):  # which it cannot know
+        await writer.write([write_of(ANNA, "3", check_owner=True)])
+    assert await x_of(hasty_store, ANNA) == "1", "nothing is written until the caller knows"
     assert await writer.write([write_of(ANNA, "3", check_owner=True)]) == set()
     assert await x_of(hasty_store, ANNA) == "3"
 
@@ -264,6 +276,32 @@ async def test_a_server_out_of_memory_is_unavailable_until_it_has_some(
     own_redis.command("CONFIG", "SET", "maxmemory", "0")
     await writer.write([write_of(ANNA, "2")])
     assert await x_of(patient_store, ANNA) == "2"
+
+
+async def test_a_primary_that_became_a_replica_is_unavailable_and_a_changed_server_when_it_is_primary_again(
+    own_redis: RunningRedis, patient_store: Store
+) -> None:
+    writer = TickWriter(patient_store)
+    await writer.write([write_of(ANNA, "1")])
+    own_redis.command("REPLICAOF", "127.0.0.1", "1")
+    with pytest.raises(StoreUnavailable, match=r"(?i)read only"):
+        await writer.write([write_of(ANNA, "2")])
+    with pytest.raises(StoreUnavailable, match="replica"):
+        await writer.write([write_of(ANNA, "2")])
+    own_redis.command("REPLICAOF", "NO", "ONE")
+    with pytest.raises(ServerChanged):
+        await writer.write([write_of(ANNA, "3")])
+    await writer.write([write_of(ANNA, "3")])
+    assert await x_of(patient_store, ANNA) == "3"
+
+
+async def test_the_same_server_over_a_new_connection_is_not_a_changed_one(
+    writer: TickWriter, store: Store, open_sessions: None
+) -> None:
+    await writer.write([write_of(ANNA, "1")])
+    await store.command("test", "CLIENT KILL", "TYPE", "normal")
+    await asyncio.sleep(0.05)
+    assert await writer.write([write_of(ANNA, "2", check_owner=True)]) == set()
 
 
 async def test_a_user_who_may_not_end_connections_is_refused_at_the_first_write(own_redis: RunningRedis) -> None:

@@ -1,0 +1,68 @@
+"""What a Redis url says: one server, a service that sentinels watch, or a cluster. Pure.
+
+redis://user:password@host:6379/0                                    one server; rediss:// with TLS
+unix:///path/to/redis.sock                                           one server on this machine
+redis+sentinel://user:password@host:26379,host:26379/service/0       the primary of ``service``, wherever it is
+
+User and password are those of the data servers. What follows ``?`` are redis-py's options of a connection, and
+``sentinel_username`` and ``sentinel_password`` where the sentinels ask for them. ``rediss+sentinel`` is TLS to both.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+from urllib.parse import unquote, urlsplit
+
+from redis.asyncio.connection import parse_url
+
+SENTINEL_PORT = 26379
+SENTINEL_OPTION = "sentinel_"
+
+Host = tuple[str, int]
+
+
+class Address(NamedTuple):
+    """``options`` are redis-py's, of a connection to a data server."""
+
+    options: dict[str, Any]
+    sentinels: tuple[Host, ...] = ()
+    service: str = ""
+    sentinel_options: dict[str, Any] = {}  # noqa: RUF012  never changed
+
+
+def parse(url: str) -> Address:
+    """Raises ValueError when it is none of the above."""
+    scheme, _, rest = url.partition("://")
+    transport, _, kind = scheme.partition("+")
+    if not kind:
+        return Address(dict(parse_url(url)))
+    if transport not in ("redis", "rediss") or kind != "sentinel":
+        raise ValueError(f"{scheme}:// is no scheme of a Redis url")
+    return _parse_sentinel(transport, rest)
+
+
+def _parse_sentinel(transport: str, rest: str) -> Address:
+    parts = urlsplit(f"//{rest}")
+    credentials, at, hosts = parts.netloc.rpartition("@")
+    service, _, db = parts.path.strip("/").partition("/")
+    if not service:
+        raise ValueError("the url names no service: redis+sentinel://host:26379,host:26379/service")
+    if db and not db.isdigit():
+        raise ValueError("what follows the service is a database, a number")
+    single = f"{transport}://{credentials}{at}service/{db or 0}?{parts.query}"
+    options = dict(parse_url(single))
+    del options["host"]
+    sentinel_options = {
+        name.removeprefix(SENTINEL_OPTION): options.pop(name)
+        for name in list(options)
+        if name.startswith(SENTINEL_OPTION)
+    }
+    sentinels = tuple(_host(host, SENTINEL_PORT) for host in hosts.split(","))
+    return Address(options, sentinels, unquote(service), sentinel_options)
+
+
+def _host(text: str, default_port: int) -> Host:
+    parts = urlsplit(f"//{text}")
+    if not parts.hostname or parts.path or parts.username:
+        raise ValueError("hosts are written host:port,host:port")
+    return parts.hostname, parts.port or default_port

@@ -1,0 +1,133 @@
+"""Where the primary is, as the sentinels say, and connections that go there.
+
+Every connection asks anew when it connects, and makes sure that what it found calls itself a primary. A primary that
+was cut off does not know that it was replaced and keeps who is connected, so the sentinels are also asked in turn, and
+what is connected elsewhere connects again before its next use. Of different answers the one of the newest failover
+counts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+from redis.asyncio import Redis
+from redis.asyncio.connection import AbstractConnection, Connection, SSLConnection
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError
+
+from gameserver.store.address import Address, Host
+
+PERIOD_S = 0.5
+SHARE_OF_DEADLINE = 0.25  # of a call's time, for asking: one sentinel that is away must not use it up
+
+log = structlog.get_logger(__name__)
+
+
+class Sentinels:
+    """``follow`` is its one task; ``primary`` may be called without it."""
+
+    def __init__(self, address: Address, timeout_s: float):
+        self._service = address.service
+        is_tls = issubclass(address.options.get("connection_class", Connection), SSLConnection)
+        self._clients = [_client(host, address.sentinel_options, is_tls, timeout_s) for host in address.sentinels]
+        self._asking: asyncio.Task[Host] | None = None
+        self.announced: Host | None = None  # the last answer
+
+    async def primary(self) -> Host:
+        """Ask now; those who ask at the same time share the answer. Raises redis's ConnectionError."""
+        if self._asking is None:
+            self._asking = asyncio.get_running_loop().create_task(self._ask(), name="redis sentinels")
+            self._asking.add_done_callback(self._asked)
+        return await asyncio.shield(self._asking)
+
+    async def follow(self) -> None:
+        """Until cancelled: keep ``announced`` true."""
+        while True:
+            await asyncio.sleep(PERIOD_S)
+            try:
+                await self.primary()
+            except RedisError as error:
+                log.warning("no sentinel says where redis is; we stay where we are", reason=str(error))
+
+    async def close(self) -> None:
+        if self._asking is not None:
+            await asyncio.wait((self._asking,))
+        for client in self._clients:
+            await client.aclose()
+
+    async def _ask(self) -> Host:
+        asked = (client.sentinel_master(self._service) for client in self._clients)
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        known = [answer for answer in answers if isinstance(answer, dict)]
+        if not known:
+            raise RedisConnectionError(f"no sentinel knows the primary of {self._service}: {_reasons(answers)}")
+        newest = max(known, key=lambda answer: int(answer["config-epoch"]))
+        primary = (str(newest["ip"]), int(newest["port"]))
+        if self.announced not in (None, primary):
+            log.warning("redis failed over", before=self.announced, primary=primary)
+        self.announced = primary
+        return primary
+
+    def _asked(self, task: asyncio.Task[Host]) -> None:
+        self._asking = None
+        if not task.cancelled():
+            task.exception()  # whoever waited was told; if nobody did any more, it is not an error that nobody saw
+
+
+class PrimaryConnection(Connection):
+    """Goes to where the primary is when it connects; ``is_current`` says whether that is still the one."""
+
+    def __init__(self, *, sentinels: Sentinels, **options: Any):
+        super().__init__(**options)
+        self._sentinels = sentinels
+
+    def is_current(self) -> bool:
+        return self._sentinels.announced == (self.host, self.port)
+
+    async def connect(self) -> None:
+        """Also called of a connected one, before each use."""
+        if self.is_connected:
+            if self.is_current():
+                return
+            await self.disconnect(nowait=True)
+        self.host, self.port = await self._sentinels.primary()
+        await super().connect()  # type: ignore[no-untyped-call]
+
+    async def on_connect_check_health(self, check_health: bool = True) -> None:
+        await super().on_connect_check_health(check_health)
+        await self.send_command("ROLE")
+        role = (await self.read_response())[0]
+        if role != "master":
+            raise RedisConnectionError(f"the sentinels name {self.host}:{self.port}, which is a {role}")
+
+
+class PrimarySSLConnection(PrimaryConnection, SSLConnection):
+    """The same with TLS."""
+
+
+def is_current(connection: AbstractConnection) -> bool:
+    """Whether it is connected to where it ought to be, as far as we know."""
+    return not isinstance(connection, PrimaryConnection) or connection.is_current()
+
+
+def _client(host: Host, options: dict[str, Any], is_tls: bool, timeout_s: float) -> Redis:
+    return Redis(
+        host=host[0],
+        port=host[1],
+        ssl=is_tls,
+        decode_responses=True,
+        protocol=2,
+        retry=Retry(NoBackoff(), 0),
+        socket_timeout=timeout_s * SHARE_OF_DEADLINE,
+        socket_connect_timeout=timeout_s * SHARE_OF_DEADLINE,
+        **options,
+    )
+
+
+def _reasons(answers: Sequence[object]) -> str:
+    return "; ".join(dict.fromkeys(str(answer) for answer in answers))

@@ -1,0 +1,82 @@
+"""Redis fails over through Sentinel with players in the game: a server that goes on living loses nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.scenarios.raw import Raw
+from tests.scenarios.stores import Stores, eventually
+from tests.servers.game import RunningGame
+from tests.servers.mariadb import MariaDb
+from tests.servers.sentinel import SentinelGroup
+
+
+@pytest.fixture
+def game(sentinel_group: SentinelGroup, mariadb: MariaDb, tmp_path: Path) -> Iterator[RunningGame]:
+    """Without checkpoints meanwhile: what is found afterwards was in Redis."""
+    sql_url = mariadb.url(mariadb.migrated_database())
+    server = RunningGame(tmp_path, sentinel_group.url, sql_url, grace_s="10", checkpoint_s="3600")
+    try:
+        yield server.start()
+    finally:
+        server.stop()
+
+
+def whole(group: SentinelGroup, game: RunningGame, player: Raw) -> bool:
+    """Whether the new primary has what memory has of the player."""
+    stores = Stores(group.primary_url, game.sql_url)
+    try:
+        live = stores.session(player.welcome["player_id"])
+        return live.get("item:apple") == "1" and live.get("item:coin") == "1"
+    finally:
+        stores.close()
+
+
+async def test_what_the_old_primary_took_alone_is_given_to_the_new_one(
+    game: RunningGame, sentinel_group: SentinelGroup
+) -> None:
+    """Also a session that was opened there, of which the new primary has never heard; and then the server dies."""
+    async with Raw(game.ws_url) as player, Raw(game.ws_url) as late:
+        tokens = [(await player.guest())["resume_token"]]
+        await player.fetch("apple")
+        sentinel_group.cut_off()
+        tokens.append((await late.guest())["resume_token"])
+        await asyncio.gather(player.fetch("coin"), late.fetch("apple"))  # acked as stored, by the zombie
+        await late.fetch("coin")
+        await asyncio.to_thread(sentinel_group.failover)
+        for each in (player, late):
+            await asyncio.to_thread(eventually, lambda each=each: whole(sentinel_group, game, each), 5)
+        assert (await player.act("use", item="apple"))["level"] == "stored"
+        game.kill()
+    await asyncio.to_thread(sentinel_group.heal)
+    game.start()
+    for token, inventory in zip(tokens, ({"coin": 1}, {"apple": 1, "coin": 1}), strict=True):
+        async with Raw(game.ws_url) as player:
+            assert (await player.sign_in("resume", token=token))["inventory"] == inventory
+
+
+async def test_a_primary_that_dies_costs_refusals_until_the_next_one_is_named(
+    game: RunningGame, sentinel_group: SentinelGroup
+) -> None:
+    async with Raw(game.ws_url) as player:
+        await player.guest()
+        await player.fetch("apple")
+        await player.send("move", dx=1, dy=0)
+        await player.listen(0.2)
+        sentinel_group.primary.kill()
+        x = player.me.x
+        await asyncio.to_thread(eventually, lambda: game.get("/readyz")[0] == 503)
+        started_s = time.monotonic()
+        refused = await player.act("use", item="apple")
+        assert refused["code"] == "try_later" and time.monotonic() - started_s < 1.0
+        failing_over = asyncio.create_task(asyncio.to_thread(sentinel_group.failover))
+        while not failing_over.done():
+            await player.listen(0.1)
+        assert player.me.x > x + 3, "ticks go on"
+        await asyncio.to_thread(eventually, lambda: game.get("/readyz")[0] == 200, 2)
+        assert (await player.act("use", item="apple"))["level"] == "stored"

@@ -1,0 +1,137 @@
+"""The primary is found, followed when it changes, and left when it was replaced without knowing it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from gameserver.protocol.ids import Epoch, NodeId, PlayerId
+from gameserver.store.connection import Store, StoreUnavailable
+from gameserver.store.sentinels import PERIOD_S
+from gameserver.store.sessions import LiveSessions
+from gameserver.store.tick_writer import OwnerMissing, ServerChanged, SessionWrite, TickWriter
+from tests.servers.redis import free_port
+from tests.servers.sentinel import SentinelGroup
+
+ANNA, OURS = PlayerId(5), Epoch(9)
+
+
+@pytest.fixture
+async def store(sentinel_group: SentinelGroup) -> AsyncIterator[Store]:
+    store = Store(sentinel_group.url, timeout_s=2.0)
+    await store.open()
+    yield store
+    await store.close()
+
+
+def write_of(x: str) -> SessionWrite:
+    return SessionWrite(ANNA, OURS, [b"x", x.encode(), b"seq", b"1"], check_owner=True)
+
+
+async def test_calls_and_ticks_go_to_the_primary_and_after_a_failover_to_the_new_one(
+    sentinel_group: SentinelGroup, store: Store
+) -> None:
+    live, writer = LiveSessions(store), TickWriter(store)
+    await live.open(ANNA, OURS, NodeId("here"), "meadow", {"x": "0"})
+    assert await writer.write([write_of("1")]) == set()
+    sentinel_group.primary.command("WAIT", "1", "1000")
+    await asyncio.to_thread(sentinel_group.failover)
+    await asyncio.sleep(PERIOD_S + 0.5)  # what the old primary takes until then is lost with it
+    assert await live.read(ANNA, OURS) == {"x": "1", "seq": "1"}
+    with pytest.raises(ServerChanged):
+        await writer.write([write_of("2")])
+    assert await writer.write([write_of("2")]) == set()
+    assert b"\r\n2\r\n" in sentinel_group.primary.command("HGET", "session:{5}:9", "x")
+
+
+async def test_a_primary_that_is_killed_costs_refusals_and_nothing_else(
+    sentinel_group: SentinelGroup, store: Store
+) -> None:
+    """Under load: every call ends within its deadline, what was accepted last is there, and nobody has to help."""
+    live, writer = LiveSessions(store), TickWriter(store)
+    await live.open(ANNA, OURS, NodeId("here"), "meadow", {"x": "0"})
+    outcomes: list[type[Exception] | None] = []
+    is_over = asyncio.Event()
+
+    async def load() -> None:
+        while not is_over.is_set() or outcomes[-1] is not None:
+            try:
+                async with asyncio.timeout(2 * store.timeout_s + 1):
+                    await writer.write([write_of(str(len(outcomes)))])
+                    await store.ping()
+                outcomes.append(None)
+            except StoreUnavailable as error:
+                outcomes.append(type(error))
+            await asyncio.sleep(0.02)
+
+    loading = asyncio.create_task(load())
+    await asyncio.sleep(0.3)
+    sentinel_group.primary.kill()
+    await asyncio.to_thread(sentinel_group.failover)
+    is_over.set()
+    async with asyncio.timeout(3):
+        await loading
+    assert outcomes.count(ServerChanged) == 1 and outcomes.count(StoreUnavailable) > 1
+    assert (await live.read(ANNA, OURS) or {})["x"] == str(len(outcomes) - 1)
+
+
+async def test_a_primary_that_was_cut_off_is_left_though_it_still_answers(
+    sentinel_group: SentinelGroup, store: Store
+) -> None:
+    live, writer = LiveSessions(store), TickWriter(store)
+    await live.open(ANNA, OURS, NodeId("here"), "meadow", {"x": "0"})
+    await writer.write([write_of("1")])
+    zombie = sentinel_group.primary
+    zombie.command("WAIT", "1", "1000")
+    sentinel_group.cut_off()
+    await writer.write([write_of("of the zombie")])
+    assert b"zombie" in zombie.command("HGET", "session:{5}:9", "x")
+    await asyncio.to_thread(sentinel_group.failover)
+    await asyncio.sleep(PERIOD_S + 0.5)
+    with pytest.raises(ServerChanged):
+        await writer.write([write_of("2")])
+    await writer.write([write_of("2")])
+    await store.command("test", "SET", "a", "1")
+    assert zombie.command("GET", "a") == b"$-1\r\n"
+    await asyncio.to_thread(sentinel_group.heal)
+    assert (await live.read(ANNA, OURS) or {})["x"] == "2"
+    assert b"\r\n2\r\n" in zombie.command("HGET", "session:{5}:9", "x")
+
+
+async def test_a_session_that_a_failover_lost_is_told_from_one_that_was_taken_over(
+    sentinel_group: SentinelGroup, store: Store
+) -> None:
+    live, writer = LiveSessions(store), TickWriter(store)
+    await live.open(ANNA, Epoch(8), NodeId("here"), "meadow", {"x": "0"})
+    await writer.write([SessionWrite(ANNA, Epoch(8), [b"x", b"1"], check_owner=True)])
+    sentinel_group.primary.command("WAIT", "1", "1000")
+    sentinel_group.cut_off()
+    await live.open(ANNA, OURS, NodeId("here"), "meadow", {})
+    assert await writer.write([write_of("1")]) == set()
+    await asyncio.to_thread(sentinel_group.failover)
+    await asyncio.sleep(PERIOD_S + 0.5)
+    with pytest.raises(ServerChanged):
+        await writer.write([write_of("2")])
+    with pytest.raises(OwnerMissing) as missing:
+        await writer.write([write_of("2")])
+    assert missing.value.players == {ANNA}
+
+
+async def test_one_sentinel_is_enough_and_none_is_too_few(sentinel_group: SentinelGroup) -> None:
+    address = sentinel_group.url.split(",")[-1]
+    store = Store(f"redis+sentinel://127.0.0.1:{free_port()},127.0.0.1:{free_port()},{address}")
+    await store.ping()
+    await store.close()
+    store = Store(f"redis+sentinel://127.0.0.1:{free_port()}/game")
+    with pytest.raises(StoreUnavailable, match="no sentinel"):
+        await store.open()
+    await store.close()
+
+
+async def test_a_service_that_no_sentinel_knows_is_unavailable(sentinel_group: SentinelGroup) -> None:
+    store = Store(sentinel_group.url.replace("/game/", "/other/"))
+    with pytest.raises(StoreUnavailable, match="No such master"):
+        await store.ping()
+    await store.close()
