@@ -20,6 +20,8 @@ from gameserver.profiles.database import Database
 from gameserver.simulation.game import Game
 from gameserver.store.connection import Store
 
+DRAIN_SHARE = 0.9  # of drain_s; the rest is for ending tasks and closing the stores
+CLOSE_S = 0.2  # for calls to a store that are under way at the very end; whoever waited for them is gone
 SWITCH_INTERVAL_S = 0.0005
 GC_THRESHOLDS = (20_000, 50, 100)  # new objects, then young collections, then middle ones
 
@@ -45,7 +47,7 @@ async def serve(settings: Settings, game: type[Game], on_ready: Callable[[str], 
             on_ready(f"http://{_shown(settings.host)}:{node.port}")
         await _first_of(stopping.get(), node.failed.wait())
         log.info("draining", sessions=len(node.registry))
-        if not await _first_of(node.drain(settings.drain_s), stopping.get()):
+        if not await _first_of(node.drain(settings.drain_s * DRAIN_SHARE), stopping.get()):
             log.warning("a second signal: what is not saved stays in Redis, for the next start")
         await node.stop()
         if node.failed.is_set():
@@ -88,12 +90,12 @@ async def _stores(settings: Settings) -> AsyncIterator[Stores]:
             stack.push_async_callback(valkey.stop)
         redis = Store(redis_url, timeout_s=settings.store_timeout_s)
         await redis.open()
-        stack.push_async_callback(redis.close)
+        stack.push_async_callback(redis.close, CLOSE_S)
         database = Database(
             settings.effective_sql_url, pool_size=settings.sql_pool_size, timeout_s=settings.sql_timeout_s
         )
         await database.open()
-        stack.push_async_callback(database.close)
+        stack.push_async_callback(database.close, CLOSE_S)
         await redis.ping()
         await database.ping()
         yield Stores(redis, database)

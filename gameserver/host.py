@@ -52,6 +52,8 @@ from gameserver.store.sessions import LiveSessions
 from gameserver.store.tick_writer import TickWriter
 from gameserver.tasks import Tasks
 
+STOP_S = 0.2  # for what a drain left under way
+
 log = structlog.get_logger(__name__)
 
 
@@ -227,9 +229,7 @@ class NodeHost:
         """After the drain: write what was said and who stayed, and give up the lease."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
-                await self._history.lines.flush()
-                await self._stays.flush()
-        await self.lease.give_up()
+                await asyncio.gather(self._history.lines.flush(), self._stays.flush(), self.lease.give_up())
 
     def stop_serving(self) -> None:
         """No more ticks. Nothing is saved here."""
@@ -245,7 +245,7 @@ class NodeHost:
         """End every task."""
         for service in self._services:
             service.cancel()
-        await self.tasks.drain(1.0)
+        await self.tasks.drain(STOP_S)
 
     def checks(self) -> dict[str, object]:
         """What has to be well for new players to come in."""

@@ -26,6 +26,7 @@ from gameserver.simulation.game import Game
 from gameserver.store.connection import Store
 
 EDGE_CLOSE_S = 2.0
+SESSIONS_SHARE = 0.8  # of the time to drain: saving; the rest is for goodbyes
 
 log = structlog.get_logger(__name__)
 
@@ -86,9 +87,9 @@ class Node:
         self._is_draining = True
         self._edge.stop_accepting()
         until_s = self._clock.monotonic_s() + timeout_s
-        if not await self._host.drain(timeout_s - EDGE_CLOSE_S / 2):
+        if not await self._host.drain(timeout_s * SESSIONS_SHARE):
             log.warning("some sessions were not saved; the next start claims them", sessions=len(self.registry))
-        await self._edge.close(EDGE_CLOSE_S)
+        await self._edge.close(min(EDGE_CLOSE_S, (until_s - self._clock.monotonic_s()) / 2))
         await self._host.leave(until_s - self._clock.monotonic_s())
 
     async def stop(self) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+import math
+from collections.abc import Coroutine, Set
 from typing import Any
 
 import structlog
@@ -30,17 +31,24 @@ class Tasks:
 
     async def drain(self, timeout_s: float) -> bool:
         """Wait for all, then cancel what is left. True when nothing was left."""
-        until_s = asyncio.get_running_loop().time() + timeout_s
-        while self._running and (left_s := until_s - asyncio.get_running_loop().time()) > 0:
-            await asyncio.wait(set(self._running), timeout=left_s)  # one may start another before it ends
-        late = set(self._running)
-        for task in late:
-            task.cancel()
-        if late:
-            await asyncio.wait(late, timeout=CANCEL_S)
-        return not late
+        return await finish(self._running, timeout_s)
 
     def _finished(self, task: asyncio.Task[Any]) -> None:
         self._running.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("background task failed", task=task.get_name(), exc_info=error)
+
+
+async def finish(running: Set[asyncio.Task[Any]], patience_s: float | None) -> bool:
+    """Wait until the set is empty, which its tasks leave as they end; after ``patience_s`` cancel what is left. True
+    when nothing was left."""
+    loop = asyncio.get_running_loop()
+    until_s = math.inf if patience_s is None else loop.time() + patience_s
+    while running and (left_s := until_s - loop.time()) > 0:
+        await asyncio.wait(set(running), timeout=None if left_s == math.inf else left_s)  # one may start another
+    late = set(running)
+    for task in late:
+        task.cancel()
+    if late:
+        await asyncio.wait(late, timeout=CANCEL_S)
+    return not late

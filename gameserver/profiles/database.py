@@ -21,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gameserver.observability.metrics import STORE_ERRORS, STORE_SECONDS, STORE_UP
 from gameserver.profiles.drivers import connect_pool, connections_max, is_rolled_back, is_worth_retrying, means_away
+from gameserver.tasks import finish
 
 Result = TypeVar("Result")
 Work = Callable[[AsyncConnection], Awaitable[Result]]
@@ -82,10 +83,10 @@ class Database:
             event.listen(self._pool.sync_engine, "after_cursor_execute", self._answered)
         await asyncio.shield(self._start("open", _select_one, prompt=False))
 
-    async def close(self) -> None:
-        """Wait for the transactions under way (each has a deadline), then close every connection."""
-        while self._under_way:
-            await asyncio.wait(self._under_way)
+    async def close(self, patience_s: float | None = None) -> None:
+        """Wait for the transactions under way (each has a deadline), for ``patience_s`` at most; cut what is left, and
+        close every connection."""
+        await finish(self._under_way, patience_s)
         if self._pool is not None:
             await self._pool.dispose()
             self._pool = None

@@ -23,6 +23,7 @@ from gameserver.failpoints import Guard, is_off
 from gameserver.observability.metrics import STORE_ERRORS, STORE_SECONDS, STORE_UP
 from gameserver.store.address import Address, parse
 from gameserver.store.sentinels import PrimaryConnection, PrimarySSLConnection, Sentinels
+from gameserver.tasks import finish
 
 T = TypeVar("T")
 Send = Callable[..., Awaitable[Any]]  # the words of one command -> its reply, with the driver's own errors
@@ -63,10 +64,11 @@ class Store:
         for warning in _warnings(about):
             log.warning("redis_setting", warning=warning)
 
-    async def close(self) -> None:
-        """Wait for the calls under way (each has its deadline), then close every connection."""
+    async def close(self, patience_s: float | None = None) -> None:
+        """Wait for the calls under way (each has its deadline), for ``patience_s`` at most; cut what is left, and close
+        every connection."""
         self._is_closed = True
-        await asyncio.gather(*self._calls, return_exceptions=True)
+        await finish(self._calls, patience_s)
         for connection in self._dedicated:
             await connection.disconnect(nowait=True)
         await self._pool.disconnect()
