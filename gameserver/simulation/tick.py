@@ -86,8 +86,7 @@ def _admit(zone: Zone, game: Game, player: Player, result: TickResult) -> None:
         result.declined.append((player, reason))
         return
     zone.move_to(player, player.x, player.y)
-    zone.players[player.player_id] = player
-    zone.add(player)
+    zone.admit(player)
     game.on_join(zone, player)
     player.is_new = False
     if player.connected:
@@ -111,8 +110,7 @@ def _reconnect(zone: Zone, game: Game, player: Player, result: TickResult) -> No
 def _release(zone: Zone, game: Game, player: Player, reason: str, result: TickResult) -> None:
     game.on_leave(zone, player, reason)
     zone.grid.look(player.player_id, None, player.cell)
-    del zone.players[player.player_id]
-    zone.remove(player)
+    zone.release(player)
     if player in result.admitted:  # came on this very tick
         result.admitted.remove(player)
     result.left.append(player)
@@ -136,15 +134,12 @@ def apply_inputs(zone: Zone, game: Game, inbox: Inbox, presence: Presence, resul
 def update_interest(zone: Zone, inbox: Inbox, result: TickResult) -> None:
     """Bring every changed entity into its cell, and note the viewers that see other cells than before."""
     grid, crossings = zone.grid, zone.crossings
-    for entity in zone.changed:
-        before = entity.cell
-        moved = grid.put(entity)
-        if isinstance(entity, Player):
-            result.moved.append(entity)
-            if moved and entity.connected and before is not None:
-                grid.look(entity.player_id, entity.cell, before)
-                crossings[entity.player_id] = (before, _cell(entity))
-    zone.changed.clear()
+    changed = zone.take_changed()
+    result.moved = [entity for entity in changed if isinstance(entity, Player)]
+    for entity, before in grid.settle(changed):
+        if before is not None and isinstance(entity, Player) and entity.connected:
+            grid.look(entity.player_id, entity.cell, before)
+            crossings[entity.player_id] = (before, _cell(entity))
     for player in result.admitted:
         if player.connected:
             _show_everything(zone, player)
@@ -166,8 +161,9 @@ def _cell(entity: Entity) -> Cell:
 
 def collect(zone: Zone, result: TickResult) -> None:
     """Hand over what the zone gathered, and leave it clean for the next tick."""
-    for player in zone.players.values():
+    for player in zone.kept.values():
         _collect_kept(player, zone, result)
+    zone.kept.clear()
     result.outgoing, zone.outgoing = zone.outgoing, []
     result.lines, zone.lines = zone.lines, []
     result.exchanges, zone.exchanges = zone.exchanges, []

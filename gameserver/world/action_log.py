@@ -10,10 +10,12 @@ whose answer was not known yet is ``<seq>:?``, and may be applied if it comes ag
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import Literal, cast, get_args
 
 from gameserver.protocol.errors import RefusalCode
 from gameserver.protocol.messages import AckLevel
+from gameserver.world.kept import nothing
 
 ANSWERS_MAX = 32  # as many as a client may have unanswered at once
 
@@ -25,7 +27,7 @@ _LEVELS = get_args(AckLevel)
 class ActionLog:
     """``last_seq`` and the newest answers. A seq without an answer is pending: its answer is on its way."""
 
-    __slots__ = ("answers", "changed", "last_seq", "lineage", "pending", "unknown")
+    __slots__ = ("answers", "changed", "last_seq", "lineage", "on_change", "pending", "unknown")
 
     def __init__(self, lineage: str = "", last_seq: int = 0):
         self.lineage = lineage
@@ -34,6 +36,7 @@ class ActionLog:
         self.pending: set[int] = set()
         self.unknown: set[int] = set()  # were pending when the process that had them died
         self.changed = False
+        self.on_change: Callable[[], None] = nothing
 
     def start_lineage(self, lineage: str) -> None:
         """A client signed in and numbers from 1; what the client before it still waits for is not its business."""
@@ -42,7 +45,7 @@ class ActionLog:
         self.answers.clear()
         self.pending.clear()
         self.unknown.clear()
-        self.changed = True
+        self._change()
 
     def standing(self, seq: int) -> Standing:
         if seq > self.last_seq or seq in self.unknown:
@@ -59,7 +62,7 @@ class ActionLog:
         self.last_seq = max(self.last_seq, seq)
         self.unknown.discard(seq)
         self.pending.add(seq)
-        self.changed = True
+        self._change()
 
     def finish(self, seq: int, answer: Answer) -> None:
         """The action has its answer, to be given again whenever the action comes again."""
@@ -67,7 +70,11 @@ class ActionLog:
         self.pending.discard(seq)
         self.unknown.discard(seq)
         self.answers.append((seq, answer))
+        self._change()
+
+    def _change(self) -> None:
         self.changed = True
+        self.on_change()
 
     def encode(self) -> str:
         answered = (f"{seq}:{answer}" for seq, answer in self.answers)

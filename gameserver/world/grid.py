@@ -6,7 +6,8 @@ follows what is near it, not how many are in the zone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from math import inf
 
 from gameserver.protocol.ids import EntityId, PlayerId
 from gameserver.world.entity import Entity
@@ -15,17 +16,35 @@ CELLS_PER_SIDE_MAX = 32_767  # cell coordinates travel as i16
 
 
 class Cell:
-    """A square of the zone: what is in it, what changed in it this tick, who stands in it and looks."""
+    """A square of the zone: what is in it, what changed in it this tick, who stands in it and looks.
 
-    __slots__ = ("changed", "entities", "left", "neighbours", "place", "viewers")
+    What is in it stays in it while x_from <= x < x_until and y_from <= y < y_until.
+    """
+
+    __slots__ = (
+        "changed",
+        "entities",
+        "left",
+        "neighbours",
+        "place",
+        "seen_from",
+        "viewers",
+        "x_from",
+        "x_until",
+        "y_from",
+        "y_until",
+    )
 
     def __init__(self, place: tuple[int, int]):
         self.place = place
+        self.x_from = self.y_from = -inf
+        self.x_until = self.y_until = inf
         self.entities: dict[EntityId, Entity] = {}
-        self.changed: set[Entity] = set()
+        self.changed: list[Entity] = []
         self.left: list[EntityId] = []
         self.viewers: set[PlayerId] = set()
         self.neighbours: list[Cell] = []  # the 3 × 3 around it, itself included, clipped to the zone
+        self.seen_from = 0  # in so many cells stand viewers that have this one in view
 
     def forget_changes(self) -> None:
         self.changed.clear()
@@ -44,31 +63,42 @@ class Grid:
         self._cells = {(x, y): Cell((x, y)) for x in range(self.columns) for y in range(self.rows)}
         for cell in self._cells.values():
             cell.neighbours = list(self._around(cell.place, 1))
+            column, row = cell.place
+            cell.x_from, cell.x_until = self._kept_within(column, self.columns)
+            cell.y_from, cell.y_until = self._kept_within(row, self.rows)
         self.dirty: set[Cell] = set()  # cells with changes this tick
         self.watched: set[Cell] = set()  # cells with viewers standing in them
 
     def cell_at(self, x: float, y: float) -> Cell:
         """The cell of a place; places outside belong to the nearest cell."""
-        column = min(max(int(x // self.cell_size), 0), self.columns - 1)
-        row = min(max(int(y // self.cell_size), 0), self.rows - 1)
-        return self._cells[column, row]
+        return self._cells[self._column(x), self._row(y)]
 
     def within(self, x: float, y: float, radius: float) -> Iterator[Cell]:
         """Cells that a circle can touch."""
         reach = int(radius // self.cell_size) + 1
         return self._around(self.cell_at(x, y).place, reach)
 
-    def put(self, entity: Entity) -> bool:
-        """Note a new or changed entity, moving it to the cell of its place. True when it came into another cell."""
-        cell = self.cell_at(entity.x, entity.y)
-        moved = cell is not entity.cell
-        if moved:
-            self.take(entity)
-            cell.entities[entity.id] = entity
-            entity.cell = cell
-        cell.changed.add(entity)
-        self.dirty.add(cell)
-        return moved
+    def settle(self, entities: Iterable[Entity]) -> list[tuple[Entity, Cell | None]]:
+        """Note new and changed entities, each once a tick, in the cells of their places.
+
+        Returns those that came into another cell, with the cell before.
+        """
+        came: list[tuple[Entity, Cell | None]] = []
+        for entity in entities:
+            cell = entity.cell
+            if (
+                cell is None
+                or not cell.x_from <= entity._x < cell.x_until
+                or not cell.y_from <= entity._y < cell.y_until
+            ):
+                before, cell = cell, self.cell_at(entity._x, entity._y)
+                if cell is not before:
+                    self._put(entity, cell)
+                    came.append((entity, before))
+            if not cell.changed:
+                self.dirty.add(cell)
+            cell.changed.append(entity)
+        return came
 
     def take(self, entity: Entity) -> None:
         """The entity leaves its cell."""
@@ -76,26 +106,52 @@ class Grid:
         if cell is None:
             return
         del cell.entities[entity.id]
-        cell.changed.discard(entity)
         cell.left.append(entity.id)
         self.dirty.add(cell)
         entity.cell = None
 
     def look(self, viewer: PlayerId, cell: Cell | None, before: Cell | None) -> None:
         """The viewer stands in ``cell`` now (None: it does not look any more), in ``before`` until now."""
-        if before is not None:
-            before.viewers.discard(viewer)
+        if before is not None and viewer in before.viewers:
+            before.viewers.remove(viewer)
             if not before.viewers:
-                self.watched.discard(before)
+                self.watched.remove(before)
+                self._see(before, -1)
         if cell is not None:
+            if not cell.viewers:
+                self.watched.add(cell)
+                self._see(cell, +1)
             cell.viewers.add(viewer)
-            self.watched.add(cell)
 
     def forget_changes(self) -> None:
         """The tick has been shown."""
         for cell in self.dirty:
             cell.forget_changes()
         self.dirty.clear()
+
+    def _put(self, entity: Entity, cell: Cell) -> None:
+        self.take(entity)
+        cell.entities[entity.id] = entity
+        entity.cell = cell
+
+    def _kept_within(self, number: int, count: int) -> tuple[float, float]:
+        """From where to where a column (row) keeps what is in it; the outer ones keep what is outside, too."""
+        first, last = number == 0, number == count - 1
+        return (
+            -inf if first else number * self.cell_size,
+            inf if last else (number + 1) * self.cell_size,
+        )
+
+    def _column(self, x: float) -> int:
+        return min(max(int(x // self.cell_size), 0), self.columns - 1)
+
+    def _row(self, y: float) -> int:
+        return min(max(int(y // self.cell_size), 0), self.rows - 1)
+
+    @staticmethod
+    def _see(cell: Cell, viewed: int) -> None:
+        for near in cell.neighbours:
+            near.seen_from += viewed
 
     def _around(self, place: tuple[int, int], reach: int) -> Iterator[Cell]:
         for y in range(max(place[1] - reach, 0), min(place[1] + reach, self.rows - 1) + 1):

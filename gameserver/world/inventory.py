@@ -7,10 +7,11 @@ duplicate.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from gameserver.protocol.errors import Refusal, RefusalCode
+from gameserver.world.kept import nothing
 
 QUANTITY_MAX = 1_000_000_000  # fits every SQL integer with room to add
 
@@ -27,13 +28,14 @@ class Inventory:
     """Kind -> Holding, with a sequence that rises with every change. While ``frozen`` (an exchange is under way, its
     outcome not known yet) nothing may change."""
 
-    __slots__ = ("changed", "frozen", "holdings", "seq")
+    __slots__ = ("changed", "frozen", "holdings", "on_change", "seq")
 
     def __init__(self, holdings: Mapping[str, Holding] | None = None, seq: int = 0):
         self.holdings: dict[str, Holding] = dict(holdings or {})
         self.seq = seq
         self.frozen = False
         self.changed: set[str] = set()  # kinds changed since the last write to the live session
+        self.on_change: Callable[[], None] = nothing
 
     def quantity(self, kind: str) -> int:
         holding = self.holdings.get(kind)
@@ -60,6 +62,7 @@ class Inventory:
         self.changed.update(kind for kind, holding in holdings.items() if self.holdings.get(kind) != holding)
         self.holdings = dict(holdings)
         self.seq = seq
+        self.on_change()
 
     def _set(self, kind: str, holding: Holding) -> None:
         if self.frozen:
@@ -67,6 +70,7 @@ class Inventory:
         self.holdings[kind] = holding
         self.changed.add(kind)
         self.seq += 1
+        self.on_change()
 
 
 def given(giver: Inventory, receiver: Inventory, kind: str, quantity: int) -> tuple[Holding, Holding]:

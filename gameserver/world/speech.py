@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 
 import msgspec
+
+from gameserver.world.kept import nothing
 
 LINES_MAX = 5  # at most so many lines ...
 WINDOW_MS = 5_000  # ... in so long
@@ -21,11 +24,12 @@ class SpeechRecord(msgspec.Struct, frozen=True):
 class Speech:
     """A player's voice in this session."""
 
-    __slots__ = ("_spoken_ms", "changed", "record")
+    __slots__ = ("_spoken_ms", "changed", "on_change", "record")
 
     def __init__(self, record: SpeechRecord | None = None):
         self.record = record or SpeechRecord()
         self.changed = False
+        self.on_change: Callable[[], None] = nothing
         self._spoken_ms: deque[int] = deque(maxlen=LINES_MAX)
 
     def wait_ms(self, now_ms: int) -> int:
@@ -38,3 +42,4 @@ class Speech:
         self.record = SpeechRecord(self.record.said + 1, text, now_ms)
         self._spoken_ms.append(now_ms)
         self.changed = True
+        self.on_change()

@@ -7,9 +7,12 @@ releases: ``upgrade`` turns the fields of an older version into those of this on
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, ClassVar, Self
 
 import msgspec
+
+from gameserver.world.kept import nothing
 
 
 class PlayerState(msgspec.Struct, dict=True):
@@ -21,12 +24,20 @@ class PlayerState(msgspec.Struct, dict=True):
         if isinstance(value, float) and not math.isfinite(value):  # JSON has no such number: it could not be read back
             raise ValueError(f"{type(self).__name__}.{name} cannot be kept: {value}")
         super().__setattr__(name, value)
-        self.__dict__["changed"] = True
+        self.note_assigned()
 
     @property
     def was_assigned(self) -> bool:
         """A field was assigned since the last ``note_kept``."""
         return bool(self.__dict__.get("changed", False))
+
+    def tell_changes(self, on_change: Callable[[], None]) -> None:
+        """``on_change`` is to be called after every assignment."""
+        self.__dict__["on_change"] = on_change
+
+    def note_assigned(self) -> None:
+        self.__dict__["changed"] = True
+        self.__dict__.get("on_change", nothing)()
 
     def note_kept(self) -> None:
         self.__dict__["changed"] = False

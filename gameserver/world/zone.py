@@ -68,7 +68,8 @@ class Zone:
         self.entities: dict[EntityId, Entity] = {}
         self.players: dict[PlayerId, Player] = {}
         self.grid = Grid(spec.width, spec.height, spec.cell_size)
-        self.changed: set[Entity] = set()  # entities changed since the cells were last updated
+        self.changed: dict[EntityId, Entity] = {}  # entities changed since the cells were last updated
+        self.kept: dict[PlayerId, Player] = {}  # players whose inventory, state, actions or speech may have changed
         self.crossings: dict[PlayerId, tuple[Cell | None, Cell]] = {}  # viewers that need a frame of their own
         self.outgoing: list[Outgoing] = []
         self.lines: list[tuple[Player, ChatLine]] = []  # said this tick
@@ -100,9 +101,9 @@ class Zone:
         if isinstance(entity, Player) and self.players.get(entity.player_id) is entity:
             raise ValueError(f"{entity.name} is a player and leaves with the session")
         if self.entities.pop(entity.id, None) is not None:
-            self.changed.discard(entity)
+            self.changed.pop(entity.id, None)
             self.grid.take(entity)
-            entity.note_changes_in(set())
+            entity.note_in(None)
 
     def clamp(self, x: float, y: float) -> tuple[float, float]:
         """The nearest place inside the zone."""
@@ -110,7 +111,9 @@ class Zone:
 
     def move_to(self, entity: Entity, x: float, y: float) -> None:
         """Put the entity at the nearest place inside the zone."""
-        entity.x, entity.y = self.clamp(x, y)
+        if not (0.0 <= x <= self.width and 0.0 <= y <= self.height):
+            x, y = self.clamp(x, y)
+        entity.move(x, y)
 
     def entity(self, entity_id: int) -> Entity:
         """The entity of that id. Raises Refusal (NO_SUCH_THING)."""
@@ -127,7 +130,8 @@ class Zone:
         return entity
 
     def near(self, x: float, y: float, radius: float) -> Iterator[Entity]:
-        """Entities within ``radius`` of the place, as the cells stood at the last tick's end."""
+        """Entities within ``radius`` of the place. What is new on this tick, or came further on it than the zone's
+        ``border_margin``, may be missed."""
         for cell in self.grid.within(x, y, radius):
             for entity in tuple(cell.entities.values()):  # the caller may remove what it gets
                 if (entity.x - x) ** 2 + (entity.y - y) ** 2 <= radius * radius:
@@ -151,11 +155,31 @@ class Zone:
 
     # --- for the server ---
 
+    def admit(self, player: Player) -> None:
+        self.players[player.player_id] = player
+        player.note_kept_in(self.kept)
+        self.add(player)
+
+    def release(self, player: Player) -> None:
+        del self.players[player.player_id]
+        player.note_kept_nowhere()
+        self.kept.pop(player.player_id, None)
+        self.remove(player)
+
     def add(self, entity: Entity) -> None:
         entity.id = EntityId(self._next_id)
         self._next_id += 1
         self.entities[entity.id] = entity
-        entity.note_changes_in(self.changed)
+        entity.note_in(self.changed)
+        entity.note()
+
+    def take_changed(self) -> list[Entity]:
+        """What changed since it was last asked for."""
+        changed = list(self.changed.values())
+        self.changed.clear()
+        for entity in changed:
+            entity.note_in(self.changed)
+        return changed
 
     def describe(self) -> ZoneDescription:
         return ZoneDescription(self.name, self.width, self.height, self.spec.cell_size)

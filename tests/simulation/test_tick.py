@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
+from gameserver import Player, ZoneSpec
 from gameserver.protocol.ids import PlayerId
 from gameserver.protocol.messages import InventoryChanged, StateChanged
 from gameserver.protocol.world_frame import Section, decode_frame
 from gameserver.world.entity import DISCONNECTED
-from tests.simulation.tiny import Break, Crash, Demand, Go, Hand, Stage, Take, answers, heard
+from gameserver.world.inventory import Holding
+from tests.simulation.tiny import Break, Crash, Demand, Go, Hand, Purse, Stage, Take, answers, forget_changes, heard
 
 # --- coming and going ---
 
@@ -192,6 +196,56 @@ def test_changes_are_told_to_their_player_only_and_until_they_are_taken() -> Non
     assert player in result.kept
     assert heard(result, player)[-2:] == [InventoryChanged({"coin": 1}), StateChanged({"taken": 1})]
     assert not any(isinstance(message, InventoryChanged) for message in heard(result, other))
+
+
+CHANGES: dict[str, Callable[[Player], None]] = {
+    "inventory": lambda player: player.inventory.add("coin"),
+    "exchange": lambda player: player.inventory.replace({"coin": Holding(3, 3, 0)}, 9),
+    "state": lambda player: setattr(player.state, "taken", 1),
+    "another state": lambda player: setattr(player, "state", Purse(7)),
+    "lineage": lambda player: player.actions.start_lineage("another client"),
+    "action": lambda player: player.actions.begin(1),
+    "answer": lambda player: player.actions.finish(1, "stored"),
+    "speech": lambda player: player.speech.note("hi", 1),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_whatever_a_session_keeps_is_reported_when_it_changed_and_not_again(change: Callable[[Player], None]) -> None:
+    stage = Stage()
+    player, other = stage.enter(1), stage.enter(2)
+    assert other in stage.result.kept  # its lineage is new
+    assert stage.tick().kept == []
+    forget_changes(player)
+    change(player)
+    assert stage.tick().kept == [player]
+    assert stage.tick().kept == []
+
+
+def test_a_state_that_took_the_place_of_another_tells_its_changes_as_that_did() -> None:
+    stage = Stage()
+    player = stage.enter(1)
+    before, player.state = player.state, Purse(7)
+    stage.tick()
+    forget_changes(player)
+    before.taken = 1
+    assert stage.tick().kept == []
+    player.state.taken = 8
+    assert stage.tick().kept == [player]
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_what_changes_of_a_player_who_left_is_not_taken_for_the_one_who_came_instead(
+    change: Callable[[Player], None],
+) -> None:
+    stage = Stage()
+    gone = stage.enter(1)
+    change(gone)
+    stage.inbox.departures.append((gone.player_id, "fenced"))
+    assert stage.tick().kept == []
+    stage.enter(1)
+    change(gone)
+    assert stage.tick().kept == []
 
 
 def test_a_tick_is_timed_in_the_steps_it_is_made_of() -> None:
@@ -402,6 +456,29 @@ def _bytes_to_first(crowd: int, away: bool) -> int:
 def test_bytes_to_a_viewer_follow_who_is_in_view_and_not_who_is_in_the_zone() -> None:
     assert _bytes_to_first(20, away=True) == _bytes_to_first(2, away=True) == 0
     assert _bytes_to_first(20, away=False) == _bytes_to_first(2, away=False) + 18 * 16
+
+
+def test_viewers_of_two_cells_share_one_frame_when_the_same_is_news_to_them() -> None:
+    stage = Stage(ZoneSpec("narrow", width=50.0, height=10.0, cell_size=10.0))
+    for number, x in enumerate((15, 25, 25, 45), 1):
+        stage.enter(number, x, 5)
+    mover = stage.zone.players[PlayerId(3)]
+    (frame,) = stage.tick((mover, Go(26, 5))).frames
+    assert sorted(frame.viewers) == [1, 2, 3]
+
+
+def test_cells_know_from_how_many_cells_they_are_seen_until_nobody_looks() -> None:
+    stage = Stage()
+    walker = stage.enter(1, 5, 5)
+    stage.enter(2, 5, 5)
+    stage.enter(3, 25, 5)
+    stage.tick((walker, Go(15, 5)))
+    row = [stage.zone.grid.cell_at(x, 5).seen_from for x in (5, 15, 25, 35, 45)]
+    assert row == [2, 3, 2, 1, 0]
+    stage.inbox.lost.append(PlayerId(1))
+    stage.inbox.departures += [(PlayerId(2), "logout"), (PlayerId(3), "logout")]
+    stage.tick()
+    assert not any(cell.seen_from for cell in stage.zone.grid.within(50, 40, 100))
 
 
 def test_viewers_of_one_cell_share_one_frame() -> None:

@@ -11,7 +11,7 @@ from gameserver.client.world import World
 from gameserver.protocol.ids import PlayerId
 from gameserver.protocol.messages import Welcome
 from gameserver.protocol.world_frame import LAYOUT, RECORD, Record, Section, decode_frame
-from gameserver.world.entity import Player
+from gameserver.world.entity import Player, records
 from gameserver.world.view import ViewFrame
 from gameserver.world.zone import ZoneSpec
 from tests.simulation.tiny import Go, Stage, Tiny
@@ -32,7 +32,7 @@ class Viewer:
         self.world.apply(frame.payload)
         if frame.full:
             self.cells.clear()
-        for what, cell, records, left in decode_frame(frame.payload)[1]:
+        for what, cell, shown, left in decode_frame(frame.payload)[1]:
             if what is Section.FORGET:
                 del self.cells[cell]
                 continue
@@ -41,7 +41,7 @@ class Viewer:
             known = (
                 self.cells[cell] if what is Section.DELTA and cell in self.cells else self.cells.setdefault(cell, {})
             )
-            known.update((record.id, record) for record in records)
+            known.update((record.id, record) for record in shown)
             for gone in left:
                 known.pop(gone, None)
 
@@ -67,7 +67,7 @@ def _truth(stage: Stage, player: Player) -> dict[int, Record]:
         return min(max(int(y // 10), 0), 3)
 
     return {
-        entity.id: Record(*RECORD.unpack(entity.record()))
+        entity.id: Record(*RECORD.unpack(records([entity])[0]))
         for entity in stage.zone.entities.values()
         if abs(column(entity.x) - column(player.x)) <= 1 and abs(row(entity.y) - row(player.y)) <= 1
     }

@@ -165,6 +165,13 @@ class Stage:
         return next(((p.player_id, p.name) for p in found), None)
 
 
+def forget_changes(player: Player) -> None:
+    """As when its session has taken note of them."""
+    player.inventory.changed.clear()
+    player.state.note_kept()
+    player.actions.changed = player.speech.changed = False
+
+
 def told(verdict: Verdict) -> tuple[int | None, str]:
     """(seq, level or refusal code)."""
     return verdict.seq, str(verdict.refusal.code) if verdict.refusal else str(verdict.level)

@@ -88,7 +88,8 @@ def walk(seed: int, ticks: int = 120) -> dict[str, object]:
 def place(grid: Grid, entity_id: EntityId, random: Random) -> Entity:
     entity = Entity(entity_id % 3, random.uniform(0, SIDE), random.uniform(0, SIDE))
     entity.id = entity_id
-    grid.put(entity)
+    grid.settle([entity])
+    grid.forget_changes()
     return entity
 
 
@@ -98,7 +99,7 @@ def step(grid: Grid, entity: Entity, random: Random) -> None:
     far = 40.0 if random.random() < 0.02 else 6.0  # some jump
     entity.x = min(max(entity.x + random.uniform(-far, far), 0.0), SIDE)
     entity.y = min(max(entity.y + random.uniform(-far, far), 0.0), SIDE)
-    grid.put(entity)
+    grid.settle([entity])
 
 
 def view(cell: Cell) -> list[int]:
