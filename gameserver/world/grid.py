@@ -1,7 +1,8 @@
 """Cells of a zone and who looks at which. A viewer sees the 3 × 3 cells around the cell it stands in.
 
 What changed is noted per cell once, so the cost of a tick follows what changed, not who watches; what a viewer receives
-follows what is near it, not how many are in the zone.
+follows what is near it, not how many are in the zone. An entity keeps its cell until it is ``margin`` inside another:
+walking along a border changes nothing for anybody.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ CELLS_PER_SIDE_MAX = 32_767  # cell coordinates travel as i16
 class Cell:
     """A square of the zone: what is in it, what changed in it this tick, who stands in it and looks.
 
-    What is in it stays in it while x_from <= x < x_until and y_from <= y < y_until.
+    What is in it stays in it while x_from <= x < x_until and y_from <= y < y_until: its sides and the margin beyond.
     """
 
     __slots__ = (
@@ -52,10 +53,11 @@ class Cell:
 
 
 class Grid:
-    """All cells of a zone of ``width`` × ``height`` world units, made once."""
+    """All cells of a zone of ``width`` × ``height`` world units, made once. ``margin`` in world units."""
 
-    def __init__(self, width: float, height: float, cell_size: float):
+    def __init__(self, width: float, height: float, cell_size: float, *, margin: float = 0.0):
         self.cell_size = cell_size
+        self.margin = margin
         self.columns = max(1, -int(-width // cell_size))
         self.rows = max(1, -int(-height // cell_size))
         if max(self.columns, self.rows) > CELLS_PER_SIDE_MAX:
@@ -74,9 +76,11 @@ class Grid:
         return self._cells[self._column(x), self._row(y)]
 
     def within(self, x: float, y: float, radius: float) -> Iterator[Cell]:
-        """Cells that a circle can touch."""
-        reach = int(radius // self.cell_size) + 1
-        return self._around(self.cell_at(x, y).place, reach)
+        """Cells of which something may be in a circle, also of what came a margin further since it was settled."""
+        reach = radius + 2 * self.margin
+        for row in range(self._row(y - reach), self._row(y + reach) + 1):
+            for column in range(self._column(x - reach), self._column(x + reach) + 1):
+                yield self._cells[column, row]
 
     def settle(self, entities: Iterable[Entity]) -> list[tuple[Entity, Cell | None]]:
         """Note new and changed entities, each once a tick, in the cells of their places.
@@ -91,7 +95,7 @@ class Grid:
                 or not cell.x_from <= entity._x < cell.x_until
                 or not cell.y_from <= entity._y < cell.y_until
             ):
-                before, cell = cell, self.cell_at(entity._x, entity._y)
+                before, cell = cell, self._cell_of(entity)
                 if cell is not before:
                     self._put(entity, cell)
                     came.append((entity, before))
@@ -134,12 +138,21 @@ class Grid:
         cell.entities[entity.id] = entity
         entity.cell = cell
 
+    def _cell_of(self, entity: Entity) -> Cell:
+        """Where the entity belongs; along an axis on which it is within its cell's margin it stays."""
+        x, y, cell = entity._x, entity._y, entity.cell
+        if cell is None:
+            return self.cell_at(x, y)
+        column = cell.place[0] if cell.x_from <= x < cell.x_until else self._column(x)
+        row = cell.place[1] if cell.y_from <= y < cell.y_until else self._row(y)
+        return self._cells[column, row]
+
     def _kept_within(self, number: int, count: int) -> tuple[float, float]:
         """From where to where a column (row) keeps what is in it; the outer ones keep what is outside, too."""
         first, last = number == 0, number == count - 1
         return (
-            -inf if first else number * self.cell_size,
-            inf if last else (number + 1) * self.cell_size,
+            -inf if first else number * self.cell_size - self.margin,
+            inf if last else (number + 1) * self.cell_size + self.margin,
         )
 
     def _column(self, x: float) -> int:

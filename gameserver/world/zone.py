@@ -26,13 +26,20 @@ if TYPE_CHECKING:
 class ZoneSpec(msgspec.Struct, frozen=True):
     """A zone a game has: x in [0, width], y in [0, height], in world units.
 
-    Viewers see the 3 × 3 cells of ``cell_size`` around them.
+    Viewers see the 3 × 3 cells of ``cell_size`` around them. Who walks along a border is not now in one cell and now in
+    the other: an entity, and so a viewer, keeps its cell until it is ``border_margin``, a fraction of a cell, inside
+    another. So whatever is nearer than ``cell_size * (1 - 2 * border_margin)`` is in view.
     """
 
     name: str
     width: float = 100.0
     height: float = 100.0
     cell_size: float = 16.0
+    border_margin: float = 0.1
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.border_margin < 0.5:
+            raise ValueError(f"zone {self.name}: border_margin is a fraction of a cell, at least 0 and below 0.5")
 
 
 class Outgoing(msgspec.Struct, frozen=True):
@@ -67,7 +74,7 @@ class Zone:
         self.volatile: Any = None
         self.entities: dict[EntityId, Entity] = {}
         self.players: dict[PlayerId, Player] = {}
-        self.grid = Grid(spec.width, spec.height, spec.cell_size)
+        self.grid = Grid(spec.width, spec.height, spec.cell_size, margin=spec.cell_size * spec.border_margin)
         self.changed: dict[EntityId, Entity] = {}  # entities changed since the cells were last updated
         self.kept: dict[PlayerId, Player] = {}  # players whose inventory, state, actions or speech may have changed
         self.crossings: dict[PlayerId, tuple[Cell | None, Cell]] = {}  # viewers that need a frame of their own

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from gameserver import Player, ZoneSpec
 from gameserver.protocol.ids import PlayerId
 from gameserver.protocol.messages import InventoryChanged, StateChanged
-from gameserver.protocol.world_frame import Section, decode_frame
+from gameserver.protocol.world_frame import CellSection, Section, decode_frame
 from gameserver.world.entity import DISCONNECTED
 from gameserver.world.inventory import Holding
 from tests.simulation.tiny import Break, Crash, Demand, Go, Hand, Purse, Stage, Take, answers, forget_changes, heard
@@ -445,6 +446,12 @@ def test_a_tick_in_which_nothing_changed_near_a_viewer_costs_it_no_byte() -> Non
     assert frame.viewers == [2]
 
 
+def shown_to(stage: Stage, player: Player) -> list[CellSection]:
+    """On the last tick."""
+    frames = [frame for frame in stage.result.frames if player.player_id in frame.viewers]
+    return [section for frame in frames for section in decode_frame(frame.payload)[1]]
+
+
 def _bytes_to_first(crowd: int, away: bool) -> int:
     stage = Stage()
     stage.enter(1, 5, 5)
@@ -456,6 +463,19 @@ def _bytes_to_first(crowd: int, away: bool) -> int:
 def test_bytes_to_a_viewer_follow_who_is_in_view_and_not_who_is_in_the_zone() -> None:
     assert _bytes_to_first(20, away=True) == _bytes_to_first(2, away=True) == 0
     assert _bytes_to_first(20, away=False) == _bytes_to_first(2, away=False) + 18 * 16
+
+
+@pytest.mark.parametrize(("aside", "crossings"), [(0.9, 0), (1.1, 12)])
+def test_who_walks_along_a_border_is_not_now_in_one_cell_and_now_in_the_other(aside: float, crossings: int) -> None:
+    stage = Stage()
+    walker, watcher = stage.enter(1, 49, 21), stage.enter(2, 49, 21)
+    told: Counter[str] = Counter()
+    for step in range(12):  # the border is at x = 50, the margin a tenth of a cell
+        x = 50 - aside if step % 2 else 50 + aside
+        stage.tick((walker, Go(x, 21 + step / 2)))
+        told.update(section.what.name for section in shown_to(stage, walker))
+        told.update("left" for section in shown_to(stage, watcher) for _ in section.left)
+    assert (told["SNAPSHOT"], told["FORGET"], told["left"]) == (crossings * 3, crossings * 3, crossings)
 
 
 def test_viewers_of_two_cells_share_one_frame_when_the_same_is_news_to_them() -> None:

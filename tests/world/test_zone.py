@@ -17,11 +17,10 @@ from gameserver.world.speech import LINES_MAX, WINDOW_MS, Speech
 from gameserver.world.state import PlayerState
 from gameserver.world.zone import Zone, ZoneSpec
 
-SPEC = ZoneSpec("z", width=50.0, height=30.0, cell_size=10.0)
 
-
-def zone() -> Zone:
-    return Zone(SPEC, ("player", "stone"), 20, Random(1))
+def zone(border_margin: float = 0.1) -> Zone:
+    spec = ZoneSpec("z", width=50.0, height=30.0, cell_size=10.0, border_margin=border_margin)
+    return Zone(spec, ("player", "stone"), 20, Random(1))
 
 
 def settled(made: Zone) -> Zone:
@@ -66,13 +65,37 @@ def test_what_lies_near_may_be_removed_while_one_looks() -> None:
     st.floats(-10, 60),
     st.floats(-10, 40),
     st.floats(0, 40),
+    st.sampled_from([0.0, 0.1, 0.4]),
 )
-def test_near_finds_all_within_the_radius(places: list[tuple[float, float]], x: float, y: float, radius: float) -> None:
-    made = zone()
+def test_near_finds_all_within_the_radius(
+    places: list[tuple[float, float]], x: float, y: float, radius: float, border_margin: float
+) -> None:
+    made = zone(border_margin)
     stones = [made.spawn("stone", *place) for place in places]
+    settled(made)
+    for stone in stones:  # to where their cells keep them, as far as can be
+        cell = made.grid.cell_at(stone.x, stone.y)
+        made.move_to(stone, math.nextafter(cell.x_until, 0), math.nextafter(cell.y_until, 0))
     settled(made)
     expected = {stone.id for stone in stones if (stone.x - x) ** 2 + (stone.y - y) ** 2 <= radius * radius}
     assert {entity.id for entity in made.near(x, y, radius)} == expected
+
+
+@pytest.mark.parametrize("border_margin", [-0.1, 0.5, math.nan])
+def test_a_margin_that_would_hide_what_is_near_is_refused(border_margin: float) -> None:
+    with pytest.raises(ValueError, match="border_margin"):
+        ZoneSpec("z", border_margin=border_margin)
+
+
+def test_near_finds_what_its_cell_keeps_beyond_the_border_and_what_comes_on_from_there() -> None:
+    made = zone(border_margin=0.1)
+    stone = made.spawn("stone", 9, 9)
+    settled(made)
+    made.move_to(stone, 10.9, 10.9)
+    settled(made)
+    assert list(made.near(11.5, 11.5, 0.9)) == [stone]
+    made.move_to(stone, 11.8, 11.8)
+    assert list(made.near(12.5, 12.5, 1)) == [stone]
 
 
 def test_out_of_reach_is_told_from_not_there() -> None:
@@ -190,6 +213,6 @@ def test_a_clock_that_went_back_silences_nobody_and_the_budget_holds_again_after
 
 
 def test_an_entitys_id_names_nothing_in_the_zone_of_another_process() -> None:
-    mine, theirs = (Zone(SPEC, ("player", "stone"), 20, Random(seed)) for seed in (1, 2))
+    mine, theirs = (Zone(ZoneSpec("z"), ("player", "stone"), 20, Random(seed)) for seed in (1, 2))
     known = {mine.spawn("stone", 1, 1).id for _ in range(200)}
     assert known.isdisjoint({theirs.spawn("stone", 1, 1).id for _ in range(200)})
