@@ -1,4 +1,4 @@
-"""Cells of a zone and who looks at which. A viewer sees the 3 × 3 cells around the cell it stands in.
+"""Cells of a zone and who looks at which. A viewer sees the cells around the cell it stands in.
 
 What changed is noted per cell once, so the cost of a tick follows what changed, not who watches; what a viewer receives
 follows what is near it, not how many are in the zone. An entity keeps its cell until it is ``margin`` inside another:
@@ -7,11 +7,12 @@ walking along a border changes nothing for anybody.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from math import inf
 
 from gameserver.protocol.ids import EntityId, PlayerId
 from gameserver.world.entity import Entity
+from gameserver.world.later import Later
 
 CELLS_PER_SIDE_MAX = 32_767  # cell coordinates travel as i16
 
@@ -23,12 +24,13 @@ class Cell:
     """
 
     __slots__ = (
+        "arrived",
         "changed",
         "entities",
         "left",
-        "neighbours",
         "place",
         "seen_from",
+        "view",
         "viewers",
         "x_from",
         "x_until",
@@ -42,20 +44,34 @@ class Cell:
         self.x_until = self.y_until = inf
         self.entities: dict[EntityId, Entity] = {}
         self.changed: list[Entity] = []
+        self.arrived: list[Entity] = []  # those of the changed that were not in it before
         self.left: list[EntityId] = []
         self.viewers: set[PlayerId] = set()
-        self.neighbours: list[Cell] = []  # the 3 × 3 around it, itself included, clipped to the zone
+        self.view: dict[Cell, int] = {}  # the cells in view from it, itself too, and every how many ticks each is shown
         self.seen_from = 0  # in so many cells stand viewers that have this one in view
 
     def forget_changes(self) -> None:
         self.changed.clear()
+        self.arrived.clear()
         self.left.clear()
 
 
 class Grid:
-    """All cells of a zone of ``width`` × ``height`` world units, made once. ``margin`` in world units."""
+    """All cells of a zone of ``width`` × ``height`` world units, made once.
 
-    def __init__(self, width: float, height: float, cell_size: float, *, margin: float = 0.0):
+    ``margin`` in world units. ``refresh_ticks``: every how many ticks viewers are shown the cells that are 0, 1, 2 …
+    cells away from theirs, and how far they see.
+    """
+
+    def __init__(
+        self,
+        width: float,
+        height: float,
+        cell_size: float,
+        *,
+        margin: float = 0.0,
+        refresh_ticks: Sequence[int] = (1, 1),
+    ):
         self.cell_size = cell_size
         self.margin = margin
         self.columns = max(1, -int(-width // cell_size))
@@ -64,12 +80,16 @@ class Grid:
             raise ValueError(f"at most {CELLS_PER_SIDE_MAX} cells per side; make cell_size larger")
         self._cells = {(x, y): Cell((x, y)) for x in range(self.columns) for y in range(self.rows)}
         for cell in self._cells.values():
-            cell.neighbours = list(self._around(cell.place, 1))
             column, row = cell.place
+            cell.view = {
+                near: refresh_ticks[max(abs(near.place[0] - column), abs(near.place[1] - row))]
+                for near in self._around(cell.place, len(refresh_ticks) - 1)
+            }
             cell.x_from, cell.x_until = self._kept_within(column, self.columns)
             cell.y_from, cell.y_until = self._kept_within(row, self.rows)
         self.dirty: set[Cell] = set()  # cells with changes this tick
         self.watched: set[Cell] = set()  # cells with viewers standing in them
+        self.later = [Later(every_ticks) for every_ticks in sorted(set(refresh_ticks)) if every_ticks > 1]
 
     def cell_at(self, x: float, y: float) -> Cell:
         """The cell of a place; places outside belong to the nearest cell."""
@@ -136,6 +156,7 @@ class Grid:
     def _put(self, entity: Entity, cell: Cell) -> None:
         self.take(entity)
         cell.entities[entity.id] = entity
+        cell.arrived.append(entity)
         entity.cell = cell
 
     def _cell_of(self, entity: Entity) -> Cell:
@@ -163,7 +184,7 @@ class Grid:
 
     @staticmethod
     def _see(cell: Cell, viewed: int) -> None:
-        for near in cell.neighbours:
+        for near in cell.view:
             near.seen_from += viewed
 
     def _around(self, place: tuple[int, int], reach: int) -> Iterator[Cell]:

@@ -1,6 +1,6 @@
 """What viewers see of a tick: each cell encoded once, each view joined once, shared by everyone who has it.
 
-A viewer that stands where it stood gets the deltas of its 3 × 3 cells: the same bytes as everyone to whom the same is
+A viewer that stands where it stood gets the deltas of the cells around: the same bytes as everyone to whom the same is
 news. One that crossed a border gets forgets, snapshots and deltas; the sections in it are still the shared bytes.
 """
 
@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 from gameserver.protocol.ids import PlayerId
 from gameserver.protocol.world_frame import Section, encode_frame, encode_section
-from gameserver.world.entity import records
+from gameserver.world.entity import Entity, records
 from gameserver.world.grid import Cell, Grid
+from gameserver.world.later import Later
 
 Crossing = tuple[Cell | None, Cell]  # from where (None: a full view) to where
 
@@ -26,17 +27,31 @@ class ViewFrame(NamedTuple):
 
 
 class TickEncoder:
-    """Encodes one tick of one grid; made for the tick, so that what it holds is the tick's."""
+    """Encodes one tick of one grid, once; what it holds is the tick's."""
 
     def __init__(self, tick: int, grid: Grid):
         self._tick = tick
         self._watched = grid.watched
-        self._deltas = {cell: _delta(cell) for cell in grid.dirty if cell.seen_from}
+        self._later = {later.every_ticks: later for later in grid.later}
+        # By how often a cell is shown, then by cell: what those get of it who had it in view before.
+        self._deltas = {1: {cell: _delta(cell, cell.changed) for cell in grid.dirty if cell.seen_from}}
+        for every_ticks, later in self._later.items():
+            self._deltas[every_ticks] = self._now_and_then(later, grid.dirty)
         self._snapshots: dict[Cell, bytes] = {}
 
     def frames(self, crossings: Mapping[PlayerId, Crossing]) -> list[ViewFrame]:
         """All frames of the tick; ``crossings`` by viewer."""
         return [*self._crossing_frames(crossings), *self._staying_frames(crossings)]
+
+    def _now_and_then(self, later: Later, dirty: Iterable[Cell]) -> dict[Cell, bytes]:
+        """Of all cells who came and went; of those that are due all that changed."""
+        later.note(dirty)
+        came_or_went = (cell for cell in dirty if cell.seen_from and (cell.arrived or cell.left))
+        deltas = {cell: _delta(cell, cell.arrived) for cell in came_or_went}
+        for cell, unshown in later.take_due(self._tick):
+            if unshown:
+                deltas[cell] = _delta(cell, unshown)
+        return deltas
 
     def _crossing_frames(self, crossings: Mapping[PlayerId, Crossing]) -> Iterator[ViewFrame]:
         together: dict[Crossing, list[PlayerId]] = {}
@@ -48,8 +63,11 @@ class TickEncoder:
 
     def _staying_frames(self, crossings: Mapping[PlayerId, Crossing]) -> Iterator[ViewFrame]:
         together: dict[tuple[bytes, ...], list[PlayerId]] = {}
+        deltas = self._deltas
         for cell in self._watched:
-            sections = self._changes(cell.neighbours)
+            sections = [
+                section for near, every_ticks in cell.view.items() if (section := deltas[every_ticks].get(near))
+            ]
             if sections and (staying := cell.viewers.difference(crossings)):
                 together.setdefault(tuple(sections), []).extend(staying)
         for same, viewers in together.items():
@@ -57,14 +75,17 @@ class TickEncoder:
 
     def _news(self, before: Cell | None, now: Cell) -> list[bytes]:
         """The sections for who saw what is seen from ``before`` and sees what is seen from ``now``."""
-        old, new = before.neighbours if before is not None else [], now.neighbours
-        sections = [encode_section(Section.FORGET, cell.place, ()) for cell in old if cell not in new]
-        sections += [self._snapshot(cell) for cell in new if cell not in old]
-        return sections + self._changes(cell for cell in new if cell in old)
+        old = before.view if before is not None else {}
+        sections = [encode_section(Section.FORGET, cell.place, ()) for cell in old if cell not in now.view]
+        sections += [self._snapshot(cell) for cell in now.view if cell not in old]
+        return sections + [section for cell in now.view if cell in old and (section := self._missed(cell, old[cell]))]
 
-    def _changes(self, cells: Iterable[Cell]) -> list[bytes]:
-        deltas = self._deltas
-        return [deltas[cell] for cell in cells if cell in deltas]
+    def _missed(self, cell: Cell, every_ticks: int) -> bytes | None:
+        """What those lack who were shown the cell every so many ticks until now."""
+        later = self._later.get(every_ticks)
+        if later is not None and (unshown := later.unshown(cell)):
+            return _delta(cell, unshown)
+        return self._deltas[every_ticks].get(cell)
 
     def _snapshot(self, cell: Cell) -> bytes:
         section = self._snapshots.get(cell)
@@ -74,5 +95,5 @@ class TickEncoder:
         return section
 
 
-def _delta(cell: Cell) -> bytes:
-    return encode_section(Section.DELTA, cell.place, records(cell.changed), cell.left)
+def _delta(cell: Cell, entities: Iterable[Entity]) -> bytes:
+    return encode_section(Section.DELTA, cell.place, records(entities), cell.left)

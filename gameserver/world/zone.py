@@ -29,6 +29,10 @@ class ZoneSpec(msgspec.Struct, frozen=True):
     Viewers see the 3 × 3 cells of ``cell_size`` around them. Who walks along a border is not now in one cell and now in
     the other: an entity, and so a viewer, keeps its cell until it is ``border_margin``, a fraction of a cell, inside
     another. So whatever is nearer than ``cell_size * (1 - 2 * border_margin)`` is in view.
+
+    ``refresh_ticks`` is for zones where one sees far: every how many ticks viewers are shown the cells that are 0, 1,
+    2 … cells away from their own; they see as far as it names. With ``(1, 1, 4)`` they see 5 × 5 cells: who comes to
+    and leaves the outer ones on every tick, what else changes there on every fourth.
     """
 
     name: str
@@ -36,8 +40,11 @@ class ZoneSpec(msgspec.Struct, frozen=True):
     height: float = 100.0
     cell_size: float = 16.0
     border_margin: float = 0.1
+    refresh_ticks: tuple[int, ...] = (1, 1)
 
     def __post_init__(self) -> None:
+        if not self.refresh_ticks or min(self.refresh_ticks) < 1:
+            raise ValueError(f"zone {self.name}: refresh_ticks names a number of ticks, at least 1, for each distance")
         if not 0 <= self.border_margin < 0.5:
             raise ValueError(f"zone {self.name}: border_margin is a fraction of a cell, at least 0 and below 0.5")
 
@@ -74,7 +81,13 @@ class Zone:
         self.volatile: Any = None
         self.entities: dict[EntityId, Entity] = {}
         self.players: dict[PlayerId, Player] = {}
-        self.grid = Grid(spec.width, spec.height, spec.cell_size, margin=spec.cell_size * spec.border_margin)
+        self.grid = Grid(
+            spec.width,
+            spec.height,
+            spec.cell_size,
+            margin=spec.cell_size * spec.border_margin,
+            refresh_ticks=spec.refresh_ticks,
+        )
         self.changed: dict[EntityId, Entity] = {}  # entities changed since the cells were last updated
         self.kept: dict[PlayerId, Player] = {}  # players whose inventory, state, actions or speech may have changed
         self.crossings: dict[PlayerId, tuple[Cell | None, Cell]] = {}  # viewers that need a frame of their own
@@ -192,7 +205,7 @@ class Zone:
         return ZoneDescription(self.name, self.width, self.height, self.spec.cell_size)
 
     def in_view(self, viewer: Player, entity: Entity) -> bool:
-        return viewer.cell is not None and entity.cell in viewer.cell.neighbours
+        return viewer.cell is not None and entity.cell in viewer.cell.view
 
     def withdraw_exchanges(self, count: int) -> None:
         """Take back all but the first ``count`` that were asked for on this tick; nothing of them has happened."""

@@ -478,6 +478,25 @@ def test_who_walks_along_a_border_is_not_now_in_one_cell_and_now_in_the_other(as
     assert (told["SNAPSHOT"], told["FORGET"], told["left"]) == (crossings * 3, crossings * 3, crossings)
 
 
+def test_cells_far_away_are_shown_as_often_as_the_zone_says_but_who_comes_and_goes_at_once() -> None:
+    stage = Stage(ZoneSpec("wide", width=50.0, height=10.0, cell_size=10.0, refresh_ticks=(1, 3)))
+    watcher = stage.enter(1, 5, 5)
+    mover, other = stage.enter(2, 15, 5), stage.enter(3, 15, 5)
+    told = []
+    for step in range(12):
+        stage.tick((mover, Go(15, 1 + step / 2)), (other, Go(15, 9 - step / 2)))
+        told.append([sorted(record.id for record in section.records) for section in shown_to(stage, watcher)])
+    assert told[:3].count([[mover.id, other.id]]) == 1 and told[:3].count([]) == 2
+    assert told == told[:3] * 4
+    for x, shown in ((25, ([], [mover.id])), (15, ([mover.id], []))):  # out of view and back
+        stage.tick((mover, Go(x, 5)))
+        (section,) = shown_to(stage, watcher)
+        assert ([record.id for record in section.records if record.id == mover.id], section.left) == shown
+        stage.tick((mover, Go(x, 6)))
+    quiet = [stage.tick().frames for _ in range(6)]
+    assert quiet[3:] == [[], [], []]
+
+
 def test_viewers_of_two_cells_share_one_frame_when_the_same_is_news_to_them() -> None:
     stage = Stage(ZoneSpec("narrow", width=50.0, height=10.0, cell_size=10.0))
     for number, x in enumerate((15, 25, 25, 45), 1):

@@ -1,7 +1,9 @@
-"""Whatever happens in a zone, a viewer that applies its frames knows exactly what is in its 3 × 3 cells."""
+"""Whatever happens in a zone, a viewer that applies its frames knows exactly what is in the cells around: who is there
+at once, and how they are as late as the zone allows."""
 
 from __future__ import annotations
 
+from collections import deque
 from random import Random
 
 import pytest
@@ -21,11 +23,17 @@ CELL, COLUMNS, ROWS = 10.0, 6, 4
 PLAYERS = 4
 
 
-def spec(border_margin: float) -> ZoneSpec:
-    return ZoneSpec("tiny", COLUMNS * CELL, ROWS * CELL, CELL, border_margin=border_margin)
+def spec(border_margin: float, refresh_ticks: tuple[int, ...]) -> ZoneSpec:
+    return ZoneSpec("tiny", COLUMNS * CELL, ROWS * CELL, CELL, border_margin=border_margin, refresh_ticks=refresh_ticks)
 
 
-SPECS = {"no margin": spec(0.0), "default": spec(0.1), "wide margin": spec(0.4)}
+SPECS = {
+    "bare": spec(0.0, (1, 1)),
+    "default": spec(0.1, (1, 1)),
+    "the outer ring later": spec(0.2, (1, 3)),
+    "far": spec(0.1, (1, 2, 5)),
+    "odd": spec(0.4, (2, 1, 3)),
+}
 
 
 class Viewer:
@@ -66,25 +74,31 @@ def _welcome(stage: Stage, player: Player) -> Welcome:
 
 
 class Truth:
-    """What there is to be seen, worked out from places alone: which cell each entity is of."""
+    """What there is to be seen, worked out from places alone: which cell each entity is of, and how it was lately."""
 
     def __init__(self, spec: ZoneSpec):
         self.margin = spec.border_margin * CELL
+        self.refresh_ticks = spec.refresh_ticks
         self.cells: dict[EntityId, tuple[int, int]] = {}
+        self.lately: dict[EntityId, deque[Record]] = {}  # the newest first
 
     def look(self, entities: dict[EntityId, Entity]) -> None:
         """After each tick."""
         for gone in self.cells.keys() - entities.keys():
-            del self.cells[gone]
+            del self.cells[gone], self.lately[gone]
         for entity in entities.values():
             before = self.cells.get(entity.id, (None, None))
             column, row = self._number(entity.x, COLUMNS, before[0]), self._number(entity.y, ROWS, before[1])
             self.cells[entity.id] = column, row
+            known = self.lately.setdefault(entity.id, deque(maxlen=max(self.refresh_ticks)))
+            known.appendleft(Record(*RECORD.unpack(records([entity])[0])))
 
-    def in_view(self, player: Player, entities: dict[EntityId, Entity]) -> dict[int, Record]:
+    def in_view(self, player: Player) -> dict[EntityId, list[Record]]:
+        """Who is in view, each as it may be shown."""
         column, row = self.cells[player.id]
-        near = [id for id, at in self.cells.items() if abs(at[0] - column) <= 1 and abs(at[1] - row) <= 1]
-        return {id: Record(*RECORD.unpack(records([entities[id]])[0])) for id in near}
+        away = {id: max(abs(at[0] - column), abs(at[1] - row)) for id, at in self.cells.items()}
+        every = self.refresh_ticks
+        return {id: list(self.lately[id])[: every[cells]] for id, cells in away.items() if cells < len(every)}
 
     def _number(self, place: float, count: int, before: int | None) -> int:
         """Of the column or row that a place is in; the one before unless it is clearly in another."""
@@ -160,14 +174,14 @@ class Play:
                 self.viewers[viewer].apply(frame)
 
     def check(self) -> None:
-        entities = self.stage.zone.entities
-        self.truth.look(entities)
+        self.truth.look(self.stage.zone.entities)
         for number, viewer in self.viewers.items():
-            truth = self.truth.in_view(self.stage.zone.players[number], entities)
-            assert viewer.known() == truth
+            truth, known = self.truth.in_view(self.stage.zone.players[number]), viewer.known()
+            assert known.keys() == truth.keys()
+            assert all(record in truth[EntityId(entity)] for entity, record in known.items())
             world = viewer.world.entities
             assert {entity: (seen.x, seen.y, seen.facing, seen.status) for entity, seen in world.items()} == {
-                entity: (record.x, record.y, record.facing, record.status) for entity, record in truth.items()
+                entity: (record.x, record.y, record.facing, record.status) for entity, record in known.items()
             }
 
 

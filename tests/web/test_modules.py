@@ -103,7 +103,7 @@ def step(grid: Grid, entity: Entity, random: Random) -> None:
 
 
 def view(cell: Cell) -> list[int]:
-    return sorted(int(entity_id) for near in cell.neighbours for entity_id in near.entities)
+    return sorted(int(entity_id) for near in cell.view for entity_id in near.entities)
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="there is no node")

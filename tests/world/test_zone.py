@@ -87,6 +87,12 @@ def test_a_margin_that_would_hide_what_is_near_is_refused(border_margin: float) 
         ZoneSpec("z", border_margin=border_margin)
 
 
+@pytest.mark.parametrize("refresh_ticks", [(), (1, 0), (-1,)])
+def test_a_view_that_is_never_shown_is_refused(refresh_ticks: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="refresh_ticks"):
+        ZoneSpec("z", refresh_ticks=refresh_ticks)
+
+
 def test_near_finds_what_its_cell_keeps_beyond_the_border_and_what_comes_on_from_there() -> None:
     made = zone(border_margin=0.1)
     stone = made.spawn("stone", 9, 9)
@@ -126,11 +132,11 @@ def test_every_place_is_brought_inside(x: float, y: float) -> None:
 def test_every_place_has_a_cell_and_a_neighbourhood_within_the_grid(x: float, y: float) -> None:
     grid = Grid(50, 30, 10)
     cell = grid.cell_at(x, y)
-    assert cell in cell.neighbours
+    assert cell in cell.view
     assert all(
-        abs(near.place[0] - cell.place[0]) <= 1 and abs(near.place[1] - cell.place[1]) <= 1 for near in cell.neighbours
+        abs(near.place[0] - cell.place[0]) <= 1 and abs(near.place[1] - cell.place[1]) <= 1 for near in cell.view
     )
-    assert len(cell.neighbours) >= 4
+    assert len(cell.view) >= 4
 
 
 def test_the_far_edge_belongs_to_the_last_cell() -> None:
