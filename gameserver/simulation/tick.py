@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from gameserver.protocol.errors import Refusal, RefusalCode
-from gameserver.protocol.messages import Action, InventoryChanged, StateChanged
+from gameserver.protocol.messages import InventoryChanged, StateChanged
 from gameserver.simulation.game import Game
 from gameserver.simulation.inbox import Inbox
 from gameserver.simulation.result import TickResult
@@ -122,13 +122,8 @@ def apply_inputs(zone: Zone, game: Game, inbox: Inbox, presence: Presence, resul
         turn.apply_waiting(player_id)
     for player_id, queue in inbox.inputs.items():
         player = zone.players.get(player_id)
-        if player is None:
-            continue
-        for message in queue:
-            if isinstance(message, Action):
-                turn.take_action(player, message)
-            else:
-                turn.apply_input(player, message)
+        if player is not None:
+            turn.take(player, queue)
 
 
 def update_interest(zone: Zone, inbox: Inbox, result: TickResult) -> None:

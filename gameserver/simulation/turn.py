@@ -6,6 +6,7 @@ Law: the actions of a player whose inventory is frozen by an exchange wait for i
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from gameserver.protocol.errors import Refusal, RefusalCode
@@ -31,6 +32,13 @@ class Turn:
     game: Game
     presence: Presence
     result: TickResult
+
+    def take(self, player: Player, messages: Iterable[ClientMessage]) -> None:
+        for message in messages:
+            if isinstance(message, Action):
+                self.take_action(player, message)
+            else:
+                self.apply_input(player, message)
 
     def apply_input(self, player: Player, message: ClientMessage) -> None:
         asked = len(self.zone.exchanges)
@@ -110,20 +118,26 @@ class Turn:
     def _handle(self, player: Player, message: ClientMessage) -> None:
         """Call the handler; a bug in it becomes a refusal that tells nothing."""
         try:
-            match message:
-                case Say():
-                    say(self.zone, player, message)
-                case Whisper():
-                    whisper(self.zone, player, message, self.presence)
-                case Describe():
-                    describe(self.zone, player, message)
-                case _:
-                    self.game.handlers[type(message)](self.game, self.zone, player, message)
+            if (handler := self.game.handlers.get(type(message))) is not None:
+                handler(self.game, self.zone, player, message)
+            else:
+                self._handle_built_in(player, message)
         except Refusal:
             raise
         except Exception as error:
             self.result.errors.append(error)
             raise Refusal(RefusalCode.INTERNAL, "an error on our side") from error
+
+    def _handle_built_in(self, player: Player, message: ClientMessage) -> None:
+        match message:
+            case Say():
+                say(self.zone, player, message)
+            case Whisper():
+                whisper(self.zone, player, message, self.presence)
+            case Describe():
+                describe(self.zone, player, message)
+            case _:
+                raise LookupError(f"the game handles no {type(message).__name__}")
 
 
 def _behind_exchange() -> Refusal:

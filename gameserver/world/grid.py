@@ -30,6 +30,7 @@ class Cell:
         "left",
         "place",
         "seen_from",
+        "shown",
         "view",
         "viewers",
         "x_from",
@@ -48,6 +49,7 @@ class Cell:
         self.left: list[EntityId] = []
         self.viewers: set[PlayerId] = set()
         self.view: dict[Cell, int] = {}  # the cells in view from it, itself too, and every how many ticks each is shown
+        self.shown: dict[int, list[Cell]] = {}  # the view by how often
         self.seen_from = 0  # in so many cells stand viewers that have this one in view
 
     def forget_changes(self) -> None:
@@ -85,6 +87,8 @@ class Grid:
                 near: refresh_ticks[max(abs(near.place[0] - column), abs(near.place[1] - row))]
                 for near in self._around(cell.place, len(refresh_ticks) - 1)
             }
+            for near, every_ticks in cell.view.items():
+                cell.shown.setdefault(every_ticks, []).append(near)
             cell.x_from, cell.x_until = self._kept_within(column, self.columns)
             cell.y_from, cell.y_until = self._kept_within(row, self.rows)
         self.dirty: set[Cell] = set()  # cells with changes this tick

@@ -66,7 +66,7 @@ class TickEncoder:
         deltas = self._deltas
         for cell in self._watched:
             sections = [
-                section for near, every_ticks in cell.view.items() if (section := deltas[every_ticks].get(near))
+                delta for every, cells in cell.shown.items() for delta in map(deltas[every].get, cells) if delta
             ]
             if sections and (staying := cell.viewers.difference(crossings)):
                 together.setdefault(tuple(sections), []).extend(staying)
