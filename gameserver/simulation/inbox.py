@@ -6,7 +6,6 @@ those matters), and a numbered action beyond it is refused.
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass, field
 
 from gameserver.protocol.ids import PlayerId
@@ -25,7 +24,7 @@ class Inbox:
     departures: list[tuple[PlayerId, str]] = field(default_factory=list)  # sessions to end, and why
     resyncs: list[PlayerId] = field(default_factory=list)  # viewers that need a full view
     outcomes: list[tuple[Exchange, ExchangeResult]] = field(default_factory=list)
-    inputs: dict[PlayerId, deque[ClientMessage]] = field(default_factory=dict)
+    inputs: dict[PlayerId, list[ClientMessage]] = field(default_factory=dict)
 
     def came_back(self, player: PlayerId) -> None:
         """A socket is (again) at the other end; what its predecessor still had to say is not said."""
@@ -42,14 +41,15 @@ class Inbox:
         """False when the player's queue is full; the message was not taken then."""
         queue = self.inputs.get(player)
         if queue is None:
-            queue = self.inputs[player] = deque()
+            self.inputs[player] = [message]
+            return True
         if len(queue) >= INPUTS_MAX and not _drop_oldest_input(queue):
             return False
         queue.append(message)
         return True
 
 
-def _drop_oldest_input(queue: deque[ClientMessage]) -> bool:
+def _drop_oldest_input(queue: list[ClientMessage]) -> bool:
     for at, message in enumerate(queue):
         if not isinstance(message, Action):
             del queue[at]
