@@ -1,0 +1,135 @@
+"""The servers that are compared, each started for one measurement and told how it is spoken to.
+
+``ours`` is this tree or the one of --tree, ``against`` another one; ``floor`` and ``woken`` are the bare system calls,
+drained once per tick and woken per packet; ``naive`` and ``colyseus`` are what one would use instead.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from scripts.benchmark.colyseus import Colyseus
+from scripts.benchmark.machine import SERVED, MeasuringError, compiled, first_number, started
+from scripts.benchmark.reading import Reading
+from scripts.benchmark.redis_server import Redis
+from scripts.benchmark.scenarios import ROOM, Scenario
+
+START_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    pid: int
+    port: int
+    dialect: str
+
+
+@dataclass(slots=True)
+class Place:
+    """Where a contender runs. ``ours`` is our last reading in the scenario, which tells the floor how much to do."""
+
+    folder: Path
+    core: int | None
+    redis: Redis
+    ours: Reading | None = None
+    environment: dict[str, str] = field(default_factory=lambda: _clean_environment())
+
+
+Serve = Callable[[Scenario, Place], AbstractContextManager[Served]]
+
+
+def our_server(tree: Path) -> Serve:
+    """The server of a checkout, with Redis and an embedded SQLite, and nothing but the limits on sign-ins raised."""
+    python = tree / ".venv" / "bin" / "python"
+    program = python if python.exists() else Path(sys.executable)
+
+    @contextmanager
+    def serve(scenario: Scenario, place: Place) -> Iterator[Served]:
+        ready = place.folder / "ready"
+        command: list[str | Path] = [program, "-m", "gameserver", "run", "games:Walk", "--ready-file", ready]
+        environment = place.environment | _settings(scenario, place) | {"PYTHONPATH": f"{tree}{os.pathsep}{SERVED}"}
+        with (
+            (place.folder / "server.log").open("wb") as log,
+            started(command, place.core, environment=environment, folder=place.folder, stderr=log) as process,
+        ):
+            until_s = time.monotonic() + START_S
+            while not ready.exists():
+                if process.poll() is not None or time.monotonic() > until_s:
+                    raise MeasuringError(f"the server did not start:\n{Path(log.name).read_text()[-2000:]}")
+                time.sleep(0.02)
+            yield Served(process.pid, int(ready.read_text().rsplit(":", 1)[1].strip(" /\n")), "ours")
+
+    return serve
+
+
+def _settings(scenario: Scenario, place: Place) -> dict[str, str]:
+    return {
+        "GAMESERVER_PORT": "0",
+        "GAMESERVER_OPS_PORT": "0",
+        "GAMESERVER_NODE_ID": "benchmark",
+        "GAMESERVER_REDIS_URL": f"redis://127.0.0.1:{place.redis.port}/0",
+        "GAMESERVER_FOLDER": str(place.folder),
+        "GAMESERVER_SIGN_UPS_PER_MINUTE": "100000",
+        "GAMESERVER_SIGN_IN_TIMEOUT_S": "60",
+        "GAMESERVER_CONNECTIONS_MAX": str(scenario.players + 1000),
+        "GAMESERVER_LOG_LEVEL": "warning",
+        "BENCH_ZONES": str(scenario.zones),
+        "BENCH_SIDE": str(scenario.side),
+        "BENCH_CELL": str(scenario.cell_size),
+        "BENCH_PLAYERS": str(scenario.players),
+    }
+
+
+def floor(*, woken: bool) -> Serve:
+    """The C program with only the system calls, of as many bytes as our last reading had."""
+
+    @contextmanager
+    def serve(scenario: Scenario, place: Place) -> Iterator[Served]:
+        if place.ours is None:
+            raise MeasuringError("the floor does what our server did: measure ours in the same run")
+        program = compiled([SERVED / "floor.c"], place.folder / "floor")
+        options = {
+            "redis-port": place.redis.port,
+            "update-bytes": round(place.ours.update_bytes),
+            "updates-per-tick": 1 if scenario.is_busy else place.ours.updates_per_tick,
+            "write-bytes": round(place.ours.stored_bytes),
+            "woken": int(woken),
+        }
+        words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
+        with started([program, *words], place.core) as process:
+            yield Served(process.pid, first_number(process, "the floor"), "plain")
+
+    return serve
+
+
+@contextmanager
+def naive(scenario: Scenario, place: Place) -> Iterator[Served]:
+    """`websockets` coroutines and a redis.asyncio pipeline."""
+    del scenario
+    command: list[str | Path] = [sys.executable, SERVED / "naive.py", str(place.redis.port), str(ROOM)]
+    with started(command, place.core, environment=place.environment) as process:
+        yield Served(process.pid, first_number(process, "the naive server"), "plain")
+
+
+def colyseus(installed: Colyseus) -> Serve:
+    """Node.js and the latest Colyseus, which persists nothing."""
+
+    @contextmanager
+    def serve(scenario: Scenario, place: Place) -> Iterator[Served]:
+        del scenario
+        environment = place.environment | {"NODE_ENV": "production"}
+        command: list[str | Path] = [installed.node, installed.folder / "room.mjs", str(ROOM)]
+        with started(command, place.core, environment=environment, folder=installed.folder) as process:
+            yield Served(process.pid, first_number(process, "Colyseus"), "colyseus")
+
+    return serve
+
+
+def _clean_environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith(("GAMESERVER_", "BENCH_"))}

@@ -1,0 +1,136 @@
+"""This machine: which core serves and which one loads, how processes are started on them and ended, what gcc makes.
+
+Law: whoever starts a process here ends it, by its pid, whatever happens in between.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+SERVED = HERE / "served"
+END_S = 15.0
+FIRST = -20  # the nice value where we may set it
+
+
+class MeasuringError(Exception):
+    """Something that is needed is missing or failed; the text says what, for a person."""
+
+
+def cores() -> tuple[int | None, int | None]:
+    """The server's core and the load's; None where there is only one, which proves little."""
+    free = sorted(os.sched_getaffinity(0))
+    return (free[-1], free[0]) if len(free) > 1 else (None, None)
+
+
+@contextmanager
+def started(
+    command: Sequence[str | Path],
+    core: int | None,
+    *,
+    environment: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+    stderr: IO[bytes] | int | None = None,
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A process on that core, with its output to be read. Ended with SIGTERM, and with SIGKILL when that is slow."""
+    everywhere, usual = os.sched_getaffinity(0), os.getpriority(os.PRIO_PROCESS, 0)
+    # Both are inherited, so that no thread of it ever runs elsewhere, or behind what else runs on this machine.
+    if core is not None:
+        os.sched_setaffinity(0, {core})
+    with contextlib.suppress(PermissionError):
+        os.setpriority(os.PRIO_PROCESS, 0, FIRST)
+    try:
+        process = subprocess.Popen(
+            [str(word) for word in command],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            env=environment,
+            cwd=folder,
+            start_new_session=True,  # Ctrl-C reaches this process only, which ends the others in order
+        )
+    finally:
+        os.sched_setaffinity(0, everywhere)
+        os.setpriority(os.PRIO_PROCESS, 0, usual)
+    with contextlib.suppress(OSError):  # where a session's processes compete as a group, the group has a value, too
+        Path(f"/proc/{process.pid}/autogroup").write_text(str(FIRST))
+    try:
+        yield process
+    finally:
+        _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(END_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+    if process.stdout is not None:
+        process.stdout.close()
+
+
+def first_number(process: subprocess.Popen[bytes], what: str) -> int:
+    """The port that a server of ours prints once it listens."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.strip().isdigit():
+            return int(line)
+    raise MeasuringError(f"{what} ended before it listened")
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def compiled(sources: Sequence[Path], into: Path) -> Path:
+    """The program that the C files make."""
+    command = ["gcc", "-O2", "-D_GNU_SOURCE", "-o", str(into), *map(str, sources), "-lm"]
+    try:
+        made = subprocess.run(command, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        raise MeasuringError("gcc is missing: apt-get install gcc libc6-dev") from None
+    if made.returncode:
+        raise MeasuringError(f"gcc failed:\n{made.stderr}")
+    return into
+
+
+def resident_bytes(pid: int) -> int:
+    """What the process holds of memory (RSS)."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def waited_s(pid: int) -> float:
+    """How long the process's threads were ready to run while the core was another's, since they began."""
+    total_ns = 0
+    for stat in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+        with contextlib.suppress(OSError):  # it has ended
+            total_ns += int(stat.read_text().split()[1])
+    return total_ns / 1e9
+
+
+def description() -> str:
+    """In a line, for the table: what the numbers were measured on."""
+    model = next(
+        (line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")),
+        platform.machine(),
+    )
+    return f"{model}, {len(os.sched_getaffinity(0))} cores, Linux {platform.release()}"
+
+
+def _lines(path: str) -> list[str]:
+    return Path(path).read_text(errors="replace").splitlines()

@@ -1,0 +1,71 @@
+"""What all the readings come to: medians, ratios, and the same as plain values for --json. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from scripts.benchmark.reading import Reading, medians, ratio
+
+RATIOS = {"vs_colyseus": "colyseus", "vs_naive": "naive", "vs_floor": "floor", "vs_floor_woken": "woken"}
+MAIN = "rooms"  # the scenario that the ratios are promised for
+FEWER, MORE = "zone500", "zone1000"
+
+
+@dataclass(slots=True)
+class Summary:
+    """``readings``: scenario -> contender -> one a round."""
+
+    machine: str
+    versions: dict[str, str]
+    repeat: int
+    seconds: float
+    readings: dict[str, dict[str, list[Reading]]] = field(default_factory=dict)
+    stages: dict[str, dict[str, float]] = field(default_factory=dict)  # scenario -> stage -> µs a player-tick
+    pressure: list[Reading] = field(default_factory=list)
+    pressure_players: int = 0
+    memory: list[Reading] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def medians(self, scenario: str) -> dict[str, Reading]:
+        return {name: medians(taken) for name, taken in self.readings.get(scenario, {}).items() if taken}
+
+    def ratios(self, scenario: str) -> dict[str, float]:
+        """``vs_…`` -> our cost over theirs."""
+        found = self.readings.get(scenario, {})
+        ours = found.get("ours")
+        rivals = RATIOS | {"vs_against": "against"}
+        return {name: ratio(ours, found[of]) for name, of in rivals.items() if ours and found.get(of)}
+
+    def growth(self) -> float | None:
+        """A player's cost in a zone of 1,000 over that in one of 500."""
+        fewer, more = self.readings.get(FEWER, {}).get("ours"), self.readings.get(MORE, {}).get("ours")
+        return ratio(more, fewer) if fewer and more else None
+
+    def plain(self) -> dict[str, Any]:
+        """For JSON. The ratios on top are those of the rooms; null where it was not measured."""
+        main = self.ratios(MAIN)
+        memory, pressure = (medians(it) if it else None for it in (self.memory, self.pressure))
+        return {
+            **{name: main.get(name) for name in RATIOS},
+            "zone_1000_vs_500": self.growth(),
+            "p99_ticks_at_70_percent": pressure and pressure.p99_ratio,
+            "core_share_at_70_percent": pressure and pressure.core_share,
+            "players_at_70_percent": self.pressure_players or None,
+            "bytes_per_connection": memory and memory.resident_bytes,
+            "connections_per_gib": memory and int(2**30 / max(memory.resident_bytes, 1)),
+            "stages_us": self.stages,
+            "scenarios": {
+                name: {
+                    "ratios": self.ratios(name),
+                    "contenders": {of: asdict(reading) for of, reading in self.medians(name).items()},
+                    "rounds": {of: [asdict(one) for one in rounds] for of, rounds in self.readings[name].items()},
+                }
+                for name in self.readings
+            },
+            "machine": self.machine,
+            "versions": self.versions,
+            "repeat": self.repeat,
+            "seconds": self.seconds,
+            "notes": self.notes,
+        }
