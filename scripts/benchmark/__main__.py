@@ -1,22 +1,23 @@
-"""``scripts/bench``: builds the load client, measures what was asked for, prints the tables."""
+"""``scripts/bench``: measures what was asked for and prints the tables."""
 
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from scripts.benchmark import colyseus, contenders, load, machine, table
-from scripts.benchmark.contenders import Serve
-from scripts.benchmark.machine import ROOT, MeasuringError
+from scripts.benchmark import load, machine, table
+from scripts.benchmark.contestants import contestants
+from scripts.benchmark.machine import MeasuringError
 from scripts.benchmark.options import Options, parse
-from scripts.benchmark.rounds import Bench
-from scripts.benchmark.scenarios import SCENARIOS
+from scripts.benchmark.reading import medians
+from scripts.benchmark.rounds import Bench, tell
+from scripts.benchmark.sampling import flame_graph, stage_samples
+from scripts.benchmark.scenarios import SCENARIOS, Scenario
+from scripts.benchmark.special import memory, pressure
 from scripts.benchmark.summary import Summary
 
 
@@ -25,72 +26,66 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # unwinds, and so ends what was started
     try:
         with tempfile.TemporaryDirectory(prefix="gameserver-bench-") as folder:
-            summary = _measure(options, Path(folder))
+            summary = measure(options, Path(folder))
     except MeasuringError as reason:
-        print(f"scripts/bench: {reason}", file=sys.stderr)
+        tell(str(reason))
         return 1
     except KeyboardInterrupt:
         return 130
-    return _tell(options, summary)
+    return show(options, summary)
 
 
-def _measure(options: Options, folder: Path) -> Summary:
+def measure(options: Options, folder: Path) -> Summary:
     if not sys.platform.startswith("linux"):
         raise MeasuringError("it needs Linux: epoll, /proc and processes kept to one core")
     server_core, load_core = machine.cores()
-    versions: dict[str, str] = {}
-    notes: list[str] = []
-    taking_part = _contenders(options, versions, notes)
-    bench = Bench(load.build(folder), server_core, load_core, options.timing, options.repeat, taking_part)
-    summary = Summary(machine.description(), versions, options.repeat, options.timing.measure_s, notes=notes)
+    serves, versions, notes = contestants(options)
     if server_core is None:
         notes.append("This machine has one core: load and server took turns on it, which proves little.")
+    bench = Bench(load.build(folder), server_core, load_core, options.timing, options.repeat, serves)
+    summary = Summary(machine.description(), versions, options.repeat, options.timing.measure_s, notes=notes)
     for name in options.scenarios:
         if name in SCENARIOS:
             scenario = SCENARIOS[name]
-            if options.players is not None:
-                scenario = scenario.with_players(options.players)
-            summary.readings[name] = bench.measure(scenario)
-    notes.append(
-        "Load: a C client on a core of its own (`scripts/benchmark/load`); the column is what it used of that core."
-    )
+            _measure_scenario(options, bench, summary, scenario.with_players(options.players or scenario.players))
+    if (ours := serves.get("ours")) is not None:
+        if "pressure" in options.scenarios:
+            scenario, summary.pressure = pressure(bench, ours, options.players)
+            summary.pressure_players = scenario.players
+        if "memory" in options.scenarios:
+            summary.memory = memory(bench, ours, options.players)
     return summary
 
 
-def _contenders(options: Options, versions: dict[str, str], notes: list[str]) -> dict[str, Serve]:
-    tree = options.tree or Path(os.environ.get("BENCH_TREE", ROOT))
-    versions["Python"] = sys.version.split()[0]
-    found: dict[str, Serve] = {}
-    for name in options.contenders:
-        match name:
-            case "ours":
-                found[name] = contenders.our_server(tree)
-            case "against":
-                assert options.against is not None
-                found[name] = contenders.our_server(options.against)
-            case "floor" | "woken":
-                found[name] = contenders.floor(woken=name == "woken")
-            case "naive":
-                found[name] = contenders.naive
-            case "colyseus":
-                try:
-                    installed = colyseus.install(colyseus.cache_folder())
-                except MeasuringError as reason:
-                    notes.append(f"Colyseus was left out: {reason}")
-                    continue
-                found[name] = contenders.colyseus(installed)
-                node = subprocess.run([installed.node, "--version"], capture_output=True, text=True, check=True)
-                versions |= {"Colyseus": installed.version, "Node.js": node.stdout.strip().removeprefix("v")}
-    return found
+def _measure_scenario(options: Options, bench: Bench, summary: Summary, scenario: Scenario) -> None:
+    readings = summary.readings[scenario.name] = bench.measure(scenario)
+    if "ours" not in readings:
+        return
+    ours = bench.contenders["ours"]
+    try:
+        counted = stage_samples(bench, scenario, ours)
+    except MeasuringError as reason:
+        summary.note(f"Stages were left out: {reason}")
+    else:
+        cpu_us = medians(readings["ours"]).cpu_us
+        summary.stages[scenario.name] = {stage: share * cpu_us for stage, share in counted.shares().items()}
+        total = sum(counted.stages.values())
+        summary.unknown |= {function: samples / total for function, samples in counted.unknown.most_common(5)}
+    if options.profile is not None:
+        tell(f"flame graph: {flame_graph(bench, scenario, ours, options.profile)}")
 
 
-def _tell(options: Options, summary: Summary) -> int:
+def show(options: Options, summary: Summary) -> int:
     tables = table.render(summary)
     print(tables)
     if options.json is not None:
         options.json.write_text(json.dumps(summary.plain(), indent=2) + "\n")
     if options.write is not None:
-        options.write.write_text(table.insert(options.write.read_text(), tables))
+        try:
+            options.write.write_text(table.insert(options.write.read_text(), tables))
+        except ValueError as reason:
+            tell(f"{options.write}: {reason}")
+            return 1
     return 0
 
 

@@ -32,12 +32,12 @@ class Served:
 
 @dataclass(slots=True)
 class Place:
-    """Where a contender runs. ``ours`` is our last reading in the scenario, which tells the floor how much to do."""
+    """Where a contender runs. ``like`` is a reading of our server in the same scenario, which the floor does alike."""
 
     folder: Path
     core: int | None
     redis: Redis
-    ours: Reading | None = None
+    like: Reading | None = None
     environment: dict[str, str] = field(default_factory=lambda: _clean_environment())
 
 
@@ -91,14 +91,14 @@ def floor(*, woken: bool) -> Serve:
 
     @contextmanager
     def serve(scenario: Scenario, place: Place) -> Iterator[Served]:
-        if place.ours is None:
+        if (like := place.like) is None:
             raise MeasuringError("the floor does what our server did: measure ours in the same run")
         program = compiled([SERVED / "floor.c"], place.folder / "floor")
         options = {
             "redis-port": place.redis.port,
-            "update-bytes": round(place.ours.update_bytes),
-            "updates-per-tick": 1 if scenario.is_busy else place.ours.updates_per_tick,
-            "write-bytes": round(place.ours.stored_bytes),
+            "update-bytes": round(like.update_bytes),
+            "updates-per-tick": 1 if scenario.is_busy else like.updates_per_tick,
+            "write-bytes": round(like.stored_bytes),
             "woken": int(woken),
         }
         words = [word for name, value in options.items() for word in (f"--{name}", str(value))]

@@ -15,6 +15,7 @@ class Reading:
 
     cpu_us: float
     redis_us: float
+    kernel_share: float  # of the server's CPU time
     core_share: float  # of the server's core
     load_share: float  # of the load's core, by the client alone
     updates_per_tick: float  # that a player got
@@ -27,7 +28,15 @@ class Reading:
     resident_bytes: float  # more than before the first player came, per player
 
 
-def reading(scenario: Scenario, report: LoadReport, *, stored_bytes: int, grown_bytes: int, waited_s: float) -> Reading:
+def reading(
+    scenario: Scenario,
+    report: LoadReport,
+    *,
+    stored_bytes: float,
+    grown_bytes: int,
+    waited_s: float,
+    kernel_share: float,
+) -> Reading:
     """A player-tick of a busy scenario is one input in and one update out, so half the sum of both: a server that falls
     behind does not look cheaper for it. Elsewhere the clock's ticks count."""
     nominal = scenario.players * TICK_HZ * report.seconds
@@ -36,6 +45,7 @@ def reading(scenario: Scenario, report: LoadReport, *, stored_bytes: int, grown_
     return Reading(
         cpu_us=1e6 * server_s / max(player_ticks, 1),
         redis_us=1e6 * sum(rest) / max(player_ticks, 1),
+        kernel_share=kernel_share,
         core_share=server_s / report.seconds,
         load_share=report.own_cpu_s / report.seconds,
         updates_per_tick=report.updates / nominal,

@@ -5,24 +5,34 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from scripts.benchmark import load
 from scripts.benchmark.contenders import Place, Serve, Served
-from scripts.benchmark.load import Timing
-from scripts.benchmark.machine import resident_bytes, waited_s
+from scripts.benchmark.load import LoadReport, Timing
+from scripts.benchmark.machine import resident_bytes, ticks_used, waited_s
 from scripts.benchmark.reading import Reading, reading
-from scripts.benchmark.redis_server import redis_server
+from scripts.benchmark.redis_server import Redis, redis_server
 from scripts.benchmark.scenarios import Scenario
 
-Watcher = Callable[[Served], None]  # told once the players are in; what it does lasts no longer than the measuring
+
+class Onlooker(Protocol):
+    """Looks at a server while it is loaded."""
+
+    def begin(self, served: Served) -> None:
+        """The players are in. Returns at once."""
+        ...
+
+    def end(self) -> None:
+        """The load is over; the server still runs."""
+        ...
 
 
 @dataclass(slots=True)
 class Bench:
-    """What all measurements share: the load client, the cores, how long, and who takes part."""
+    """What all measurements share: the load client, the cores, how long, how often, and who takes part."""
 
     program: Path
     server_core: int | None
@@ -30,68 +40,76 @@ class Bench:
     timing: Timing
     repeat: int
     contenders: dict[str, Serve]
-    readings: dict[str, dict[str, list[Reading]]] = field(default_factory=dict)  # scenario -> contender -> a round each
 
     def measure(self, scenario: Scenario) -> dict[str, list[Reading]]:
-        """All rounds of a scenario."""
+        """All rounds of a scenario: for each contender one reading a round."""
         found: dict[str, list[Reading]] = {name: [] for name in self.contenders}
         for number in range(self.repeat):
             for name, serve in self.contenders.items():
-                ours = found["ours"][-1] if found.get("ours") else None
-                taken = self.measure_once(scenario, serve, ours=ours)
+                like = next((found[whose][-1] for whose in ("ours", "against") if found.get(whose)), None)
+                taken = self.measure_once(scenario, serve, like=like)
                 found[name].append(taken)
-                _tell(f"{scenario.name} {number + 1}/{self.repeat} {name:9} {_brief(taken)}")
-        self.readings[scenario.name] = found
+                tell(f"{scenario.name} {number + 1}/{self.repeat} {name:9} {brief(taken)}")
         return found
 
     def measure_once(
-        self,
-        scenario: Scenario,
-        serve: Serve,
-        *,
-        ours: Reading | None = None,
-        timing: Timing | None = None,
-        watcher: Watcher | None = None,
+        self, scenario: Scenario, serve: Serve, *, like: Reading | None = None, onlooker: Onlooker | None = None
     ) -> Reading:
-        """One contender, on a Redis of its own, from its start to its end."""
+        """One contender, on a Redis of its own, from its start to its end. ``like``: what the floor is to do."""
         with tempfile.TemporaryDirectory(prefix="gameserver-bench-") as name:
             folder = Path(name)
             with redis_server(folder, self.load_core) as redis:
-                place = Place(folder, self.server_core, redis, ours)
+                place = Place(folder, self.server_core, redis, like)
                 with serve(scenario, place) as served:
-                    before_bytes = resident_bytes(served.pid)
-                    stored_bytes: list[int] = []
-                    waited: list[float] = []
-                    seconds = timing or self.timing
-
-                    def playing() -> None:
-                        stored_bytes.append(redis.received_bytes())
-                        waited.append(waited_s(served.pid))
-                        if watcher is not None:
-                            watcher(served)
-
+                    meter = _Meter(served, redis, onlooker)
                     report = load.run(
                         self.program,
                         core=self.load_core,
                         port=served.port,
                         dialect=served.dialect,
                         scenario=scenario,
-                        timing=seconds,
+                        timing=self.timing,
                         watch=[served.pid, redis.pid],
-                        playing=playing,
+                        playing=meter.begin,
                     )
-                    stored = redis.received_bytes() - stored_bytes[0]
-                    share = report.seconds / (report.seconds + seconds.warm_up_s)
-                    return reading(
-                        scenario,
-                        report,
-                        stored_bytes=round(stored * share),
-                        grown_bytes=resident_bytes(served.pid) - before_bytes,
-                        waited_s=(waited_s(served.pid) - waited[0]) * share,
-                    )
+                    return meter.end(scenario, report, self.timing)
 
 
-def _brief(taken: Reading) -> str:
+class _Meter:
+    """What is read from outside: before the first player came, once all are in, and at the end."""
+
+    def __init__(self, served: Served, redis: Redis, onlooker: Onlooker | None):
+        self._served, self._redis, self._onlooker = served, redis, onlooker
+        self._resident_bytes = resident_bytes(served.pid)
+        self._stored_bytes = 0
+        self._waited_s = 0.0
+        self._used = (0, 0)
+
+    def begin(self) -> None:
+        self._stored_bytes = self._redis.received_bytes()
+        self._waited_s = waited_s(self._served.pid)
+        self._used = ticks_used(self._served.pid)
+        if self._onlooker is not None:
+            self._onlooker.begin(self._served)
+
+    def end(self, scenario: Scenario, report: LoadReport, timing: Timing) -> Reading:
+        measured = report.seconds / (report.seconds + timing.warm_up_s)  # of the time since ``begin``
+        outside, kernel = (now - then for now, then in zip(ticks_used(self._served.pid), self._used, strict=True))
+        taken = reading(
+            scenario,
+            report,
+            stored_bytes=(self._redis.received_bytes() - self._stored_bytes) * measured,
+            grown_bytes=resident_bytes(self._served.pid) - self._resident_bytes,
+            waited_s=(waited_s(self._served.pid) - self._waited_s) * measured,
+            kernel_share=kernel / max(outside + kernel, 1),
+        )
+        if self._onlooker is not None:
+            self._onlooker.end()
+        return taken
+
+
+def brief(taken: Reading) -> str:
+    """A line for who waits."""
     return (
         f"{taken.cpu_us:7.2f} µs a player-tick, core {taken.core_share:4.0%}, load {taken.load_share:4.0%}, "
         f"{taken.updates_per_tick:.2f} updates of {taken.update_bytes:.0f} bytes, p99 {taken.p99_ratio:.2f} ticks, "
@@ -99,5 +117,5 @@ def _brief(taken: Reading) -> str:
     )
 
 
-def _tell(line: str) -> None:
+def tell(line: str) -> None:
     print(f"scripts/bench: {line}", file=sys.stderr, flush=True)

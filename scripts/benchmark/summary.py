@@ -22,10 +22,16 @@ class Summary:
     seconds: float
     readings: dict[str, dict[str, list[Reading]]] = field(default_factory=dict)
     stages: dict[str, dict[str, float]] = field(default_factory=dict)  # scenario -> stage -> µs a player-tick
+    unknown: dict[str, float] = field(default_factory=dict)  # functions in no stage -> their share of the samples
     pressure: list[Reading] = field(default_factory=list)
     pressure_players: int = 0
     memory: list[Reading] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+
+    def note(self, line: str) -> None:
+        """Say it beside the tables, once."""
+        if line not in self.notes:
+            self.notes.append(line)
 
     def medians(self, scenario: str) -> dict[str, Reading]:
         return {name: medians(taken) for name, taken in self.readings.get(scenario, {}).items() if taken}
@@ -55,6 +61,7 @@ class Summary:
             "bytes_per_connection": memory and memory.resident_bytes,
             "connections_per_gib": memory and int(2**30 / max(memory.resident_bytes, 1)),
             "stages_us": self.stages,
+            "in_no_stage": self.unknown,
             "scenarios": {
                 name: {
                     "ratios": self.ratios(name),

@@ -17,6 +17,11 @@ WHO = {
     "naive": "naive: `websockets` coroutines, `redis.asyncio`",
     "colyseus": "Colyseus, which keeps nothing",
 }
+HOW_LOAD = "Load: a client in C (`scripts/benchmark/load`) beside Redis on another core, of which it used what is told."
+HOW_STAGES = (
+    "The shares are those of py-spy's samples in runs of their own, counted by the table in\n"
+    "`scripts/benchmark/stages.py`; the sum is the CPU time of the operating system's accounting."
+)
 BEHIND = 0.97  # updates a tick; below it a busy server did not keep up, or the machine was not free
 
 
@@ -44,7 +49,7 @@ def _scenario(summary: Summary, name: str) -> str:
     """One row a contender."""
     found = summary.medians(name)
     ratios = summary.ratios(name)
-    head = ["", "µs CPU", "ours is", "Redis µs", "core", "updates", "bytes", "p99 ticks", "load"]
+    head = ["", "µs CPU", "in kernel", "ours is", "Redis µs", "core", "updates", "bytes", "p99 ticks", "load"]
     rows = [_row(WHO[who], reading, _ours_is(ratios, who)) for who, reading in found.items()]
     slow = [who for who, reading in found.items() if SCENARIOS[name].is_busy and reading.updates_per_tick < BEHIND]
     behind = f"\n\nDid not keep up with the ticks: {', '.join(slow)}." if slow else ""
@@ -55,6 +60,7 @@ def _row(who: str, reading: Reading, ours_is: str) -> list[str]:
     return [
         who,
         f"{reading.cpu_us:.1f}",
+        f"{reading.kernel_share:.0%}",
         ours_is,
         f"{reading.redis_us:.1f}",
         f"{reading.core_share:.0%}",
@@ -78,7 +84,7 @@ def _stages(summary: Summary) -> str:
         [SCENARIOS[scenario].title, *(f"{stages.get(name, 0.0):.1f}" for name in names), f"{sum(stages.values()):.1f}"]
         for scenario, stages in summary.stages.items()
     ]
-    return f"**Where our microseconds go**, per player-tick\n\n{_grid(['', *names, 'all'], rows)}"
+    return f"**Where our microseconds go**, per player-tick\n\n{_grid(['', *names, 'all'], rows)}\n\n{HOW_STAGES}"
 
 
 def _rest(summary: Summary) -> str:
@@ -106,7 +112,8 @@ def _notes(summary: Summary) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in summary.versions.items())
     told = [
         f"Measured on {summary.machine}; {versions}.",
-        f"Medians of {summary.repeat} rounds of {summary.seconds:g} s.",
+        f"Medians of {summary.repeat} rounds of {summary.seconds:g} s." if summary.repeat > 1 else "One round only.",
+        HOW_LOAD,
         *summary.notes,
     ]
     return "\n".join(told)

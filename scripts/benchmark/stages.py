@@ -1,0 +1,139 @@
+"""Which stage of a player-tick a function belongs to: the one table, and how samples of stacks are counted by it. Pure.
+
+A sample belongs to the innermost function that the table knows; what it does not know works for whoever called it. A
+line of the table is a folder, a file, or a file's function, and the most exact one counts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+STAGES: dict[str, tuple[str, ...]] = {
+    "read": (
+        "gameserver/edge/pollers.py",
+        "gameserver/edge/wire.py:readable",
+        "gameserver/edge/sockets.py",
+        "gameserver/edge/limits.py",
+        "gameserver/edge/server.py:read",
+        "gameserver/edge/server.py:_keep_reading",
+        "gameserver/edge/server.py:_sweep",
+    ),
+    "decode": (
+        "gameserver/edge/connection.py",
+        "gameserver/edge/frames.py:short_texts",
+        "gameserver/edge/frames.py:whole_text",
+        "gameserver/edge/door.py",
+        "gameserver/protocol/codec.py",
+        "websockets/",
+    ),
+    "apply": (
+        "gameserver/session/host.py",
+        "gameserver/simulation/inbox.py",
+        "gameserver/simulation/turn.py",
+        "gameserver/simulation/tick.py",
+        "gameserver/world/",
+        "games.py",
+    ),
+    "interest": (
+        "gameserver/world/grid.py",
+        "gameserver/simulation/tick.py:update_interest",
+        "gameserver/simulation/tick.py:_show_everything",
+    ),
+    "encode": (
+        "gameserver/world/view.py",
+        "gameserver/world/entity.py:record",
+        "gameserver/protocol/world_frame.py",
+        "gameserver/edge/frames.py",
+    ),
+    "send": (
+        "gameserver/edge/fanout.py",
+        "gameserver/edge/outbox.py",
+        "gameserver/edge/wire.py",
+        "gameserver/edge/server.py",
+        "gameserver/session/publisher.py",
+    ),
+    "store": (
+        "gameserver/simulation/tick.py:collect",
+        "gameserver/simulation/tick.py:_collect_kept",
+        "gameserver/session/",
+        "gameserver/session/publisher.py:_mark",
+        "gameserver/session/publisher.py:_take_changes",
+        "gameserver/store/",
+        "gameserver/profiles/",
+        "asyncio/streams.py",  # only Redis is spoken to by streams
+        "redis/",
+        "sqlalchemy/",
+        "aiosqlite/",
+    ),
+    "gc": ("gameserver/garbage.py",),
+    "loop": (
+        "gameserver/simulation/loop.py",
+        "asyncio/runners.py",  # what a compiled event loop does itself, reads and sends of its transports included
+        "asyncio/base_events.py",
+        "asyncio/events.py",
+        "asyncio/selector_events.py",
+    ),
+    "other": (),
+}
+IDLE = ("aiosqlite/core.py:_connection_worker_thread", "concurrent/futures/thread.py:_worker", "threading.py:wait")
+
+_FRAME = re.compile(r"(?P<function>.*?) \((?P<file>[^()]*?)(?::\d+)?\)")
+_TABLE = {place: stage for stage, places in STAGES.items() for place in places}
+
+
+@dataclass(slots=True)
+class Counted:
+    """Samples by stage, and those in no stage by their innermost function."""
+
+    stages: Counter[str] = field(default_factory=Counter)
+    unknown: Counter[str] = field(default_factory=Counter)
+
+    def shares(self) -> dict[str, float]:
+        total = sum(self.stages.values())
+        return {stage: self.stages[stage] / total if total else 0.0 for stage in STAGES}
+
+
+def count(lines: Iterable[str]) -> Counted:
+    """``lines``: each a stack from the outermost frame to the innermost, frames separated by semicolons, and a number
+    of samples, as py-spy's raw format has it."""
+    counted = Counted()
+    for line in lines:
+        stack, _, samples = line.strip().rpartition(" ")
+        frames = [frame for frame in stack.split(";") if frame]
+        if not frames or _waits(frames[-1]):
+            continue
+        stage = stage_of(frames)
+        counted.stages[stage] += int(samples)
+        if stage == "other":
+            counted.unknown[frames[-1]] += int(samples)
+    return counted
+
+
+def stage_of(frames: list[str]) -> str:
+    """The stage of a stack, from the outermost frame to the innermost."""
+    for frame in reversed(frames):
+        for place in _places(frame):
+            if place in _TABLE:
+                return _TABLE[place]
+    return "other"
+
+
+def _waits(frame: str) -> bool:
+    return any(place in IDLE for place in _places(frame))
+
+
+def _places(frame: str) -> Iterator[str]:
+    """What the table may call this frame: its function, its file, its folders, from the most exact one on."""
+    if not (found := _FRAME.fullmatch(frame)):
+        return
+    file = found["file"]
+    at = file.rfind("gameserver/")
+    path = file[at:] if at >= 0 else file
+    yield f"{path}:{found['function'].rpartition('.')[2]}"
+    yield path
+    while folder := path.rpartition("/")[0]:
+        yield f"{folder}/"
+        path = folder
