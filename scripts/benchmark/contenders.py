@@ -7,11 +7,12 @@ drained once per tick and woken per packet; ``naive`` and ``colyseus`` are what 
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from scripts.benchmark.colyseus import Colyseus
@@ -38,7 +39,22 @@ class Place:
     core: int | None
     redis: Redis
     like: Reading | None = None
-    environment: dict[str, str] = field(default_factory=lambda: _clean_environment())
+
+    @contextmanager
+    def started(
+        self, command: Sequence[str | Path], *, folder: Path | None = None, environment: Mapping[str, str] | None = None
+    ) -> Iterator[subprocess.Popen[bytes]]:
+        """The contender's process; what it says when it fails is part of the error."""
+        with (self.folder / "log").open("wb") as log:
+            surroundings = _clean_environment() | dict(environment or {})
+            try:
+                with started(
+                    command, self.core, environment=surroundings, folder=folder or self.folder, stderr=log
+                ) as process:
+                    yield process
+            except MeasuringError as error:
+                said = Path(log.name).read_text(errors="replace").strip()
+                raise MeasuringError(f"{error}\n{said[-2000:]}" if said else str(error)) from None
 
 
 Serve = Callable[[Scenario, Place], AbstractContextManager[Served]]
@@ -53,15 +69,12 @@ def our_server(tree: Path) -> Serve:
     def serve(scenario: Scenario, place: Place) -> Iterator[Served]:
         ready = place.folder / "ready"
         command: list[str | Path] = [program, "-m", "gameserver", "run", "games:Walk", "--ready-file", ready]
-        environment = place.environment | _settings(scenario, place) | {"PYTHONPATH": f"{tree}{os.pathsep}{SERVED}"}
-        with (
-            (place.folder / "server.log").open("wb") as log,
-            started(command, place.core, environment=environment, folder=place.folder, stderr=log) as process,
-        ):
+        environment = _settings(scenario, place) | {"PYTHONPATH": f"{tree}{os.pathsep}{SERVED}"}
+        with place.started(command, environment=environment) as process:
             until_s = time.monotonic() + START_S
             while not ready.exists():
                 if process.poll() is not None or time.monotonic() > until_s:
-                    raise MeasuringError(f"the server did not start:\n{Path(log.name).read_text()[-2000:]}")
+                    raise MeasuringError("the server did not start")
                 time.sleep(0.02)
             yield Served(process.pid, int(ready.read_text().rsplit(":", 1)[1].strip(" /\n")), "ours")
 
@@ -102,7 +115,7 @@ def floor(*, woken: bool) -> Serve:
             "woken": int(woken),
         }
         words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
-        with started([program, *words], place.core) as process:
+        with place.started([program, *words]) as process:
             yield Served(process.pid, first_number(process, "the floor"), "plain")
 
     return serve
@@ -113,7 +126,7 @@ def naive(scenario: Scenario, place: Place) -> Iterator[Served]:
     """`websockets` coroutines and a redis.asyncio pipeline."""
     del scenario
     command: list[str | Path] = [sys.executable, SERVED / "naive.py", str(place.redis.port), str(ROOM)]
-    with started(command, place.core, environment=place.environment) as process:
+    with place.started(command) as process:
         yield Served(process.pid, first_number(process, "the naive server"), "plain")
 
 
@@ -123,9 +136,8 @@ def colyseus(installed: Colyseus) -> Serve:
     @contextmanager
     def serve(scenario: Scenario, place: Place) -> Iterator[Served]:
         del scenario
-        environment = place.environment | {"NODE_ENV": "production"}
         command: list[str | Path] = [installed.node, installed.folder / "room.mjs", str(ROOM)]
-        with started(command, place.core, environment=environment, folder=installed.folder) as process:
+        with place.started(command, folder=installed.folder, environment={"NODE_ENV": "production"}) as process:
             yield Served(process.pid, first_number(process, "Colyseus"), "colyseus")
 
     return serve

@@ -26,7 +26,7 @@ The server has one core, the load client (written in C) and Redis another. Conte
 what is told is the median of the rounds.
 """
 EPILOG = """\
-Bounded: everything takes about 25 minutes, --quick about 8, one scenario --quick under two. What it starts it
+Bounded: everything takes about 25 minutes, --quick about 15, one scenario --quick two. What it starts it
 ends. Nothing is written but what --json, --profile and --write name, and npm's packages, to a folder below ~/.cache.
 Compare two checkouts in one run:   scripts/bench --scenario rooms --quick --only ours,against --against DIR
 """

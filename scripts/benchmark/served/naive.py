@@ -16,6 +16,7 @@ import sys
 
 import redis.asyncio
 from websockets.asyncio.server import ServerConnection, broadcast, serve
+from websockets.exceptions import ConnectionClosed
 
 TICK_S = 0.05
 STRIDE = 0.2
@@ -56,6 +57,8 @@ class Server:
                 player.x += move["dx"] * STRIDE
                 player.y += move["dy"] * STRIDE
                 player.moved = True
+        except ConnectionClosed:
+            pass  # the load does not say goodbye
         finally:
             del room.members[connection]
 
