@@ -46,7 +46,8 @@ class TickWatch:
         check = self._scene.verdicts.check
         check("degrade, never lie", rate >= TICK_RATE_MIN, f"only {rate:.0%} of the ticks while SQL was away")
         gap_s = max(bot.position_gap_s for bot in self._scene.staying())
-        check("degrade, never lie", gap_s < self._scene.around.lateness.patience_s(GAP_MAX_S), f"no world frame for {gap_s:.2f} s while SQL was away")
+        gap_max_s = self._scene.around.lateness.patience_s(GAP_MAX_S)
+        check("degrade, never lie", gap_s < gap_max_s, f"no world frame for {gap_s:.2f} s while SQL was away")
         self._scene.notes.append(f"{rate:.0%} of the ticks")
 
     def _newest(self) -> int:
