@@ -1,4 +1,4 @@
-"""Rounds are played several at once, from when the first test of this folder wants one; each test awaits its own."""
+"""Rounds are played several at once, from when the first test of a module wants one; each test awaits its own."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ class Playing:
                 await task
 
 
-@pytest_asyncio.fixture(scope="package", loop_scope="package")
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def playing(request: pytest.FixtureRequest) -> AsyncIterator[Playing]:
-    """Everything that the tests which were asked for will await. A test names it in its parameter ``asked``, an object
-    with ``name`` and ``play(stage)``."""
+    """Everything that those tests of the module will await which are asked for. A test names it in its parameter
+    ``asked``, an object with ``name`` and ``play(stage)``."""
     async with stages(JOBS) as stage:
         rounds = Playing(stage)
-        asked = [_params(item)["asked"] for item in request.session.items if "asked" in _params(item)]
-        for one in asked:
-            rounds.start(one.name, one.play(stage))
+        for item in request.session.items:
+            if item.path == request.path and (one := _params(item).get("asked")):
+                rounds.start(one.name, one.play(stage))
         yield rounds
         await rounds.end()
 

@@ -15,7 +15,7 @@ from tests.faults.faults import FAULTS
 from tests.faults.scene import Scene
 from tests.faults.stages import Stages
 
-pytestmark = pytest.mark.asyncio(loop_scope="package")
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 SEED = 20_000
 

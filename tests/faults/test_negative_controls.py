@@ -46,7 +46,7 @@ def test_each_guard_has_its_control() -> None:
     assert FOUND_BY.keys() | elsewhere == set(Guard)
 
 
-@pytest.mark.asyncio(loop_scope="package")
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("asked", [Control(guard) for guard in FOUND_BY], ids=lambda asked: asked.name)
 async def test_without_a_guard_a_promise_is_seen_to_break(playing: Playing, asked: Control) -> None:
     found = await playing.outcome(asked.name)
