@@ -57,8 +57,8 @@ class CellSection(NamedTuple):
 def encode_section(what: Section, cell: tuple[int, int], records: Sequence[bytes], left: Sequence[int] = ()) -> bytes:
     """One section; ``records`` are already packed with RECORD."""
     header = SECTION.pack(what, 0, len(records), len(left), cell[0], cell[1], 0)
-    tail = struct.pack(f"<{len(left)}I", *left) if left else b""
-    return b"".join((header, *records, tail))
+    section = header + b"".join(records)
+    return section + struct.pack(f"<{len(left)}I", *left) if left else section
 
 
 def encode_frame(tick: int, sections: Sequence[bytes], *, full: bool = False) -> bytes:
