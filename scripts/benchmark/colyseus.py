@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -21,12 +20,6 @@ class Colyseus:
     folder: Path
     node: Path
     version: str
-
-
-def cache_folder() -> Path:
-    """$XDG_CACHE_HOME/gameserver-bench/colyseus."""
-    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(cache) / "gameserver-bench" / "colyseus"
 
 
 def install(folder: Path) -> Colyseus:

@@ -29,6 +29,7 @@ class Served:
     pid: int
     port: int
     dialect: str
+    stacks: Path = Path("stacks")  # where ours notes its stacks when it is told to
 
 
 @dataclass(slots=True)
@@ -76,7 +77,8 @@ def our_server(tree: Path) -> Serve:
                 if process.poll() is not None or time.monotonic() > until_s:
                     raise MeasuringError("the server did not start")
                 time.sleep(0.02)
-            yield Served(process.pid, int(ready.read_text().rsplit(":", 1)[1].strip(" /\n")), "ours")
+            port = int(ready.read_text().rsplit(":", 1)[1].strip(" /\n"))
+            yield Served(process.pid, port, "ours", stacks=place.folder / "stacks")
 
     return serve
 
@@ -92,6 +94,7 @@ def _settings(scenario: Scenario, place: Place) -> dict[str, str]:
         "GAMESERVER_SIGN_IN_TIMEOUT_S": "60",
         "GAMESERVER_CONNECTIONS_MAX": str(scenario.players + 1000),
         "GAMESERVER_LOG_LEVEL": "warning",
+        "BENCH_STACKS": str(place.folder / "stacks"),
         "BENCH_ZONES": str(scenario.zones),
         "BENCH_SIDE": str(scenario.side),
         "BENCH_CELL": str(scenario.cell_size),

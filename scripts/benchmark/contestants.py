@@ -9,7 +9,7 @@ from pathlib import Path
 
 from scripts.benchmark import colyseus, contenders
 from scripts.benchmark.contenders import Serve
-from scripts.benchmark.machine import ROOT, MeasuringError
+from scripts.benchmark.machine import ROOT, MeasuringError, cache_folder
 from scripts.benchmark.options import Options
 
 
@@ -31,7 +31,7 @@ def contestants(options: Options) -> tuple[dict[str, Serve], dict[str, str], lis
                 serves[name] = contenders.naive
             case "colyseus":
                 try:
-                    installed = colyseus.install(colyseus.cache_folder())
+                    installed = colyseus.install(cache_folder() / "colyseus")
                 except MeasuringError as reason:
                     notes.append(f"Colyseus was left out: {reason}.")
                 else:

@@ -6,6 +6,7 @@ Law: whoever starts a process here ends it, by its pid, whatever happens in betw
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import platform
 import signal
@@ -89,6 +90,20 @@ def first_number(process: subprocess.Popen[bytes], what: str) -> int:
         if line.strip().isdigit():
             return int(line)
     raise MeasuringError(f"{what} ended before it listened")
+
+
+@contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """Two runs at once take turns, measurement by measurement: they would be after the same cores."""
+    cache_folder().mkdir(parents=True, exist_ok=True)
+    with (cache_folder() / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def cache_folder() -> Path:
+    """$XDG_CACHE_HOME/gameserver-bench: what outlives a run."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gameserver-bench"
 
 
 def free_port() -> int:

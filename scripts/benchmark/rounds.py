@@ -12,7 +12,7 @@ from typing import Protocol
 from scripts.benchmark import load
 from scripts.benchmark.contenders import Place, Serve, Served
 from scripts.benchmark.load import LoadReport, Timing
-from scripts.benchmark.machine import resident_bytes, ticks_used, waited_s
+from scripts.benchmark.machine import one_at_a_time, resident_bytes, ticks_used, waited_s
 from scripts.benchmark.reading import Reading, reading
 from scripts.benchmark.redis_server import Redis, redis_server
 from scripts.benchmark.scenarios import Scenario
@@ -56,7 +56,7 @@ class Bench:
         self, scenario: Scenario, serve: Serve, *, like: Reading | None = None, onlooker: Onlooker | None = None
     ) -> Reading:
         """One contender, on a Redis of its own, from its start to its end. ``like``: what the floor is to do."""
-        with tempfile.TemporaryDirectory(prefix="gameserver-bench-") as name:
+        with one_at_a_time(), tempfile.TemporaryDirectory(prefix="gameserver-bench-") as name:
             folder = Path(name)
             with redis_server(folder, self.load_core) as redis:
                 place = Place(folder, self.server_core, redis, like)

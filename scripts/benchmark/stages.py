@@ -78,9 +78,8 @@ STAGES: dict[str, tuple[str, ...]] = {
     ),
     "other": (),
 }
-IDLE = ("aiosqlite/core.py:_connection_worker_thread", "concurrent/futures/thread.py:_worker", "threading.py:wait")
-
-_FRAME = re.compile(r"(?P<function>.*?) \((?P<file>[^()]*?)(?::\d+)?\)")
+_FRAME = re.compile(r"(?P<function>.*) \((?P<file>[^()]*)\)")
+_BEFORE_LIBRARY = re.compile(r".*/(?:site-packages|python3\.\d+)/")
 _TABLE = {place: stage for stage, places in STAGES.items() for place in places}
 
 
@@ -97,13 +96,13 @@ class Counted:
 
 
 def count(lines: Iterable[str]) -> Counted:
-    """``lines``: each a stack from the outermost frame to the innermost, frames separated by semicolons, and a number
-    of samples, as py-spy's raw format has it."""
+    """``lines``: each a stack from the outermost frame to the innermost, "function (file)" separated by semicolons, and
+    how often it was seen."""
     counted = Counted()
     for line in lines:
         stack, _, samples = line.strip().rpartition(" ")
         frames = [frame for frame in stack.split(";") if frame]
-        if not frames or _waits(frames[-1]):
+        if not frames:
             continue
         stage = stage_of(frames)
         counted.stages[stage] += int(samples)
@@ -121,18 +120,20 @@ def stage_of(frames: list[str]) -> str:
     return "other"
 
 
-def _waits(frame: str) -> bool:
-    return any(place in IDLE for place in _places(frame))
+def _relative(file: str) -> str:
+    """Of the package and of libraries from their own folder on; of anything else the name."""
+    if (at := file.rfind("/gameserver/")) >= 0:
+        return file[at + 1 :]
+    library = _BEFORE_LIBRARY.sub("", file)
+    return library if library != file else file.rpartition("/")[2]
 
 
 def _places(frame: str) -> Iterator[str]:
     """What the table may call this frame: its function, its file, its folders, from the most exact one on."""
     if not (found := _FRAME.fullmatch(frame)):
         return
-    file = found["file"]
-    at = file.rfind("gameserver/")
-    path = file[at:] if at >= 0 else file
-    yield f"{path}:{found['function'].rpartition('.')[2]}"
+    path = _relative(found["file"])
+    yield f"{path}:{found['function']}"
     yield path
     while folder := path.rpartition("/")[0]:
         yield f"{folder}/"

@@ -19,8 +19,8 @@ WHO = {
 }
 HOW_LOAD = "Load: a client in C (`scripts/benchmark/load`) beside Redis on another core, of which it used what is told."
 HOW_STAGES = (
-    "The shares are those of py-spy's samples in runs of their own, counted by the table in\n"
-    "`scripts/benchmark/stages.py`; the sum is the CPU time of the operating system's accounting."
+    "The shares are those of stacks noted every few milliseconds of CPU time in a run of its own, counted by the\n"
+    "table in `scripts/benchmark/stages.py`; the sum is the CPU time that was measured without."
 )
 BEHIND = 0.97  # updates a tick; below it a busy server did not keep up, or the machine was not free
 

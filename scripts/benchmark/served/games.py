@@ -7,11 +7,16 @@ from __future__ import annotations
 
 import math
 import os
+from pathlib import Path
 from typing import Annotated
 
 from msgspec import Meta
+from stacks import Stacks  # beside this file
 
 from gameserver import Game, Input, Player, Zone, ZoneSpec, handles
+
+if into := os.environ.get("BENCH_STACKS"):
+    Stacks(Path(into)).listen()
 
 STRIDE = 0.2  # world units an input: 4 a second
 Direction = Annotated[float, Meta(ge=-1.0, le=1.0)]
