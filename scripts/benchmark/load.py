@@ -38,7 +38,7 @@ class Timing:
 
 def build(folder: Path) -> Path:
     """The client's program."""
-    return compiled(sorted((HERE / "load").glob("*.c")), folder / "load")
+    return compiled(sorted((HERE / "load_client").glob("*.c")), folder / "load")
 
 
 def run(

@@ -17,7 +17,9 @@ WHO = {
     "naive": "naive: `websockets` coroutines, `redis.asyncio`",
     "colyseus": "Colyseus, which keeps nothing",
 }
-HOW_LOAD = "Load: a client in C (`scripts/benchmark/load`) beside Redis on another core, of which it used what is told."
+HOW_LOAD = (
+    "Load: a client in C (`scripts/benchmark/load_client`) beside Redis on another core, of which it used what is told."
+)
 HOW_STAGES = (
     "The shares are those of stacks noted every few milliseconds of CPU time in a run of its own, counted by the\n"
     "table in `scripts/benchmark/stages.py`; the sum is the CPU time that was measured without."

@@ -84,8 +84,8 @@ class Server:
             broadcast(room.members, room.snapshot(tick))
             for player in moved:
                 player.moved = False
-                fields = {"x": player.x, "y": player.y, "tick": tick, "status": "active"}
-                pipeline.hset(f"player:{player.number}", mapping=fields)
+                key = f"player:{player.number}"
+                pipeline.hset(key, mapping={"x": player.x, "y": player.y, "tick": tick, "status": "active"})
         await pipeline.execute()
 
 
