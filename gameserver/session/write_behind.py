@@ -85,6 +85,9 @@ class WriteBehind:
             return
         watched = self._watch.due(now_s)
         if not self._dirty and not watched:
+            if not self.available:  # and no write would find out that Redis is back
+                self._flying = set()
+                self._in_flight = self._tasks.start(self._look(), "write-behind")
             return
         batch = self._entries()
         self._flying = {*self._dirty, *(session.player_id for session in watched)}
@@ -151,6 +154,15 @@ class WriteBehind:
         for session in watched:
             if session.player_id in fenced:
                 self._fenced(session)
+
+    async def _look(self) -> None:
+        try:
+            await self._writer.ping()
+            self.available = True
+        except StoreUnavailable:
+            self._not_before_s = self._clock.monotonic_s() + RETRY_S
+        finally:
+            self._in_flight = None
 
     def _give_acks(self, entry: _Entry) -> None:
         session = entry.session

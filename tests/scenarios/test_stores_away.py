@@ -108,3 +108,17 @@ async def test_sigterm_with_sql_away_exits_0_and_the_next_start_finds_the_sessio
     game.start()
     async with Raw(game.ws_url) as player:
         assert (await player.sign_in("resume", token=token))["inventory"] == {"flower": 1}
+
+
+async def test_a_node_that_everybody_left_while_redis_was_away_is_ready_again_by_itself(
+    game: RunningGame, redis: RunningRedis
+) -> None:
+    async with Raw(game.ws_url) as player:
+        await player.guest()
+        redis.kill()
+        await player.send("move", dx=1, dy=0)
+        await asyncio.to_thread(eventually, lambda: not ready(game))
+        await player.send("logout")
+        assert await player.closed() == 1000
+    redis.start()
+    await asyncio.to_thread(eventually, lambda: ready(game))

@@ -79,6 +79,10 @@ class Redis:
             kept.update(zip(fields[::2], fields[1::2], strict=True))
         return looked_at & self.owned_elsewhere
 
+    async def ping(self) -> None:
+        if self.error is not None:
+            raise self.error
+
     def is_away(self) -> None:
         self.error = StoreUnavailable("away")
 

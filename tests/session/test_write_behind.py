@@ -80,6 +80,22 @@ async def test_nothing_dirty_writes_nothing(bench: Bench) -> None:
     assert bench.redis.batches == []
 
 
+async def test_when_the_session_that_could_not_be_written_is_gone_redis_is_still_looked_for(bench: Bench) -> None:
+    one = session()
+    bench.behind.mark(one, Dirty.PLACE)
+    await bench.fail_once()
+    bench.behind.forget(one)
+    bench.redis.is_away()
+    await bench.retry()
+    assert not bench.behind.available
+    bench.redis.is_back()
+    await bench.flush()
+    assert not bench.behind.available, "looked for again too soon"
+    await bench.retry()
+    assert bench.behind.available
+    assert len(bench.redis.batches) == 1
+
+
 async def test_an_ack_is_given_when_its_write_has_replied_and_not_before(bench: Bench) -> None:
     one = session()
     ack = bench.ack(one, 1)
