@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
@@ -32,6 +32,7 @@ REPEAT_PAUSES_S = (0.02, 0.2, 1.0)  # before each repeat of work whose COMMIT wa
 PROMPT_TURNS = 2  # connections that only prompt calls may take, so that saves to a silent server do not hold them up
 DOOR_MAX = 4
 PROBE_PAUSE_S = 0.25  # while away, how often a refused call asks whether the server is back
+RETURN_POLL_S = 1.0  # and how often we ask when nobody calls: a node that is not ready is sent nobody
 
 _silence: ContextVar[asyncio.Timeout | None] = ContextVar("silence", default=None)  # of the call this task makes
 _log = structlog.get_logger(__name__)
@@ -69,6 +70,7 @@ class Database:
         self._under_way: set[asyncio.Task[Any]] = set()
         self._is_away = False
         self._probed_s = 0.0
+        self._return: asyncio.Task[None] | None = None  # asks while the server is away
 
     @property
     def is_away(self) -> bool:
@@ -86,6 +88,8 @@ class Database:
     async def close(self, patience_s: float | None = None) -> None:
         """Wait for the transactions under way (each has a deadline), for ``patience_s`` at most; cut what is left, and
         close every connection."""
+        if self._return is not None:
+            self._return.cancel()
         await finish(self._under_way, patience_s)
         if self._pool is not None:
             await self._pool.dispose()
@@ -109,7 +113,7 @@ class Database:
         try:
             return await self.transact(operation, work, prompt=prompt), False
         except OutcomeUnknown as unknown:
-            return await self._repeat(operation, work, unknown), True
+            return await self._repeat(operation, work, unknown, prompt=prompt), True
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncConnection]:
@@ -133,11 +137,11 @@ class Database:
                 raise OutcomeUnknown("committed, but not told in time") from error
             raise
 
-    async def _repeat(self, operation: str, work: Work[Result], unknown: OutcomeUnknown) -> Result:
+    async def _repeat(self, operation: str, work: Work[Result], unknown: OutcomeUnknown, *, prompt: bool) -> Result:
         for pause_s in REPEAT_PAUSES_S:
             await asyncio.sleep(pause_s)
             try:
-                return await self.transact(operation, work)
+                return await self.transact(operation, work, prompt=prompt)
             except ProfilesUnavailable:
                 continue  # and what the cut COMMIT did is as unknown as before
         raise unknown
@@ -208,8 +212,19 @@ class Database:
         if away:
             self._is_away = True
             STORE_UP.labels("sql").set(0)
+            if self._return is None:
+                self._return = asyncio.create_task(self._await_return(), name="sql-return")
         else:
             _log.exception("sql_refused_statement")
+
+    async def _await_return(self) -> None:
+        try:
+            while self._is_away:
+                await asyncio.sleep(RETURN_POLL_S)
+                with suppress(ProfilesUnavailable):
+                    await self.ping()
+        finally:
+            self._return = None
 
     def _probe(self) -> None:
         self._probed_s = time.monotonic()

@@ -55,7 +55,7 @@ class Exchanges:
             return await _apply_all(connection, exchanges, self._clock.wall_ms())
 
         try:
-            outcomes, is_repeat = await self._database.settle("exchange", work)
+            outcomes, is_repeat = await self._database.settle("exchange", work, prompt=True)
         except NotConserved as error:
             _log.exception("exchange_not_conserved", op_ids=[exchange.op_id for exchange in exchanges])
             raise StatementRefused(str(error)) from error  # refused like anything SQL refuses; nobody is stuck

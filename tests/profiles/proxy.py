@@ -10,6 +10,7 @@ from enum import Enum
 from tests.servers.ports import free_port
 
 _COMMIT = b"\x03COMMIT"  # a COM_QUERY packet's payload
+_CHANGES = (b"\x03INSERT", b"\x03UPDATE", b"\x03DELETE")
 
 
 class Cut(Enum):
@@ -23,7 +24,7 @@ class Proxy:
 
     def __init__(self, server_port: int):
         self.port = free_port()
-        self.cut_next: Cut | None = None  # at the next COMMIT, once
+        self.cut_next: Cut | None = None  # at the next COMMIT of changes, once; drivers commit when they connect, too
         self.cuts = 0
         self._server_port = server_port
         self._lines: set[asyncio.Task[None]] = set()
@@ -64,9 +65,11 @@ class Proxy:
     async def _forth(
         self, client: asyncio.StreamReader, to_server: asyncio.StreamWriter, back: asyncio.Task[None]
     ) -> None:
+        has_changes = False
         while sent := await client.read(65536):
             cut = None
-            if _COMMIT in sent and self.cut_next:
+            has_changes |= any(change in sent for change in _CHANGES)
+            if _COMMIT in sent and has_changes and self.cut_next:
                 cut, self.cut_next, self.cuts = self.cut_next, None, self.cuts + 1
             if cut:
                 back.cancel()
@@ -76,6 +79,7 @@ class Proxy:
             if cut in (Cut.BEFORE, Cut.AFTER):
                 await asyncio.sleep(0.05)  # the server is done when we hang up
                 return
+            has_changes &= _COMMIT not in sent
 
     async def _back(self, server: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
         while answered := await server.read(65536):

@@ -317,6 +317,7 @@ async def test_a_gift_is_unknown_when_sql_stays_away_after_the_cut_and_known_whe
     with pytest.raises(OutcomeUnknown):
         await call
     await proxy.plug()
+    await wired.ping()
     assert await exchanges.apply(gift(ann, ben, "coin", 2, op_id="a")) is ExchangeOutcome.ALREADY
     assert await total(profiles, "coin", ann, ben) == 5
 
@@ -412,6 +413,16 @@ async def test_while_sql_is_away_players_are_told_without_a_turn(wired: Database
         wired._turns.release()
     await proxy.plug()
     assert await until_it_works(profiles.claim, ann.player_id, NodeId("n")) > ann.epoch
+
+
+async def test_the_return_of_sql_is_noticed_though_nobody_calls(wired: Database, proxy: Proxy) -> None:
+    await proxy.unplug()
+    with pytest.raises(ProfilesUnavailable):
+        await wired.ping()
+    await proxy.plug()
+    async with asyncio.timeout(10):
+        while wired.is_away:
+            await asyncio.sleep(0.05)
 
 
 async def test_after_a_kill_and_restart_the_next_call_works_and_nothing_committed_is_lost(
