@@ -17,9 +17,9 @@ from structlog.testing import capture_logs
 
 from gameserver.observability.metrics import REGISTRY
 from gameserver.profiles.account_rows import Accounts, NameTaken
-from gameserver.profiles.database import Database, OutcomeUnknown, ProfilesUnavailable, StatementRefused
+from gameserver.profiles.database import DOOR_MAX, Database, OutcomeUnknown, ProfilesUnavailable, StatementRefused
 from gameserver.profiles.exchange import Exchanges
-from gameserver.profiles.records import ExchangeOutcome, SaveOutcome
+from gameserver.profiles.records import ExchangeOutcome, Profile, SaveOutcome
 from gameserver.profiles.repository import Profiles
 from gameserver.protocol.ids import NodeId
 from tests.profiles.conftest import gift, holding, new_player, save_of, total
@@ -365,6 +365,18 @@ async def test_a_frozen_server_is_told_in_time_then_at_once_and_needs_nobody_to_
         assert REGISTRY.get_sample_value("gameserver_store_up", {"store": "sql"}) == 1
 
 
+async def test_a_crowd_at_the_door_leaves_connections_to_those_who_play(mariadb_url: str) -> None:
+    async with opened(mariadb_url, pool_size=DOOR_MAX + 4) as database, opened(mariadb_url) as other:
+        ann, ben = await new_player(database), await new_player(database)
+        async with other.begin() as connection:
+            await connection.execute(text(f"UPDATE profile SET x = 9 WHERE player_id = {ann.player_id}"))
+            claims = [profiles_claim(database, ann) for _ in range(20)]
+            await asyncio.sleep(0.2)
+            assert len(database._under_way) == DOOR_MAX  # the others have not even asked
+            assert await Profiles(database).save(save_of(ben)) is SaveOutcome.SAVED
+        await asyncio.gather(*claims, return_exceptions=True)
+
+
 async def test_players_do_not_wait_behind_saves_to_a_server_that_is_silent(mariadb_server: MariaDb) -> None:
     url = mariadb_server.url(mariadb_server.migrated_database())
     async with opened(url) as database:
@@ -503,6 +515,10 @@ async def test_a_sqlite_file_busy_for_good_is_unavailable_in_time(sqlite_url: st
         someone.execute("ROLLBACK")
         assert await Profiles(database).save(save_of(ann)) is SaveOutcome.SAVED
     someone.close()
+
+
+def profiles_claim(database: Database, of: Profile) -> asyncio.Task[Profile]:
+    return asyncio.create_task(Profiles(database).claim(of.player_id, NodeId("n")))
 
 
 async def until_it_works(claim, *arguments):  # type: ignore[no-untyped-def]

@@ -1,0 +1,69 @@
+"""The table of queues tells the truth: each number is the one in the code, and no row is without a check here."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gameserver.accounts import throttle
+from gameserver.config import Settings
+from gameserver.edge.limits import EdgeLimits
+from gameserver.profiles import database, group_commit
+from gameserver.profiles.backlog import Backlog
+from gameserver.simulation import inbox, turn
+from gameserver.world import action_log
+
+_LIMITS = EdgeLimits()
+_KIB = 1024
+
+
+def _setting(name: str) -> str:
+    return f"`{name}`, {Settings.model_fields[name].default}"
+
+
+def _default(of: Callable[..., object], name: str) -> int:
+    return int(inspect.signature(of).parameters[name].default)
+
+
+BOUNDS = {
+    "connections": _setting("connections_max"),
+    "sockets that are no WebSocket yet": f"{_LIMITS.waiting_sockets_max} beyond that",
+    "sign-ins under way": f"{_LIMITS.sign_ins_max}",
+    "passwords being hashed": _setting("password_queue_max"),
+    "inputs for one tick": f"{inbox.INPUTS_MAX} a player",
+    "actions behind an exchange": f"{action_log.ANSWERS_MAX} a player, {turn.EXCHANGE_PATIENCE_S:g} s",
+    "exchanges": "1 a player",  # the inventory is frozen
+    "answers remembered": f"{action_log.ANSWERS_MAX} a session",
+    "world frames to a client": f"{_LIMITS.high_water_bytes // _KIB} KiB buffered",
+    "everything to a client": f"{_LIMITS.outbox_bytes_max // _KIB} KiB",
+    "dirty sessions": "one entry a session",  # a dict by player
+    "acks waiting for Redis": f"{action_log.ANSWERS_MAX} a session",
+    "exchanges waiting for SQL": f"one a player; {group_commit.GROUP_MAX} a transaction",
+    "sign-ins and claims at SQL": f"{database.DOOR_MAX}",
+    "saves waiting for SQL": "one a session and epoch",  # a dict by both
+    "chat lines, and notes of stays, waiting for SQL": f"{_default(Backlog.__init__, 'rows_max'):,} each",
+    "names and addresses throttled": f"{throttle.KEYS_MAX:,} each",
+}
+
+
+def _rows() -> dict[str, tuple[str, str]]:
+    """Queue -> where it is, its bound."""
+    page = Path("docs/architecture.md").read_text()
+    table = page.split("## Every queue and its bound")[1].split("\n## ")[0]
+    found = re.findall(r"^\| ([^|]+) \| `([^|]+)` \| ([^|]+) \|", table, re.MULTILINE)
+    return {queue.strip(): (where, bound.strip()) for queue, where, bound in found}
+
+
+def test_every_row_is_checked_here_and_every_check_has_its_row() -> None:
+    assert list(_rows()) == list(BOUNDS)
+
+
+@pytest.mark.parametrize("queue", BOUNDS)
+def test_the_bound_of(queue: str) -> None:
+    where, bound = _rows()[queue]
+    assert bound == BOUNDS[queue]
+    assert Path("gameserver", where).is_dir() or Path("gameserver", f"{where}.py").is_file()
