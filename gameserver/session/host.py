@@ -72,10 +72,16 @@ class Host:
             self._write_behind.mark(session, Dirty.STATUS)
         if isinstance(message, Logout):
             self._tasks.start(self._departures.log_out(session), "logout")
-        elif isinstance(message, Action) and not isinstance(message, NOT_STORED) and not self._can_store(session):
+        elif self._needs_redis(session, message) and not self._can_store(session):
             self._refuse(connection_id, message, RefusalCode.TRY_LATER, "actions cannot be kept just now")
         elif not self._zones[session.zone].inbox.add_input(session.player_id, message):
             self._refuse(connection_id, message, RefusalCode.TOO_MANY, "too many inputs for one tick")
+
+    def _needs_redis(self, session: Session, message: ClientMessage) -> bool:
+        """An action that was not applied before. One that was is never refused: that would say it changed nothing."""
+        if not isinstance(message, Action) or isinstance(message, NOT_STORED):
+            return False
+        return session.player.actions.standing(message.seq) == "new"
 
     def _can_store(self, session: Session) -> bool:
         return self._write_behind.can_store and len(session.unstored) < ANSWERS_MAX

@@ -170,7 +170,8 @@ class Publisher:
 
     def _ack(self, session: Session, ack: Ack) -> None:
         if ack.level == "stored":
-            session.unstored.append(ack)
+            if ack not in session.unstored:  # it came again while Redis is away
+                session.unstored.append(ack)
             self._write_behind.mark(session, Dirty.ACTIONS)
         else:
             self._deliver(session, ack)

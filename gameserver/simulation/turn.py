@@ -51,7 +51,8 @@ class Turn:
     def take_action(self, player: Player, action: Action) -> None:
         """Apply it now, or behind the exchange its player waits for."""
         waiting = self.zone.waiting.get(player.player_id)
-        if waiting is None and not player.inventory.frozen:
+        is_known = player.actions.standing(action.seq) != "new"  # then it is never refused, as if it changed nothing
+        if is_known or (waiting is None and not player.inventory.frozen):
             self.apply_action(player, action)
             return
         if waiting is None:

@@ -351,6 +351,21 @@ def test_who_waits_too_long_behind_an_exchange_is_refused_and_may_ask_again() ->
     assert answers(stage.tick((giver, Take(seq=2)))) == [(1, "durable"), (2, "stored")]
 
 
+def test_an_action_that_comes_again_does_not_wait_behind_an_exchange_and_is_never_refused_for_it() -> None:
+    """A refusal says that nothing was changed; of the exchange itself, and of what was answered before, that is a lie."""
+    stage = Stage()
+    giver = stage.enter(1, coins=2)
+    stage.enter(2)
+    stage.tick((giver, Take(seq=1)), (giver, Hand(seq=2, to=2)))
+    exchange = stage.result.exchanges
+    assert answers(stage.tick((giver, Take(seq=1)), (giver, Hand(seq=2, to=2)))) == [(1, "stored")]
+    for _ in range(30):
+        assert answers(stage.tick()) == []
+    stage.result.exchanges = exchange
+    stage.settle()
+    assert answers(stage.tick()) == [(2, "durable")]
+
+
 def test_at_most_so_many_actions_wait() -> None:
     stage = Stage()
     giver = stage.enter(1, coins=1)

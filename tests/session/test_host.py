@@ -1,0 +1,71 @@
+"""What the host makes of an action while Redis is away: a new one is refused, one that was applied before never is."""
+
+from __future__ import annotations
+
+from gameserver.link.local import LocalLink
+from gameserver.link.messages import Deliver, PlayerInput, ToEdge
+from gameserver.protocol.ids import ConnectionId
+from gameserver.protocol.messages import Refused
+from gameserver.session.departures import Departures
+from gameserver.session.host import Host
+from gameserver.session.lifecycle import SessionEvent
+from gameserver.session.reception import Reception
+from gameserver.session.registry import Registry
+from gameserver.session.session import Dirty, Session
+from gameserver.session.write_behind import WriteBehind
+from gameserver.simulation.zones import Zones
+from gameserver.tasks import Tasks
+from tests.session.standins import StillClock, profile, session
+from tests.simulation.tiny import Take, Tiny
+
+
+class Bench:
+    """One player who plays while nothing can be stored."""
+
+    can_store = False
+
+    def __init__(self) -> None:
+        self.registry, self.clock = Registry(), StillClock()
+        self.zones = Zones(Tiny(), self.clock, lambda name: None, 1)
+        self.told: list[ToEdge] = []
+        self.link = LocalLink()
+        self.link.attach_edge(self.told.append)
+        write_behind: WriteBehind = self  # type: ignore[assignment]
+        reception: Reception = self  # type: ignore[assignment]
+        departures: Departures = self  # type: ignore[assignment]
+        Host(
+            link=self.link,
+            registry=self.registry,
+            zones=self.zones,
+            reception=reception,
+            departures=departures,
+            write_behind=write_behind,
+            tasks=Tasks(),
+            clock=self.clock,
+        )
+        self.one = session(1, saved=profile(1, zone="tiny"))
+        self.registry.add(self.one)
+        self.registry.bind(self.one, ConnectionId("n:1"))
+        self.one.take(SessionEvent.JOINED)
+
+    def mark(self, session: Session, dirty: Dirty) -> None:
+        pass
+
+    def send(self, seq: int) -> list[Refused]:
+        self.told.clear()
+        self.link.to_host(PlayerInput(ConnectionId("n:1"), Take(seq=seq)))
+        delivered = [message.message for message in self.told if isinstance(message, Deliver)]
+        return [message for message in delivered if isinstance(message, Refused)]
+
+
+def test_a_new_action_is_refused_while_redis_is_away() -> None:
+    assert [refused.seq for refused in Bench().send(1)] == [1]
+
+
+def test_an_action_that_was_applied_before_is_not_refused_when_it_comes_again() -> None:
+    """A refusal says that nothing was changed; its answer waits until Redis is back."""
+    bench = Bench()
+    bench.one.player.actions.finish(1, "stored")
+    bench.one.player.actions.begin(2)
+    assert bench.send(1) == [] and bench.send(2) == []
+    assert [message.seq for message in bench.zones["tiny"].inbox.inputs[bench.one.player_id]] == [1, 2]  # type: ignore[attr-defined]
