@@ -1,7 +1,7 @@
 """A session as the fields of its Redis hash, and as the row SQL saves; and back, taking the newer part of each.
 
-Law: position and state go with ``seq``, the inventory with ``inventory_seq``; of Redis and SQL the higher one wins,
-for each by itself.
+Laws: position and state go with ``seq``, the inventory with ``inventory_seq``; of Redis and SQL the higher one wins,
+for each by itself. Only Redis knows which actions were applied: where SQL was ahead of it, nobody may go on numbering.
 """
 
 from __future__ import annotations
@@ -86,7 +86,9 @@ _PARTS: tuple[tuple[Dirty, Callable[[Session, list[bytes]], None]], ...] = (
 
 
 def save_of(session: Session) -> Save:
-    """What SQL is to keep of the session as it is now."""
+    """What SQL is to keep of the session as it is now. If Redis was not sent all of it, under a seq of its own."""
+    if session.dirty:
+        session.seq += 1
     player = session.player
     return Save(
         player_id=session.player_id,
@@ -115,6 +117,7 @@ def player_of(profile: Profile, kind: int, state_type: type[PlayerState]) -> Pla
 def take_newer(session: Session, live: Mapping[str, str], state_type: type[PlayerState]) -> None:
     """Bring into ``session``, which is as SQL has it, what the live state has that is newer."""
     player = session.player
+    saved_inventory_seq = player.inventory.seq
     behind = False  # Redis, in a part: then the next write brings it whole, lest old fields hide under a new seq
     if int(live.get("seq", -1)) > session.saved_seq:
         session.seq = int(live["seq"])
@@ -137,9 +140,21 @@ def take_newer(session: Session, live: Mapping[str, str], state_type: type[Playe
     if behind:
         session.dirty = Dirty.ALL
         session.dirty_kinds.update(player.inventory.holdings)
-    player.actions = ActionLog.decode(live.get("actions", ""))
+    if _knows_what_was_applied(live, session.saved_seq, saved_inventory_seq):
+        player.actions = ActionLog.decode(live.get("actions", ""))
+        session.resume_hashes = tuple(live.get("resume", "").split())
     player.speech = Speech(msgspec.json.decode(live.get("chat", "{}"), type=SpeechRecord))
-    session.resume_hashes = tuple(live.get("resume", "").split())
+
+
+def _knows_what_was_applied(live: Mapping[str, str], saved_seq: int, saved_inventory_seq: int) -> bool:
+    """Whether Redis's log of actions is as new as what the session goes on with.
+
+    A save may have reached SQL with what a write that never reached Redis held, too. An action of that write would be
+    applied again when it is sent again; so then the session is not resumed: who signs in numbers anew, and what became
+    of unanswered actions stays unknown. One exchange may be ahead, its action is answered from SQL.
+    """
+    is_ahead = saved_seq > int(live.get("seq", -1)) or saved_inventory_seq > int(live.get("inventory_seq", -1)) + 1
+    return not is_ahead
 
 
 def _holdings(live: Mapping[str, str]) -> dict[str, Holding]:

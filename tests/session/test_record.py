@@ -128,6 +128,39 @@ def test_items_taken_from_sql_are_written_whole_before_any_newer_sequence_can_hi
     assert third.player.inventory.held() == {"coin": 3, "apple": 1}
 
 
+def test_a_session_that_sql_had_more_of_than_redis_is_not_resumed() -> None:
+    """An action that Redis never heard of is in the save: sent again, it would be applied again."""
+    one = session()
+    one.resume_hashes = ("token",)
+    one.player.actions.finish(1, "stored")
+    hash_fields = written(one)
+    one.player.inventory.add("coin")
+    one.player.actions.finish(2, "stored")
+    one.dirty = Dirty.ITEMS | Dirty.ACTIONS  # its write is lost with the node, the save is not
+    second = opened(as_profile(save_of(one)), hash_fields)
+    assert second.player.inventory.quantity("coin") == 1
+    assert second.resume_hashes == () and second.player.actions.last_seq == 0
+
+
+def test_a_session_of_which_sql_has_one_exchange_more_is_resumed() -> None:
+    one = session()
+    one.resume_hashes = ("token",)
+    one.player.inventory.add("coin", 5)
+    hash_fields = written(one)
+    after = msgspec.structs.replace(save_of(one), seq=0, inventory_seq=2, inventory=holdings(coin=(3, 5, 0)))
+    assert opened(as_profile(after), hash_fields).resume_hashes == ("token",)
+    after = msgspec.structs.replace(after, inventory_seq=3)  # and what came before it is not in Redis either
+    assert opened(as_profile(after), hash_fields).resume_hashes == ()
+
+
+def test_a_save_of_what_redis_was_not_sent_has_a_seq_of_its_own() -> None:
+    one = session()
+    written(one)
+    assert save_of(one).seq == 1
+    one.dirty = Dirty.PLACE
+    assert save_of(one).seq == 2
+
+
 def test_a_place_taken_from_sql_is_written_with_its_state() -> None:
     one = session()
     hash_fields = written(one)
