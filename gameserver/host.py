@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from random import Random
 from typing import Any, Self
@@ -80,11 +80,32 @@ class HostStores:
         )
 
 
+def idle(slack_s: float) -> None:
+    """Nothing is to be done between ticks."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beats:
+    """What the node does around the ticks of a phase: read players before, send to them after; and ``rest(slack_s)``, when
+    so much time is left to the next."""
+
+    before_ticks: Callable[[], None] = lambda: None
+    after_ticks: Callable[[], None] = lambda: None
+    rest: Callable[[float], None] = idle
+
+
 class NodeHost:
     """``start``, then ``drain``, then ``leave``, then ``stop``. All chance comes from ``random``."""
 
     def __init__(
-        self, settings: Settings, game: Game, stores: HostStores, link: LocalLink, clock: Clock, random: Random
+        self,
+        settings: Settings,
+        game: Game,
+        stores: HostStores,
+        link: LocalLink,
+        clock: Clock,
+        random: Random,
+        beats: Beats = Beats(),  # noqa: B008  frozen
     ):
         self._settings = settings
         self._game = game
@@ -92,6 +113,7 @@ class NodeHost:
         self._link = link
         self._clock = clock
         self._random = random
+        self._beats = beats
         self._id = NodeId(settings.node_id)
         self.tasks = Tasks()  # work that ends by itself
         self._services: list[asyncio.Task[Any]] = []  # work that goes on until the host stops
@@ -207,7 +229,9 @@ class NodeHost:
             clock=self._clock,
             act=self._publisher.act,
             zone_stopped=lambda runner: host.zone_stopped(runner.zone.name),
+            before_ticks=self._beats.before_ticks,
             after_ticks=self._after_ticks,
+            rest=self._beats.rest,
         )
 
     async def start(self) -> None:
@@ -260,6 +284,7 @@ class NodeHost:
         self.failed.set()
 
     def _after_ticks(self) -> None:
+        self._beats.after_ticks()  # before anything that could take long: players wait for it
         self.write_behind.flush()
         self._checkpoints.tick()
 

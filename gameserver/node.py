@@ -3,6 +3,7 @@ reverse."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
@@ -16,7 +17,7 @@ from gameserver.config import Settings
 from gameserver.edge.limits import EdgeLimits
 from gameserver.edge.ops import Ops
 from gameserver.edge.server import Edge
-from gameserver.host import HostStores, NodeHost
+from gameserver.host import Beats, HostStores, NodeHost, idle
 from gameserver.link.local import LocalLink
 from gameserver.profiles.account_rows import Accounts
 from gameserver.profiles.database import Database
@@ -27,6 +28,7 @@ from gameserver.store.connection import Store
 
 EDGE_CLOSE_S = 2.0
 SESSIONS_SHARE = 0.8  # of the time to drain: saving; the rest is for goodbyes
+READ_WITHIN_S = 0.05  # players are read at least this often, also where ticks are slower
 
 log = structlog.get_logger(__name__)
 
@@ -42,7 +44,10 @@ class Stores:
 class Node:
     """``start``, then ``drain``, then ``stop``."""
 
-    def __init__(self, settings: Settings, game: Game, stores: Stores, clock: Clock):
+    def __init__(
+        self, settings: Settings, game: Game, stores: Stores, clock: Clock, rest: Callable[[float], None] | None = None
+    ):
+        """``rest(slack_s)`` is called between ticks, when so much time is left to the next."""
         self._settings = settings
         self._stores = stores
         self._clock = clock
@@ -50,7 +55,8 @@ class Node:
         self.port = 0
         self._link = LocalLink()
         host_stores = HostStores.on(stores.redis, stores.database)
-        self._host = NodeHost(settings, game, host_stores, self._link, clock, Random())
+        beats = Beats(before_ticks=lambda: self._edge.read(), after_ticks=lambda: self._edge.flush(), rest=rest or idle)
+        self._host = NodeHost(settings, game, host_stores, self._link, clock, Random(), beats)
         self.registry = self._host.registry
         self.failed = self._host.failed
         self._build_edge(game)
@@ -67,7 +73,7 @@ class Node:
             sign_in=SignIn(Accounts(self._stores.database), self._passwords, throttle, self._clock),
             codec=ClientCodec(game.handlers),
             node_id=NodeId(settings.node_id),
-            limits=_limits(settings),
+            limits=_limits(settings, game.tick_hz),
             clock=self._clock,
             origins=settings.origins,
             ready=self.ready,
@@ -108,8 +114,10 @@ class Node:
         return is_ready, {**checks, "draining": self._is_draining}
 
 
-def _limits(settings: Settings) -> EdgeLimits:
+def _limits(settings: Settings, tick_hz: int) -> EdgeLimits:
     return EdgeLimits(
+        # Ticks ask for it, and a tick that is a little late must not be run ahead of.
+        read_within_s=READ_WITHIN_S * (1.2 if tick_hz * READ_WITHIN_S >= 1 else 1.0),
         connections_max=settings.connections_max,
         messages_per_s=settings.messages_per_s,
         messages_burst=settings.message_burst,

@@ -53,13 +53,13 @@ class Connection:
 
     __slots__ = (
         "_answer",
-        "_between_frames",
         "_head",
         "_limits",
         "_message",
         "_out",
         "_protocol",
         "_unparsed",
+        "between_frames",
         "ended",
     )
 
@@ -76,13 +76,13 @@ class Connection:
         self._head: bytearray | None = bytearray()  # of the HTTP request; None once it was answered
         self._message: bytearray | None = None  # of a message whose last fragment is not here yet
         self._unparsed = 0  # bytes fed to the parser that have not come out as frames
-        self._between_frames = False
+        self.between_frames = False  # open, and a frame begins with what is read next: ``whole_text`` may look at it
         self._out: list[bytes] = []
         self.ended = False  # nothing may be written after what ``take_output`` returns now
 
     def receive(self, read: bytes) -> list[Event]:
         """What ``read`` means. After a ``Close`` or PEER_CLOSED nothing more comes."""
-        if not self._between_frames:
+        if not self.between_frames:
             return self._parse(read)
         texts, taken = short_texts(read)
         events: list[Event] = [*texts]
@@ -96,7 +96,7 @@ class Connection:
         text = f"{row.text}: {detail}" if detail else row.text
         closing = Closing(row.code, reason.value, text, row.may_return, row.retry_after_ms)
         self._out.append(text_frame(encode_text(closing)))
-        self._between_frames = False
+        self.between_frames = False
         if self._protocol.state is OPEN:
             self._protocol.send_close(row.code, row.text)
             self._take_protocol_output()
@@ -119,7 +119,7 @@ class Connection:
         self._unparsed += len(read)
         self._protocol.receive_data(read)
         events = self._events()
-        self._between_frames = self._unparsed == 0 and self._message is None and self._protocol.state is OPEN
+        self.between_frames = self._unparsed == 0 and self._message is None and self._protocol.state is OPEN
         return events
 
     # --- HTTP ---
@@ -146,7 +146,7 @@ class Connection:
         if response.status_code != 101:
             return events
         self.ended = False
-        self._between_frames = True
+        self.between_frames = True
         return [Happening.OPENED, *(self._parse(rest) if rest else ())]
 
     def _respond(self, response: Response) -> list[Event]:

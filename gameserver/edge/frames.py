@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import struct
 
-from websockets.utils import apply_mask
-
 from gameserver.edge.limits import SHORT_FRAME_BYTES_MAX
+
+try:
+    from websockets.speedups import apply_mask  # in C: a fifth of the other's time
+except ImportError:  # no wheel for this platform
+    from websockets.utils import apply_mask
 
 _FIN = 0x80
 _TEXT, _BINARY, _CLOSE, _PING = _FIN | 0x1, _FIN | 0x2, _FIN | 0x8, _FIN | 0x9
@@ -30,6 +33,15 @@ def binary_frame(payload: bytes) -> bytes:
 def close_frame(code: int, text: str) -> bytes:
     payload = struct.pack("!H", code) + text.encode()
     return _header(_CLOSE, len(payload)) + payload
+
+
+def whole_text(read: bytes) -> bytes | None:
+    """The unmasked text if ``read`` is one final, masked text frame of at most 125 bytes and nothing else: what most
+    reads are. The caller knows what ``short_texts`` has to know."""
+    length = len(read) - _SHORT_HEADER_BYTES
+    if 0 <= length <= SHORT_FRAME_BYTES_MAX and read[0] == _TEXT and read[1] == _MASKED | length:
+        return apply_mask(read[_SHORT_HEADER_BYTES:], read[2:_SHORT_HEADER_BYTES])
+    return None
 
 
 def short_texts(read: bytes) -> tuple[list[bytes], int]:

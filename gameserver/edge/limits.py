@@ -33,6 +33,8 @@ class EdgeLimits:
     pong_within_s: float = 15.0  # since the last pong; beyond: closed, no_pong
     closing_s: float = 2.0  # for the peer to answer our close frame; beyond: aborted
     response_s: float = 10.0  # for the peer to read an HTTP response; beyond: aborted
+    read_bytes: int = 16 * 1024  # read of a client at once, once a tick; beyond: waits in the kernel
+    read_within_s: float = 0.05  # how long players wait to be read if no tick asks for it
     discarded_bytes_max: int = 256 * 1024  # read and dropped while closing; beyond: not read any more
     send_buffer_bytes: int = 64 * 1024  # the kernel's, so that it does not hide a slow client (Linux doubles it)
     high_water_bytes: int = 64 * 1024  # waiting in the process for the kernel; beyond: world frames are skipped

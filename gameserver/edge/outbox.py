@@ -1,9 +1,10 @@
 """What waits to be sent to one client, and what happens when it reads too slowly. Pure.
 
-World frames are latest-wins: above the transport's high-water mark they are skipped, and once it has drained one
+World frames are latest-wins: above the wire's high-water mark they are skipped, and once it has drained one
 ``Resync`` is asked for; frames that build on a skipped one are dropped until the next full frame.
 JSON messages may not be lost: they queue up to a cap, and beyond it the client is closed. What is queued in one turn
-of the event loop, a tick's world frame and its messages, leaves in one write, in order.
+of the event loop, a tick's world frame and its messages, leaves in one write, in order. A frame alone leaves as the
+very bytes that were handed in, and frames that several clients get are joined once.
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ from gameserver.edge.tally import Tally
 
 
 class Writable(Protocol):
-    """What an outbox asks of a transport."""
+    """What an outbox asks of a wire."""
 
     def write(self, data: bytes, /) -> None: ...
     def get_write_buffer_size(self) -> int: ...
+    @property
     def is_closing(self) -> bool: ...
 
 
@@ -29,27 +31,46 @@ class WorldFlow(Enum):
     AWAITING_FULL = auto()  # drained; a full frame was asked for
 
 
+_FLOWING = WorldFlow.FLOWING  # looked at for every viewer on every tick
+
+
+class Joiner:
+    """Joins frames; what was joined for the client before is used again if this one gets the same."""
+
+    __slots__ = ("_frames", "_joined")
+
+    def __init__(self) -> None:
+        self._frames: list[bytes] = []
+        self._joined = b""
+
+    def join(self, frames: list[bytes]) -> bytes:
+        if frames != self._frames:
+            self._frames, self._joined = frames, b"".join(frames)
+        return self._joined
+
+
 class Outbox:
     """``mark`` is called with this outbox when it has something to flush at the end of the event loop's turn."""
 
-    __slots__ = ("_bytes_max", "_congested", "_flow", "_mark", "_queue", "_queued_bytes", "_tally", "_transport")
+    __slots__ = ("_bytes_max", "_congested", "_flow", "_join", "_mark", "_queue", "_queued_bytes", "_tally", "_wire")
 
-    def __init__(self, transport: Writable, bytes_max: int, mark: Callable[[Outbox], None], tally: Tally):
-        self._transport = transport
+    def __init__(self, wire: Writable, bytes_max: int, mark: Callable[[Outbox], None], tally: Tally, joiner: Joiner):
+        self._wire = wire
         self._bytes_max = bytes_max
         self._mark = mark
         self._tally = tally
+        self._join = joiner.join
         self._queue: list[bytes] = []
         self._queued_bytes = 0
         self._congested = False
-        self._flow = WorldFlow.FLOWING
+        self._flow = _FLOWING
 
     def world(self, frame: bytes, full: bool) -> None:
         """Queue this world frame, or skip it."""
         if self._congested:
             self._flow = WorldFlow.SKIPPING
-        elif full or self._flow is WorldFlow.FLOWING:
-            self._flow = WorldFlow.FLOWING
+        elif full or self._flow is _FLOWING:
+            self._flow = _FLOWING
             if not self._queue:
                 self._mark(self)
             self._queue.append(frame)
@@ -58,7 +79,7 @@ class Outbox:
 
     def message(self, frame: bytes) -> bool:
         """Queue a frame that must not be lost. False: it does not fit, and the client must be closed."""
-        waiting_bytes = self._queued_bytes + self._transport.get_write_buffer_size()
+        waiting_bytes = self._queued_bytes + self._wire.get_write_buffer_size()
         if waiting_bytes + len(frame) > self._bytes_max:
             return False
         if not self._queue:
@@ -79,22 +100,23 @@ class Outbox:
         self.flush()
 
     def flush(self) -> None:
-        """Write what is queued; a transport that is closing gets nothing: uvloop's raises once it is closed."""
-        if not self._queue:
+        """Send what is queued; a wire that is closing gets nothing."""
+        frames = self._queue
+        if not frames:
             return
-        joined = b"".join(self._queue)
-        self._queue.clear()
+        self._queue = []
         self._queued_bytes = 0
-        if not self._transport.is_closing():
-            self._tally.sent_bytes += len(joined)
-            self._transport.write(joined)
+        if not self._wire.is_closing:
+            sent = frames[0] if len(frames) == 1 else self._join(frames)
+            self._tally.sent_bytes += len(sent)
+            self._wire.write(sent)
 
     def congest(self) -> None:
-        """The transport is above its high-water mark."""
+        """The wire is above its high-water mark."""
         self._congested = True
 
     def drain(self) -> bool:
-        """The transport is below its low-water mark. True: a full frame must be asked for."""
+        """The wire is below its low-water mark. True: a full frame must be asked for."""
         self._congested = False
         if self._flow is not WorldFlow.SKIPPING:
             return False

@@ -1,7 +1,7 @@
-"""The edge of one node: listens for players, wires sockets, door and link together, and sweeps deadlines.
+"""The edge of one node: lets clients in, wires sockets, door and link together, reads players, and sweeps deadlines.
 
-It owns the listener, all sockets, and one task. Everything the host says arrives in ``_receive``, which neither waits
-nor raises.
+It owns the gate, all sockets, and two tasks. Everything the host says arrives in ``_receive``, which neither waits nor
+raises. Players are read when ``read`` is called, just before a tick, and what a tick shows them leaves with ``flush``.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ from gameserver.clock import Clock
 from gameserver.edge.door import Door, SignedIn, SignInCall
 from gameserver.edge.fanout import fan_out
 from gameserver.edge.frames import text_frame
+from gameserver.edge.gate import Gate, RawSocket
 from gameserver.edge.handshake import Handshake
 from gameserver.edge.http import Ready, Site, file_routes, health_routes
 from gameserver.edge.limits import EdgeLimits
-from gameserver.edge.outbox import Outbox
+from gameserver.edge.outbox import Joiner, Outbox
 from gameserver.edge.sockets import ClientSocket, Surroundings
 from gameserver.edge.tally import Tally
 from gameserver.link.local import LocalLink
@@ -33,7 +34,6 @@ from gameserver.protocol.ids import ConnectionId, NodeId
 
 __all__ = ["Edge", "EdgeLimits", "SignInCall", "SignedIn"]
 
-_BACKLOG = 1024  # connections the kernel holds until we accept them; a whole swarm may come at once
 _log = structlog.get_logger(__name__)
 
 
@@ -68,10 +68,13 @@ class Edge:
             tally=Tally(),
             listener=self._door,
             mark=self._mark,
+            joiner=Joiner(),
+            now_s=clock.monotonic_s(),
         )
         self._marked: list[Outbox] = []
-        self._server: asyncio.Server | None = None
-        self._sweeper: asyncio.Task[None] | None = None
+        self._read_at_s = clock.monotonic_s()
+        self._gate = Gate(self._accepted)
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self, host: str, port: int) -> int:
         """Listen; the port bound is returned, which matters for port 0."""
@@ -81,22 +84,32 @@ class Edge:
 
     async def bind(self, host: str, port: int) -> int:
         """Take the port, which nobody is answered on yet. Raises OSError if another has it."""
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(self._new_socket, host, port, backlog=_BACKLOG, start_serving=False)
-        return int(self._server.sockets[0].getsockname()[1])
+        return await self._gate.bind(host, port)
 
     async def serve(self) -> None:
         """Answer on the port. Attaches itself to the link."""
-        assert self._server is not None, "bind first"
         self._link.attach_edge(self._receive)
-        await self._server.start_serving()
-        self._sweeper = asyncio.create_task(self._sweep())
+        self._gate.open()
+        self._tasks += [asyncio.create_task(self._keep_reading()), asyncio.create_task(self._sweep())]
+
+    def read(self) -> None:
+        """Take in what players sent since the last time; called before each tick."""
+        self._read_at_s = self._around.now_s = self._clock.monotonic_s()
+        self._around.on_tick.drain()
+
+    def flush(self) -> None:
+        """Send what is queued. Called after each tick; what is queued without one leaves at the end of the turn."""
+        marked, self._marked = self._marked, []
+        for outbox in marked:
+            try:
+                outbox.flush()
+            except Exception:  # one client's socket must not cost the others their tick
+                _log.exception("flush_failed")
 
     def stop_accepting(self) -> None:
-        """Close the listener; handshakes under way are answered 503."""
+        """Close the gate; handshakes under way are answered 503."""
         self._is_draining = True
-        if self._server is not None:
-            self._server.close()
+        self._gate.close()
 
     async def close(self, timeout_s: float) -> None:
         """Close every connection as ``draining`` and return when they are gone, after ``timeout_s`` at the latest."""
@@ -108,7 +121,7 @@ class Edge:
         await self._wait_until_empty(timeout_s)
         for socket in tuple(sockets.values()):
             socket.abort()
-        await self._stop_sweeper()
+        await self._end()
 
     async def _wait_until_empty(self, timeout_s: float) -> None:
         self._around.emptied.clear()
@@ -148,8 +161,9 @@ class Edge:
 
     # --- sockets ---
 
-    def _new_socket(self) -> ClientSocket:
-        return ClientSocket(ConnectionId(f"{self._node_id}:{next(self._counter)}"), self._around)
+    def _accepted(self, raw: RawSocket, address: str) -> None:
+        connection_id = ConnectionId(f"{self._node_id}:{next(self._counter)}")
+        ClientSocket(connection_id, self._around, raw, address).start()
 
     def _no_room(self) -> str | None:
         if self._is_draining:
@@ -160,16 +174,20 @@ class Edge:
 
     def _mark(self, outbox: Outbox) -> None:
         if not self._marked:
-            asyncio.get_running_loop().call_soon(self._flush)
+            asyncio.get_running_loop().call_soon(self.flush)
         self._marked.append(outbox)
 
-    def _flush(self) -> None:
-        marked, self._marked = self._marked, []
-        for outbox in marked:
-            try:
-                outbox.flush()
-            except Exception:  # one client's socket must not cost the others their tick
-                _log.exception("flush_failed")
+    # --- what goes on by itself ---
+
+    async def _keep_reading(self) -> None:
+        """For the times when no tick asks for it, or not often enough."""
+        within_s = self._limits.read_within_s
+        while True:
+            waited_s = self._clock.monotonic_s() - self._read_at_s
+            if waited_s >= within_s:
+                self.read()
+                waited_s = 0.0
+            await asyncio.sleep(within_s - waited_s)
 
     async def _sweep(self) -> None:
         while True:
@@ -182,8 +200,10 @@ class Edge:
                     _log.exception("sweep_failed", connection_id=socket.connection_id)
             self._around.tally.publish()
 
-    async def _stop_sweeper(self) -> None:
-        if self._sweeper is not None:
-            self._sweeper.cancel()
-            await asyncio.gather(self._sweeper, return_exceptions=True)
+    async def _end(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.sleep(0)  # lets the sockets that were aborted close
+        self._around.on_tick.close()
         self._around.tally.publish()

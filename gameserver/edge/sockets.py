@@ -1,4 +1,4 @@
-"""One player's socket: the transport's callbacks around a ``Connection``, its stage, deadlines and message budget.
+"""One player's socket: the wire's callbacks around a ``Connection``, its stage, deadlines and message budget.
 
 Law: what a client can make us do is bounded before it is judged. Reads are fed to the parser in slices, every frame
 costs a token, and once a close is decided what still comes is dropped.
@@ -12,17 +12,19 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import Protocol, cast
+from typing import Protocol
 
 import structlog
 
 from gameserver.clock import Clock
 from gameserver.edge.connection import Answer, Connection, Event, Happening
-from gameserver.edge.frames import PING, text_frame
+from gameserver.edge.frames import PING, text_frame, whole_text
 from gameserver.edge.limits import EdgeLimits, TokenBucket
-from gameserver.edge.outbox import Outbox
+from gameserver.edge.outbox import Joiner, Outbox
+from gameserver.edge.pollers import DrainedPoller, LoopPoller
 from gameserver.edge.refused import refused
 from gameserver.edge.tally import Tally
+from gameserver.edge.wire import Wire
 from gameserver.observability.metrics import CLOSES, CONNECTIONS, REFUSALS
 from gameserver.protocol.codec import encode_text
 from gameserver.protocol.errors import Close, Refusal, RefusalCode
@@ -64,29 +66,31 @@ class Surroundings:
     tally: Tally
     listener: Listener
     mark: Callable[[Outbox], None]
+    joiner: Joiner
+    now_s: float  # when players were last read; what is read at once counts as having come at once
+    at_once: LoopPoller = field(default_factory=LoopPoller)  # for who shakes hands, at either end of a connection
+    on_tick: DrainedPoller = field(default_factory=DrainedPoller)  # for everybody in between
     emptied: asyncio.Event = field(default_factory=asyncio.Event)  # set when the last socket goes
     sockets: dict[ConnectionId, ClientSocket] = field(default_factory=dict)  # all of them
     connected: dict[ConnectionId, ClientSocket] = field(default_factory=dict)  # those that became WebSockets
     outboxes: dict[ConnectionId, Outbox] = field(default_factory=dict)  # of those that play
 
 
-class ClientSocket(asyncio.Protocol):
+class ClientSocket:
     """From accept to the end of one TCP connection."""
 
-    _transport: asyncio.Transport
-    _outbox: Outbox
-
-    def __init__(self, connection_id: ConnectionId, around: Surroundings):
+    def __init__(self, connection_id: ConnectionId, around: Surroundings, raw: socket.socket, address: str):
         now_s = around.clock.monotonic_s()
         limits = around.limits
         self.connection_id = connection_id
-        self.address = ""
+        self.address = address
         self.stage = Stage.HANDSHAKE
         self.at_host = False  # the host knows of this connection and must be told when it ends
         self.failed_sign_ins = 0
         self._around = around
         self._limits = limits
-        self._monotonic_s = around.clock.monotonic_s
+        self._wire = Wire(raw, self, around.at_once, limits)
+        self._outbox = Outbox(self._wire, limits.outbox_bytes_max, around.mark, around.tally, around.joiner)
         self._connection = Connection(around.answer, limits)
         self._budget = TokenBucket(limits.messages_per_s, limits.messages_burst, now_s)
         self._patience = TokenBucket(limits.too_many_per_s, limits.too_many_burst, now_s)
@@ -97,27 +101,27 @@ class ClientSocket(asyncio.Protocol):
         self._discarded_bytes = 0
         self._is_deaf = False  # closing, and not even listening for the peer's close frame
 
-    # --- what the transport calls ---
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
+    def start(self) -> None:
+        """Serve this client, or turn it away if there is no room."""
         around, limits = self._around, self._limits
-        self._outbox = Outbox(self._transport, limits.outbox_bytes_max, around.mark, around.tally)
         if len(around.sockets) >= limits.connections_max + limits.waiting_sockets_max:
-            self._turn_away()
+            self.stage = Stage.GONE
+            self._wire.write(_NO_ROOM)
+            self._wire.close()
             return
         around.sockets[self.connection_id] = self
-        self.address = str((transport.get_extra_info("peername") or ("",))[0])
-        self._transport.set_write_buffer_limits(high=limits.high_water_bytes, low=limits.low_water_bytes)
-        raw = transport.get_extra_info("socket")
-        raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, limits.send_buffer_bytes)
+        self._wire.start()
+
+    # --- what the wire calls ---
 
     def data_received(self, data: bytes) -> None:
-        if len(data) <= _SLICE_BYTES:
+        if self._connection.between_frames and (text := whole_text(data)) is not None:
+            self._text(text)
+        elif len(data) <= _SLICE_BYTES:
             self._take_in(data)
-            return
-        for at in range(0, len(data), _SLICE_BYTES):
-            self._take_in(data[at : at + _SLICE_BYTES])
+        else:
+            for at in range(0, len(data), _SLICE_BYTES):
+                self._take_in(data[at : at + _SLICE_BYTES])
 
     def pause_writing(self) -> None:
         self._outbox.congest()
@@ -126,8 +130,7 @@ class ClientSocket(asyncio.Protocol):
         if self._outbox.drain() and self.stage is Stage.PLAYING:
             self._around.listener.drained(self)
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        del exc  # how the network said it makes no difference
+    def connection_lost(self) -> None:
         self._let_go(_CONNECTION_LOST)
         self.stage = Stage.GONE
         self._around.sockets.pop(self.connection_id, None)
@@ -142,8 +145,10 @@ class ClientSocket(asyncio.Protocol):
         """Be at this stage, and past it within that time."""
         if stage is Stage.PLAYING:
             self._around.outboxes[self.connection_id] = self._outbox
+        elif stage is Stage.CLOSING:
+            self._wire.move_to(self._around.at_once)
         self.stage = stage
-        self._deadline_s = self._monotonic_s() + within_s
+        self._deadline_s = self._around.clock.monotonic_s() + within_s
 
     def send(self, message: ServerMessage) -> None:
         self.send_frame(text_frame(encode_text(message)))
@@ -161,7 +166,7 @@ class ClientSocket(asyncio.Protocol):
     def close(self, reason: Close, detail: str = "") -> None:
         """End the connection: ``closing``, a close frame, a moment for the peer, then the axe."""
         if self.stage is Stage.HANDSHAKE:
-            self._transport.abort()
+            self._wire.abort()
         if self.stage in (Stage.HANDSHAKE, Stage.CLOSING, Stage.GONE):
             return
         self._let_go(reason.value)
@@ -170,11 +175,11 @@ class ClientSocket(asyncio.Protocol):
         # A flood is not listened to any longer, so its close frame will not be seen: say at once that nothing follows.
         self._is_deaf = reason is Close.FLOOD
         if self._connection.ended or self._is_deaf:
-            self._transport.write_eof()
+            self._wire.write_eof()
         self.enter(Stage.CLOSING, self._limits.closing_s)
 
     def abort(self) -> None:
-        self._transport.abort()
+        self._wire.abort()
 
     def sweep(self, now_s: float) -> None:
         """Look at the deadlines; called every ``sweep_every_s``."""
@@ -193,25 +198,27 @@ class ClientSocket(asyncio.Protocol):
             if self._is_over():
                 return
             if type(event) is bytes:
-                self._around.tally.messages_received += 1
-                if self._can_afford(event):
-                    self._around.listener.text_received(self, event)
+                self._text(event)
             else:
                 self._happened(event)
+
+    def _text(self, text: bytes) -> None:
+        around = self._around
+        around.tally.messages_received += 1
+        if self._budget.take(around.now_s):
+            around.listener.text_received(self, text)
+        else:
+            self._one_too_many(text)
 
     def _is_over(self) -> bool:
         return self.stage is Stage.CLOSING or self.stage is Stage.GONE
 
-    def _can_afford(self, text: bytes = b"") -> bool:
-        now_s = self._monotonic_s()
-        if self._budget.take(now_s):
-            return True
-        if self._patience.take(now_s):
+    def _one_too_many(self, text: bytes = b"") -> None:
+        if self._patience.take(self._around.now_s):
             retry_after_ms = self._budget.wait_ms()
             self.refuse(Refusal(RefusalCode.TOO_MANY, "too many messages", retry_after_ms=retry_after_ms), text)
         else:
             self.close(Close.FLOOD)
-        return False
 
     def _happened(self, event: Event) -> None:
         match event:
@@ -228,52 +235,49 @@ class ClientSocket(asyncio.Protocol):
 
     def _control(self, event: Event) -> None:
         pongs = self._connection.take_output()
-        if not self._can_afford():
-            return
-        if event is Happening.PONG:
+        if not self._budget.take(self._around.now_s):
+            self._one_too_many()
+        elif event is Happening.PONG:
             self._unanswered_pings = 0
-            self._pong_at_s = self._monotonic_s()
+            self._pong_at_s = self._around.now_s
         elif pongs:
             self._outbox.control(pongs)
 
     def _discard(self, read: bytes) -> None:
         self._discarded_bytes += len(read)
         if self._discarded_bytes > self._limits.discarded_bytes_max:
-            self._transport.pause_reading()
+            self._wire.pause_reading()
         if self._is_deaf or self._connection.ended:
             return
         for event in self._connection.receive(read):
             if event is Happening.PEER_CLOSED:
-                self._transport.close()
+                self._wire.close()
                 return
-            self._is_deaf = self._is_deaf or not self._budget.take(self._monotonic_s())
+            self._is_deaf = self._is_deaf or not self._budget.take(self._around.now_s)
 
     # --- beginnings and ends ---
 
-    def _turn_away(self) -> None:
-        self.stage = Stage.GONE
-        self._transport.write(_NO_ROOM)
-        self._transport.close()
-
     def _opened(self) -> None:
-        now_s = self._monotonic_s()
-        self._around.connected[self.connection_id] = self
+        around = self._around
+        now_s = around.now_s = around.clock.monotonic_s()
+        around.connected[self.connection_id] = self
         CONNECTIONS.inc()
         self._pong_at_s = now_s
         self._next_ping_s = now_s + self._limits.ping_every_s
         self.enter(Stage.GREETING, self._limits.first_message_s)
         self._outbox.last(self._connection.take_output())
+        self._wire.move_to(around.on_tick)
 
     def _answered(self) -> None:
         self._outbox.last(self._connection.take_output())
-        self._transport.write_eof()
+        self._wire.write_eof()
         self.enter(Stage.CLOSING, self._limits.response_s)
 
     def _peer_closed(self) -> None:
         self._let_go(_CLOSED_BY_CLIENT)
         self._outbox.last(self._connection.take_output())
         self.enter(Stage.CLOSING, self._limits.closing_s)
-        self._transport.close()
+        self._wire.close()
 
     def _let_go(self, why: str) -> None:
         """This player is no longer served here: once per WebSocket."""
@@ -295,7 +299,7 @@ class ClientSocket(asyncio.Protocol):
                 _log.error("host_did_not_answer", connection_id=self.connection_id)
                 self.close(Close.INTERNAL)
             case _:
-                self._transport.abort()
+                self._wire.abort()
 
     def _ping(self, now_s: float) -> None:
         silent_s = now_s - self._pong_at_s

@@ -1,6 +1,7 @@
-"""Drives the zones: one tick each per interval, on the event loop, each tick timed by step.
+"""Drives the zones: one tick each per interval, on the event loop, each tick timed by step. The zones are dealt out to
+a few phases, spread evenly over the interval: they do not all want the processor and Redis at the same moment.
 
-Law: the loop never waits for anything but the next deadline. A tick that comes late is counted as an overrun; what was
+Law: the loop never waits for anything but the next deadline. A phase that comes late is counted as an overrun; what was
 missed is skipped, never caught up by ticking faster. What raises on a zone's tick stops that zone and no other.
 """
 
@@ -8,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import cache
+from itertools import cycle
 from random import Random
 
 import structlog
@@ -21,6 +24,8 @@ from gameserver.simulation.speech import Presence
 from gameserver.simulation.tick import step
 from gameserver.world.entity import Player
 from gameserver.world.zone import Zone, ZoneSpec
+
+PHASES_MAX = 4  # each costs a wake-up, a look at the players' sockets and a write to Redis
 
 log = structlog.get_logger(__name__)
 
@@ -60,12 +65,19 @@ class ZoneRunner:
 
     def _lap(self, name: str) -> None:
         now_s = self._clock.monotonic_s()
-        metrics.TICK_STEP_SECONDS.labels(name).observe(now_s - self._lap_started_s)
+        _step_seconds(name).observe(now_s - self._lap_started_s)
         self._lap_started_s = now_s
 
 
+_step_seconds = cache(metrics.TICK_STEP_SECONDS.labels)
+
+
 class SimulationLoop:
-    """Ticks every zone at ``tick_hz`` and hands each result to ``act``; ``after_ticks`` runs once per interval."""
+    """Ticks every zone at ``tick_hz`` and hands each result to ``act``.
+
+    ``before_ticks`` and ``after_ticks`` are called around the ticks of each phase, and ``rest(slack_s)`` when all that
+    a phase brought is under way and the next one is so far off.
+    """
 
     def __init__(
         self,
@@ -75,24 +87,32 @@ class SimulationLoop:
         clock: Clock,
         act: Callable[[ZoneRunner, TickResult], None],
         zone_stopped: Callable[[ZoneRunner], None],
+        before_ticks: Callable[[], None],
         after_ticks: Callable[[], None],
+        rest: Callable[[float], None],
     ):
         self.runners = runners
+        count = min(len(runners), PHASES_MAX)
+        self.phases = [runners[first::count] for first in range(count)]
         self._interval_s = 1.0 / tick_hz
         self._clock = clock
         self._act = act
         self._zone_stopped = zone_stopped
+        self._before_ticks = before_ticks
         self._after_ticks = after_ticks
+        self._rest = rest
         self._stopping = asyncio.Event()
 
     async def run(self) -> None:
         """Until ``stop``; owned and awaited by whoever started it."""
         deadline_s = self._clock.monotonic_s()
         try:
-            while not self._stopping.is_set():
-                self.tick_all()
+            for phase in cycle(self.phases):
+                if self._stopping.is_set():
+                    return
+                self.tick(phase)
                 deadline_s = self._next_deadline_s(deadline_s)
-                await self._sleep_until(deadline_s)
+                await self._rest_until(deadline_s)
         except Exception:
             for runner in self.runners:
                 runner.halt()  # no session waits to be let go by a zone that ticks no more
@@ -101,15 +121,13 @@ class SimulationLoop:
     def stop(self) -> None:
         self._stopping.set()
 
-    def tick_all(self) -> None:
-        for runner in self.runners:
+    def tick(self, phase: Sequence[ZoneRunner]) -> None:
+        self._call(self._before_ticks)
+        for runner in phase:
             if not runner.stopped:
                 self._tick(runner)
         metrics.ENTITIES.set(sum(len(runner.zone.entities) for runner in self.runners))
-        try:
-            self._after_ticks()
-        except Exception:
-            log.exception("a bug of ours after the ticks; the loop goes on")
+        self._call(self._after_ticks)
 
     def _tick(self, runner: ZoneRunner) -> None:
         try:
@@ -120,15 +138,23 @@ class SimulationLoop:
             metrics.ZONES_STOPPED.inc()
             self._zone_stopped(runner)
 
+    def _call(self, around_ticks: Callable[[], None]) -> None:
+        try:
+            around_ticks()
+        except Exception:
+            log.exception("a bug of ours beside the ticks; the loop goes on")
+
     def _next_deadline_s(self, deadline_s: float) -> float:
-        deadline_s += self._interval_s
+        """Of the next phase: a part of the interval later, and later by whole intervals if those are missed."""
+        deadline_s += self._interval_s / len(self.phases)
         late_s = self._clock.monotonic_s() - deadline_s
         if late_s <= 0:
             return deadline_s
-        missed = int(late_s / self._interval_s) + 1
-        metrics.TICK_OVERRUNS.inc(missed)
-        return deadline_s + (missed - 1) * self._interval_s if missed > 1 else deadline_s
+        missed = int(late_s / self._interval_s)
+        metrics.TICK_OVERRUNS.inc(missed + 1)
+        return deadline_s + missed * self._interval_s
 
-    async def _sleep_until(self, deadline_s: float) -> None:
-        delay_s = max(deadline_s - self._clock.monotonic_s(), 0.0)
-        await asyncio.sleep(delay_s)
+    async def _rest_until(self, deadline_s: float) -> None:
+        await asyncio.sleep(0)  # what the phase asked for begins: the write to Redis
+        self._rest(deadline_s - self._clock.monotonic_s())
+        await asyncio.sleep(max(deadline_s - self._clock.monotonic_s(), 0.0))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import struct
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -288,6 +289,18 @@ def handshake(path: str = "/ws", **headers: str) -> bytes:
 def client_frame(payload: bytes, opcode: Opcode = Opcode.TEXT, *, fin: bool = True) -> bytes:
     """A masked frame as a client sends it."""
     return Frame(opcode, payload, fin).serialize(mask=True)
+
+
+def tcp_pair() -> tuple[socket.socket, socket.socket]:
+    """Both ends of a connection, neither of which blocks; the second has a small receive buffer."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        far = socket.socket()
+        far.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        far.connect(listening.getsockname())
+        near, _ = listening.accept()
+    for raw in (near, far):
+        raw.setblocking(False)
+    return near, far
 
 
 def _welcome(player_id: PlayerId, name: str, guest_token: str | None) -> Welcome:

@@ -6,7 +6,7 @@ import msgspec
 
 from gameserver.edge.fanout import fan_out
 from gameserver.edge.frames import binary_frame
-from gameserver.edge.outbox import Outbox
+from gameserver.edge.outbox import Joiner, Outbox
 from gameserver.edge.refused import refused
 from gameserver.edge.tally import Tally
 from gameserver.link.messages import WorldFrame
@@ -20,10 +20,7 @@ class Wire:
     def __init__(self) -> None:
         self.writes: list[bytes] = []
         self.waiting_bytes = 0
-        self.closing = False
-
-    def is_closing(self) -> bool:
-        return self.closing
+        self.is_closing = False
 
     def write(self, data: bytes) -> None:
         self.writes.append(data)
@@ -33,9 +30,9 @@ class Wire:
 
 
 class Bench:
-    def __init__(self, bytes_max: int = 100) -> None:
+    def __init__(self, bytes_max: int = 100, joiner: Joiner | None = None) -> None:
         self.wire, self.tally, self.marked = Wire(), Tally(), list[Outbox]()
-        self.outbox = Outbox(self.wire, bytes_max, self.marked.append, self.tally)
+        self.outbox = Outbox(self.wire, bytes_max, self.marked.append, self.tally, joiner or Joiner())
 
     def written(self) -> list[bytes]:
         for outbox in self.marked:
@@ -92,7 +89,7 @@ def test_messages_are_kept_while_congested_until_the_cap() -> None:
     bench.outbox.congest()
     bench.wire.waiting_bytes = 60
     assert bench.outbox.message(b"x" * 30)
-    assert not bench.outbox.message(b"x" * 11)  # counts what waits in the transport and here
+    assert not bench.outbox.message(b"x" * 11)  # counts what waits in the wire and here
     assert bench.outbox.message(b"x" * 10)
     assert bench.written() == [b"x" * 40]
     assert bench.outbox.message(b"x" * 40)
@@ -107,10 +104,10 @@ def test_pings_and_pongs_are_left_out_while_congested_but_what_ends_the_connecti
     assert bench.written() == [b"close"]
 
 
-def test_nothing_is_written_to_a_transport_that_is_closing() -> None:
+def test_nothing_is_written_to_a_wire_that_is_closing() -> None:
     bench = Bench()
     bench.outbox.message(b"a")
-    bench.wire.closing = True
+    bench.wire.is_closing = True
     assert bench.written() == []
     assert bench.tally.sent_bytes == 0
 
@@ -126,6 +123,21 @@ def test_fan_out_hands_every_viewer_the_same_bytes_with_the_header_made_once() -
     assert a == binary_frame(b"near")
     assert a is b
     assert c == binary_frame(b"far")
+
+
+def test_a_frame_alone_is_sent_as_it_is_and_frames_that_several_get_are_joined_once() -> None:
+    joiner = Joiner()
+    alone, first, second, other = (Bench(joiner=joiner) for _ in range(4))
+    world, said, more = b"world", b"said", b"more"
+    for bench in (alone, first, second, other):
+        bench.outbox.world(world, True)
+    for bench in (first, second):
+        bench.outbox.message(said)
+    other.outbox.message(more)
+    assert alone.written()[0] is world
+    (one,), (same), (another,) = first.written(), second.written(), other.written()
+    assert one == b"worldsaid" and same[0] is one
+    assert another == b"worldmore"
 
 
 def test_a_refusal_names_the_seq_of_what_was_refused_if_one_can_be_read() -> None:

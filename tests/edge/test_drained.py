@@ -1,0 +1,172 @@
+"""Players are read when a tick asks for it: all in one pass, none more than its share, and nobody at another's cost."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import selectors
+from collections.abc import AsyncIterator
+from typing import Any
+
+from gameserver.edge.limits import EdgeLimits
+from gameserver.edge.pollers import DrainedPoller
+from gameserver.edge.sockets import ClientSocket
+from gameserver.edge.wire import Wire
+from gameserver.link.messages import PlayerInput, TickFrames, WorldFrame
+from gameserver.protocol.ids import ConnectionId
+from tests.edge.scripted import Bare, Running, bare, client_frame, playing, running_edge, tcp_pair
+
+BY_HAND: dict[str, Any] = {"read_within_s": 3600.0}
+MOVE = client_frame(b'{"type":"move","dx":1,"dy":0}')
+
+
+@contextlib.asynccontextmanager
+async def read_often(running: Running) -> AsyncIterator[None]:
+    """As long as this lasts, the edge is read all the time."""
+
+    async def read() -> None:
+        while True:
+            running.edge.read()
+            await asyncio.sleep(0.005)
+
+    reading = asyncio.create_task(read())
+    try:
+        yield
+    finally:
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
+
+
+@contextlib.asynccontextmanager
+async def player(running: Running) -> AsyncIterator[Bare]:
+    async with bare(running) as client:
+        async with read_often(running):
+            await client.sign_in()
+        yield client
+
+
+def socket_of(running: Running, connection_id: ConnectionId) -> ClientSocket:
+    return running.edge._around.sockets[connection_id]
+
+
+def events_asked_for(running: Running, connection_id: ConnectionId) -> int:
+    polled = running.edge._around.on_tick._selector.get_map()
+    return polled[socket_of(running, connection_id)._wire.fileno()].events
+
+
+async def test_what_players_send_waits_for_the_tick_and_is_then_read_at_once() -> None:
+    async with running_edge(**BY_HAND) as running, player(running) as one, player(running) as other:
+        for _ in range(5):  # five packets each
+            for client in (one, other):
+                await client.send(MOVE)
+                await asyncio.sleep(0.01)
+        assert running.host.inputs == []
+        running.edge.read()
+        assert len(running.host.inputs) == 10
+        running.edge.read()
+        assert len(running.host.inputs) == 10
+
+
+async def test_one_read_takes_no_more_of_a_client_than_its_share() -> None:
+    plenty = {"messages_per_s": 1e6, "messages_burst": 10**6, "read_bytes": 4096}
+    edge = running_edge(**BY_HAND, **plenty)
+    async with edge as running, player(running) as greedy, player(running) as modest:
+        await greedy.send(MOVE * 1000)
+        await modest.send(MOVE)
+        await asyncio.sleep(0.05)
+        share = 4096 // len(MOVE)
+        for times in range(1, 4):
+            running.edge.read()
+            greedys, modests = (count_of(running, n) for n in (-2, -1))
+            assert share * times <= greedys <= (share + 1) * times
+            assert modests == 1
+
+
+def count_of(running: Running, which: int) -> int:
+    """Inputs of the ``which``-th connection."""
+    connection_id = list(running.edge._around.sockets)[which]
+    return sum(told.connection_id == connection_id for told in running.host.of(PlayerInput))
+
+
+async def test_without_ticks_the_edge_reads_by_itself() -> None:
+    async with running_edge(read_within_s=0.05) as running, playing(running) as client:
+        await client.send(type="move", dx=1, dy=0)
+        await running.host.wait_for(PlayerInput)
+
+
+async def test_writing_is_asked_about_only_while_something_waits() -> None:
+    async with running_edge(**BY_HAND, send_buffer_bytes=4096) as running, player(running) as client:
+        connection_id = running.host.last_connection()
+        assert events_asked_for(running, connection_id) == selectors.EVENT_READ
+        payload = bytes(range(256)) * 200
+        for _ in range(60):
+            frames = [WorldFrame(payload, [connection_id], full=True)]
+            running.host.link.to_edge(TickFrames("meadow", 1, frames))
+            running.edge.flush()
+        assert events_asked_for(running, connection_id) == selectors.EVENT_READ | selectors.EVENT_WRITE
+        async with read_often(running):
+            assert await client.frame() == (2, payload)
+            async with asyncio.timeout(5):
+                while events_asked_for(running, connection_id) != selectors.EVENT_READ:
+                    assert await client.frame() == (2, payload)
+
+
+async def test_a_bug_about_one_wire_costs_that_one_and_no_other() -> None:
+    poller = DrainedPoller()
+    owners = [Owner(poller, raises=True), Owner(poller, raises=False)]
+    for owner in owners:
+        owner.far.send(b"hello")
+    await asyncio.sleep(0.02)
+    poller.drain()
+    assert owners[1].read == b"hello"
+    await asyncio.sleep(0)
+    assert owners[0].is_lost and not owners[1].is_lost
+    for owner in owners:
+        owner.wire.abort()
+        owner.far.close()
+    await asyncio.sleep(0)
+    assert not poller._selector.get_map()
+    poller.close()
+    poller.drain()  # as a tick after the edge was closed does
+
+
+async def test_a_client_that_goes_while_others_are_read_does_not_stop_the_pass() -> None:
+    async with running_edge(**BY_HAND) as running, player(running) as one, player(running) as other:
+        first, second = list(running.edge._around.sockets)[-2:]
+        await one.send(MOVE)
+        await other.send(MOVE)
+        await asyncio.sleep(0.02)
+
+        def both_go(message: object) -> None:
+            if isinstance(message, PlayerInput):
+                socket_of(running, first).abort()
+                socket_of(running, second).abort()
+
+        running.host.link.attach_host(both_go)
+        running.edge.read()
+        await asyncio.sleep(0)
+        assert first not in running.edge._around.sockets and second not in running.edge._around.sockets
+        running.host.link.attach_host(running.host.receive)
+
+
+class Owner:
+    """Has a wire to itself."""
+
+    def __init__(self, poller: DrainedPoller, raises: bool):
+        near, self.far = tcp_pair()
+        self.raises = raises
+        self.read = b""
+        self.is_lost = False
+        self.wire = Wire(near, self, poller, EdgeLimits())
+        self.wire.start()
+
+    def data_received(self, data: bytes) -> None:
+        if self.raises:
+            raise RuntimeError("a bug")
+        self.read += data
+
+    def pause_writing(self) -> None: ...
+    def resume_writing(self) -> None: ...
+
+    def connection_lost(self) -> None:
+        self.is_lost = True

@@ -1,0 +1,191 @@
+"""One end of a real TCP connection with small buffers, and a poller that asks when the test says so."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import select
+import socket
+import struct
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from gameserver.edge.limits import EdgeLimits
+from gameserver.edge.wire import Wire
+from tests.edge.scripted import tcp_pair
+
+LIMITS = EdgeLimits(send_buffer_bytes=4096, read_bytes=1000, high_water_bytes=20_000, low_water_bytes=5000)
+
+
+class Asked:
+    """Notes what the wire waits for."""
+
+    def __init__(self) -> None:
+        self.reads = self.writes = False
+        self.times = 0
+
+    def poll(self, wire: Wire, reads: bool, writes: bool) -> None:
+        assert wire.fileno() >= 0, "asked about a socket that is closed"
+        self.reads, self.writes = reads, writes
+        self.times += 1
+
+
+class Ends:
+    """The owner of a wire, and the peer at its other end."""
+
+    def __init__(self) -> None:
+        near, self.peer = tcp_pair()
+        self.asked = Asked()
+        self.told: list[str] = []
+        self.read = b""
+        self.wire = Wire(near, self, self.asked, LIMITS)
+        self.wire.start()
+
+    def data_received(self, data: bytes) -> None:
+        self.told.append(f"read {len(data)}")
+        self.read += data
+
+    def pause_writing(self) -> None:
+        self.told.append("pause")
+
+    def resume_writing(self) -> None:
+        self.told.append("resume")
+
+    def connection_lost(self) -> None:
+        self.told.append("lost")
+
+    def take(self, count: int) -> bytes:
+        """So many bytes, read by the peer while the wire sends on."""
+        taken = b""
+        until_s = time.monotonic() + 5
+        while len(taken) < count:
+            assert time.monotonic() < until_s, f"only {len(taken)} bytes came"
+            if self.asked.writes:
+                self.wire.writable()
+            with contextlib.suppress(BlockingIOError):
+                taken += self.peer.recv(min(4096, count - len(taken)))
+        return taken
+
+    def give(self, data: bytes) -> None:
+        """Let the peer send this, and wait until it is here."""
+        self.peer.send(data)
+        select.select([self.wire], [], [], 5)
+
+
+@pytest.fixture
+def ends() -> Iterator[Ends]:
+    ends = Ends()
+    yield ends
+    ends.peer.close()
+    ends.wire._socket.close()
+
+
+async def test_what_the_kernel_takes_is_not_kept_and_not_waited_for(ends: Ends) -> None:
+    ends.wire.write(b"hello")
+    assert ends.take(5) == b"hello"
+    assert (ends.wire.get_write_buffer_size(), ends.asked.writes, ends.asked.times) == (0, False, 1)
+
+
+async def test_what_the_kernel_does_not_take_is_kept_in_order_and_leaves_when_it_can(ends: Ends) -> None:
+    sent = [n.to_bytes(4, "big") * 2500 for n in range(10)]
+    for piece in sent:
+        ends.wire.write(piece)
+    assert ends.asked.writes and ends.wire.get_write_buffer_size() > 20_000
+    assert ends.told == ["pause"]  # once
+    assert ends.take(100_000) == b"".join(sent)
+    assert not ends.asked.writes and ends.asked.reads  # nothing is asked about writing without a backlog
+    assert ends.told == ["pause", "resume"]
+    ends.wire.write(b"more")
+    assert ends.take(4) == b"more" and not ends.asked.writes
+
+
+async def test_writing_is_resumed_below_the_low_water_mark_and_not_before(ends: Ends) -> None:
+    ends.wire.write(b"x" * 60_000)
+    while "resume" not in ends.told:
+        assert ends.wire.get_write_buffer_size() > 5000
+        ends.take(2000)
+    assert 0 <= ends.wire.get_write_buffer_size() <= 5000
+
+
+async def test_one_look_reads_no_more_than_it_may(ends: Ends) -> None:
+    ends.give(b"x" * 2500)
+    for _ in range(4):
+        ends.wire.readable()
+    assert ends.told == ["read 1000", "read 1000", "read 500"]
+
+
+async def test_closing_sends_what_waits_and_reads_nothing_any_more(ends: Ends) -> None:
+    ends.wire.write(b"x" * 50_000)
+    ends.wire.close()
+    ends.wire.write(b"too late")
+    ends.give(b"unheard")
+    ends.wire.readable()
+    await asyncio.sleep(0)
+    assert ends.told == ["pause"] and not ends.asked.reads
+    assert ends.take(50_000) == b"x" * 50_000
+    assert "lost" not in ends.told  # never from inside a call
+    await asyncio.sleep(0)
+    assert ends.told[-1] == "lost" and ends.wire.fileno() == -1
+    assert (ends.asked.reads, ends.asked.writes) == (False, False)
+
+
+async def test_aborting_ends_at_once_and_is_told_once_and_later(ends: Ends) -> None:
+    ends.wire.write(b"x" * 50_000)
+    ends.wire.abort()
+    ends.wire.abort()
+    ends.wire.close()
+    ends.wire.write(b"too late")
+    ends.wire.readable()
+    ends.wire.writable()
+    assert ends.told == ["pause"]
+    await asyncio.sleep(0)
+    assert ends.told == ["pause", "lost"]
+
+
+async def test_the_end_of_our_half_comes_after_what_waits(ends: Ends) -> None:
+    ends.wire.write(b"x" * 50_000)
+    ends.wire.write_eof()
+    ends.wire.write(b"too late")
+    assert ends.take(50_000) == b"x" * 50_000
+    select.select([ends.peer], [], [], 5)
+    assert ends.peer.recv(10) == b""  # the end, not "nothing yet"
+    ends.give(b"still heard")
+    ends.wire.readable()
+    assert ends.read == b"still heard"
+
+
+async def test_a_peer_that_ends_is_sent_what_waits(ends: Ends) -> None:
+    ends.wire.write(b"x" * 50_000)
+    ends.peer.shutdown(socket.SHUT_WR)
+    select.select([ends.wire], [], [], 5)
+    ends.wire.readable()
+    assert ends.wire.is_closing
+    assert ends.take(50_000) == b"x" * 50_000
+    await asyncio.sleep(0)
+    assert ends.told[-1] == "lost"
+
+
+@pytest.mark.parametrize("found_by", ["write", "writable", "readable", "write_eof"])
+async def test_a_connection_that_broke_is_told_as_lost_whatever_finds_out(ends: Ends, found_by: str) -> None:
+    if found_by == "writable":
+        ends.wire.write(b"x" * 3_000_000)
+        assert ends.asked.writes
+    ends.peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    ends.peer.close()  # a reset
+    select.select([ends.wire], [], [], 5)
+    if found_by == "write":
+        ends.wire.write(b"x")
+    else:
+        getattr(ends.wire, found_by)()
+    await asyncio.sleep(0)
+    assert ends.told[-1] == "lost" and ends.wire.fileno() == -1
+
+
+async def test_a_wire_can_be_handed_to_another_poller(ends: Ends) -> None:
+    other = Asked()
+    ends.wire.write(b"x" * 50_000)
+    ends.wire.move_to(other)
+    assert (ends.asked.reads, ends.asked.writes) == (False, False)
+    assert (other.reads, other.writes) == (True, True)
