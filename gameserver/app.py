@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -15,6 +14,7 @@ import structlog
 from gameserver.clock import SystemClock
 from gameserver.config import Settings
 from gameserver.embedded import EmbeddedValkey
+from gameserver.garbage import Garbage
 from gameserver.node import Node, Stores
 from gameserver.profiles.database import Database
 from gameserver.simulation.game import Game
@@ -22,8 +22,9 @@ from gameserver.store.connection import Store
 
 DRAIN_SHARE = 0.9  # of drain_s; the rest is for ending tasks and closing the stores
 CLOSE_S = 0.2  # for calls to a store that are under way at the very end; whoever waited for them is gone
+# SQLite and Argon2 work in threads of their own. At Python's 5 ms, one that runs Python code keeps the loop that long
+# from each of its callbacks.
 SWITCH_INTERVAL_S = 0.0005
-GC_THRESHOLDS = (20_000, 50, 100)  # new objects, then young collections, then middle ones
 
 log = structlog.get_logger(__name__)
 
@@ -38,33 +39,25 @@ async def serve(settings: Settings, game: type[Game], on_ready: Callable[[str], 
     ``on_ready`` is called with the page's address once players can connect. Raises StoreUnavailable or
     ProfilesUnavailable when a store does not answer at the start.
     """
-    _avoid_pauses()
-    stopping = _signals()
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    stopping, clock = _signals(), SystemClock()
+    garbage = Garbage(clock)
     async with _stores(settings) as stores:
-        node = Node(settings, game(), stores, SystemClock())
+        node = Node(settings, game(), stores, clock, rest=garbage.collect_within)
         await node.start()
+        garbage.take_over()
         if on_ready is not None:
             on_ready(f"http://{_shown(settings.host)}:{node.port}")
-        await _first_of(stopping.get(), node.failed.wait())
-        log.info("draining", sessions=len(node.registry))
-        if not await _first_of(node.drain(settings.drain_s * DRAIN_SHARE), stopping.get()):
-            log.warning("a second signal: what is not saved stays in Redis, for the next start")
+        try:
+            await _first_of(stopping.get(), node.failed.wait())
+            log.info("draining", sessions=len(node.registry))
+            if not await _first_of(node.drain(settings.drain_s * DRAIN_SHARE), stopping.get()):
+                log.warning("a second signal: what is not saved stays in Redis, for the next start")
+        finally:
+            garbage.give_back()
         await node.stop()
         if node.failed.is_set():
             raise NodeFailed("a part of the node ended; the log has its traceback")
-
-
-def _avoid_pauses() -> None:
-    """Keep the interpreter from stopping the loop for longer than a tick.
-
-    SQLite and Argon2 work in threads of their own: at Python's 5 ms, one that runs Python code keeps the loop from each
-    of its callbacks that long. And a full collection looks at every object there is, some 100 ms with 500 players: what
-    is there at the start is never looked at again, and the rest seldom, because we make hardly any cycles.
-    """
-    sys.setswitchinterval(SWITCH_INTERVAL_S)
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*GC_THRESHOLDS)
 
 
 async def _first_of(first: Coroutine[Any, Any, object], other: Coroutine[Any, Any, object]) -> bool:

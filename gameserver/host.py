@@ -86,8 +86,8 @@ def idle(slack_s: float) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Beats:
-    """What the node does around the ticks of a phase: read players before, send to them after; and ``rest(slack_s)``, when
-    so much time is left to the next."""
+    """What the node does around the ticks of a phase: read players before, send to them after; and ``rest(slack_s)``
+    when so much time is left to the next."""
 
     before_ticks: Callable[[], None] = lambda: None
     after_ticks: Callable[[], None] = lambda: None
@@ -105,7 +105,7 @@ class NodeHost:
         link: LocalLink,
         clock: Clock,
         random: Random,
-        beats: Beats = Beats(),  # noqa: B008  frozen
+        beats: Beats = Beats(),
     ):
         self._settings = settings
         self._game = game

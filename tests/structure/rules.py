@@ -24,6 +24,7 @@ LAYERS: dict[str, set[str]] = {
     "clock": set(),
     "tasks": set(),
     "failpoints": set(),
+    "garbage": {"clock"},
     "settings_table": {"config"},
     "observability": {"config"},
     "protocol": {"config", "clock"},
