@@ -1,6 +1,7 @@
 """This machine: which core serves and which one loads, how processes are started on them and ended, what gcc makes.
 
-Law: whoever starts a process here ends it, by its pid, whatever happens in between.
+Law: whoever starts a process here ends it, by its pid, whatever happens in between; and should this process be killed,
+the kernel ends them.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import contextlib
 import fcntl
 import os
 import platform
+import shutil
 import signal
 import socket
 import subprocess
@@ -52,7 +54,7 @@ def started(
         os.setpriority(os.PRIO_PROCESS, 0, FIRST)
     try:
         process = subprocess.Popen(
-            [str(word) for word in command],
+            [*_tied(), *(str(word) for word in command)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=stderr,
@@ -69,6 +71,11 @@ def started(
         yield process
     finally:
         _end(process)
+
+
+def _tied() -> list[str]:
+    """Has the process end when this one does, however that is; the process stays the same."""
+    return ["setpriv", "--pdeathsig", "KILL", "--"] if shutil.which("setpriv") else []
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -280,6 +283,27 @@ def test_a_very_short_run_measures_the_server_the_floor_and_the_naive_version(tm
     assert found["ours"]["stored_bytes"] > 50
     assert processes(str(tmp_path)) == []
     assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_what_was_started_ends_when_the_run_is_stopped(tmp_path: Path, number: signal.Signals) -> None:
+    command = [sys.executable, "-m", "scripts.benchmark", "--scenario", "rooms", "--only", "ours", "--seconds", "60"]
+    environment = os.environ | {"TMPDIR": str(tmp_path)}
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL) as run:
+        wait_until(
+            lambda: all(any(part in line for line in processes(str(tmp_path))) for part in ("/load", "gameserver"))
+        )
+        run.send_signal(number)
+        assert run.wait(20) in (143, 130, -signal.SIGKILL)
+    wait_until(lambda: processes(str(tmp_path)) == [])
+
+
+def wait_until(it_is_so: Callable[[], bool], timeout_s: float = 60.0) -> None:
+    until_s = time.monotonic() + timeout_s
+    while not it_is_so():
+        assert time.monotonic() < until_s
+        time.sleep(0.05)
 
 
 @pytest.mark.slow
