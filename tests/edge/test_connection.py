@@ -131,6 +131,7 @@ def test_fragments_become_one_message_with_a_ping_in_between() -> None:
         (b"\x83\x80\0\0\0\0", Close.BAD_FRAME),
         (client_frame(b"\x00\x01", Opcode.CLOSE), Close.BAD_FRAME),
     ],
+    ids=range(10),  # masks are random
 )
 def test_what_breaks_the_rules_is_answered_by_closing_and_a_close_frame(stream: bytes, reason: Close) -> None:
     connection = opened()

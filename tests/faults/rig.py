@@ -23,10 +23,12 @@ from tests.servers.sentinel import SentinelGroup
 ROOT = Path(__file__).parents[2]
 GAME = "tests.faults.orchard:Orchard"
 GRACE_S, LEASE_S, CHECKPOINT_S = 3.0, 3.0, 3.0
+SQL_S = 2.9  # a save ends before the next checkpoint
 SETTINGS = {
     "grace_s": str(GRACE_S),
     "lease_s": str(LEASE_S),
     "checkpoint_s": str(CHECKPOINT_S),
+    "sql_timeout_s": str(SQL_S),
     "sign_ups_per_minute": "100000",
 }
 

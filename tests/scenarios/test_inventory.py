@@ -28,6 +28,7 @@ async def test_what_is_dropped_lies_about_and_another_can_have_it(running_server
         await other.guest()
         await one.fetch("coin")
         await one.walk_to(other.me.x, other.me.y)
+        await other.listen(0.3)  # also of the coin that grew for the one that was fetched
         before = set(other.entities)
         assert (await one.act("drop", item="coin", quantity=1))["level"] == "durable"
         coin = one.welcome["kinds"].index("coin")

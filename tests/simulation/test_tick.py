@@ -352,7 +352,7 @@ def test_who_waits_too_long_behind_an_exchange_is_refused_and_may_ask_again() ->
 
 
 def test_an_action_that_comes_again_does_not_wait_behind_an_exchange_and_is_never_refused_for_it() -> None:
-    """A refusal says that nothing was changed; of the exchange itself, and of what was answered before, it would lie."""
+    """A refusal says that nothing was changed; of the exchange itself, or of what was answered before, that lies."""
     stage = Stage()
     giver = stage.enter(1, coins=2)
     stage.enter(2)
