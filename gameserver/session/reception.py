@@ -184,7 +184,7 @@ class Reception:
 
     def _arrive(self, session: Session) -> None:
         session.player.show_connected(session.connection_id is not None)
-        self._zones[session.zone].inbox.arrivals.append(session.player)
+        self._zones[session.zone].inbox.arrive(session.player)
 
     def _decline(self, connection_id: ConnectionId, refusal: Refusal) -> None:
         self._link.to_edge(Declined(connection_id, refusal.code, refusal.reason, refusal.retry_after_ms))

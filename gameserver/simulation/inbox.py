@@ -26,6 +26,11 @@ class Inbox:
     outcomes: list[tuple[Exchange, ExchangeResult]] = field(default_factory=list)
     inputs: dict[PlayerId, list[ClientMessage]] = field(default_factory=dict)
 
+    def arrive(self, player: Player) -> None:
+        """A session opened. What was said on a socket of an older session of the player is not said."""
+        self.inputs.pop(player.player_id, None)
+        self.arrivals.append(player)
+
     def came_back(self, player: PlayerId) -> None:
         """A socket is (again) at the other end; what its predecessor still had to say is not said."""
         self.inputs.pop(player, None)

@@ -57,8 +57,11 @@ class Turn:
             return
         if waiting is None:
             waiting = self.zone.waiting[player.player_id] = deque()
+        lineage = player.actions.lineage
+        if any(before.action.seq == action.seq and before.lineage == lineage for before in waiting):
+            return  # it came again, and has one answer: refused with the first, it must not be applied with the second
         if len(waiting) < ANSWERS_MAX:
-            waiting.append(WaitingAction(self.zone.tick, player.actions.lineage, action))
+            waiting.append(WaitingAction(self.zone.tick, lineage, action))
         else:
             self.result.verdicts.append(Verdict(player, action.seq, refusal=_behind_exchange()))
 

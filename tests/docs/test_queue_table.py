@@ -11,6 +11,7 @@ import pytest
 
 from gameserver.accounts import throttle
 from gameserver.config import Settings
+from gameserver.edge import gate
 from gameserver.edge.limits import EdgeLimits
 from gameserver.profiles import database, group_commit
 from gameserver.profiles.backlog import Backlog
@@ -32,6 +33,8 @@ def _default(of: Callable[..., object], name: str) -> int:
 BOUNDS = {
     "connections": _setting("connections_max"),
     "sockets that are no WebSocket yet": f"{_LIMITS.waiting_sockets_max} beyond that",
+    "connections not accepted yet": f"{gate.BACKLOG}, the kernel's",
+    "bytes of a client not read yet": f"its receive buffer; {_LIMITS.read_bytes // _KIB} KiB read a drain",
     "sign-ins under way": f"{_LIMITS.sign_ins_max}",
     "passwords being hashed": _setting("password_queue_max"),
     "inputs for one tick": f"{inbox.INPUTS_MAX} a player",

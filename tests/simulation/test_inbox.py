@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gameserver.protocol.ids import PlayerId
 from gameserver.simulation.inbox import INPUTS_MAX, Inbox
-from tests.simulation.tiny import Go, Take
+from tests.simulation.tiny import Go, Stage, Take
 
 ME = PlayerId(1)
 
@@ -30,3 +30,12 @@ def test_one_player_s_queue_is_not_another_s() -> None:
     for seq in range(1, INPUTS_MAX + 1):
         inbox.add_input(ME, Take(seq=seq))
     assert inbox.add_input(PlayerId(2), Take(seq=1))
+
+
+def test_what_was_said_in_an_older_session_is_not_said_in_the_next() -> None:
+    """A socket that was outlived elsewhere may still have spoken here: its word is not the new session's."""
+    inbox = Inbox()
+    inbox.add_input(ME, Take(seq=1))
+    inbox.add_input(PlayerId(2), Take(seq=1))
+    inbox.arrive(Stage().player(ME))
+    assert list(inbox.inputs) == [PlayerId(2)] and len(inbox.arrivals) == 1

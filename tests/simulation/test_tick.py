@@ -352,7 +352,7 @@ def test_who_waits_too_long_behind_an_exchange_is_refused_and_may_ask_again() ->
 
 
 def test_an_action_that_comes_again_does_not_wait_behind_an_exchange_and_is_never_refused_for_it() -> None:
-    """A refusal says that nothing was changed; of the exchange itself, or of what was answered before, that lies."""
+    """A refusal says that nothing was changed."""
     stage = Stage()
     giver = stage.enter(1, coins=2)
     stage.enter(2)
@@ -364,6 +364,24 @@ def test_an_action_that_comes_again_does_not_wait_behind_an_exchange_and_is_neve
     stage.result.exchanges = exchange
     stage.settle()
     assert answers(stage.tick()) == [(2, "durable")]
+
+
+def test_an_action_that_waits_and_comes_again_is_answered_once() -> None:
+    stage = Stage()
+    giver = stage.enter(1, coins=1)
+    stage.enter(2)
+    stage.tick((giver, Hand(seq=1, to=2)), (giver, Take(seq=2)))
+    exchange = stage.result.exchanges
+    for _ in range(10):
+        stage.tick()
+    told = answers(stage.tick((giver, Take(seq=2))))
+    while not told:
+        told = answers(stage.tick())
+    assert told == [(2, "try_later")]
+    stage.result.exchanges = exchange
+    stage.settle()
+    assert answers(stage.tick()) == [(1, "durable")]
+    assert giver.inventory.quantity("coin") == 0
 
 
 def test_at_most_so_many_actions_wait() -> None:

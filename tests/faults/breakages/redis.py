@@ -8,7 +8,7 @@ import time
 
 from tests.faults.breakages.servers import kill_server
 from tests.faults.rig import CHECKPOINT_S
-from tests.faults.scene import Scene
+from tests.faults.scene import BACK_S, Scene
 
 CHECKPOINT_TAKES_S = 1.0
 UPLOAD_S = 2.0  # after Redis is back
@@ -61,8 +61,13 @@ async def fail_over(scene: Scene) -> None:
     await scene.rig.start(node, **scene.environment)
     scene.around.urls = [node.ws_url]
     ghosts = [bot for bot in scene.bots if bot.is_playing]
+    twins = [ghost.split() for ghost in ghosts]
+    for ghost, twin in zip(ghosts, twins, strict=True):
+        ghost.intent = "wait"  # what it does counts as long as nobody else owns the player
+        scene.add(twin)
+    await scene.until(lambda: all(twin.is_playing for twin in twins), BACK_S)
     for ghost in ghosts:
-        scene.add(ghost.split())
+        ghost.intent = "vanish"
     await scene.play(CHECKPOINT_S + CHECKPOINT_TAKES_S, CHECKPOINT_S + 2 * CHECKPOINT_TAKES_S)
     playing = [str(ghost) for ghost in ghosts if ghost.is_playing]
     scene.verdicts.check("one writer", not playing, f"on the node that was cut off still play {playing}")
