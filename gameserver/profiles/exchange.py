@@ -52,7 +52,7 @@ class Exchanges:
         """One transaction for all; no player is in two of them."""
 
         async def work(connection: AsyncConnection) -> list[ExchangeOutcome]:
-            return await _apply_all(connection, exchanges, self._clock.wall_ms())
+            return await self._apply_in(connection, exchanges)
 
         try:
             outcomes, is_repeat = await self._database.settle("exchange", work, prompt=True)
@@ -62,6 +62,9 @@ class Exchanges:
         if is_repeat:  # what is already there was put there by the attempt whose answer was lost
             return [ExchangeOutcome.DONE if each is ExchangeOutcome.ALREADY else each for each in outcomes]
         return outcomes
+
+    async def _apply_in(self, connection: AsyncConnection, exchanges: Sequence[Exchange]) -> list[ExchangeOutcome]:
+        return await _apply_all(connection, exchanges, self._clock.wall_ms())
 
     async def applied(self, prefix: str) -> list[str]:
         """The op_ids that begin with ``prefix``: what a session had applied when its process died."""

@@ -1,0 +1,284 @@
+"""Redis in memory: the commands and scripts that the store sends, on dicts, behind a server that fails on purpose.
+
+``LiveSessions`` and ``NodeLeases`` run on it as they are, call by call; the contract tests of the store do, too
+(test_standins.py). Law: what a script does is one instant; what a tick writes is not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fnmatch
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
+
+from gameserver.protocol.ids import Epoch, PlayerId
+from gameserver.store import keys
+from gameserver.store.connection import Send, Store, StoreUnavailable
+from gameserver.store.tick_writer import OwnerMissing, SessionWrite, TickWriter
+from tests.model.server import Call, Lost, Server
+from tests.model.weather import Weather
+
+T = TypeVar("T")
+
+
+class Keyspace:
+    """What Redis holds. ``opened(player, epoch, is_anew)`` is called when a session was made the live one."""
+
+    def __init__(self, now_s: Callable[[], float]):
+        self._now_s = now_s
+        self.hashes: dict[str, dict[str, str]] = {}
+        self.sets: dict[str, set[str]] = {}
+        self.strings: dict[str, tuple[str, float]] = {}  # value and when it expires
+        self.opened: Callable[[PlayerId, Epoch, bool], None] = lambda player, epoch, is_anew: None
+
+    def all_keys(self) -> list[str]:
+        return [*self.hashes, *self.sets, *(key for key in self.strings if self.text(key) is not None)]
+
+    def empty(self) -> None:
+        self.hashes.clear()
+        self.sets.clear()
+        self.strings.clear()
+
+    def text(self, key: str) -> str | None:
+        value, until_s = self.strings.get(key, ("", 0.0))
+        return value if self._now_s() < until_s else None
+
+    def pointer(self, owner: str) -> str:
+        return self.hashes.get(owner, {}).get("epoch", "")
+
+    def delete(self, *names: str) -> int:
+        kinds: tuple[dict[str, Any], ...] = (self.hashes, self.sets, self.strings)
+        return sum(kind.pop(name, None) is not None for kind in kinds for name in names)
+
+    def run(self, operation: str, words: Sequence[str]) -> Any:
+        """One command, or the script that ``operation`` names."""
+        name, *args = words
+        if name == "EVALSHA":
+            count = int(args[1])
+            return SCRIPTS[operation](self, args[2 : 2 + count], args[2 + count :])
+        return COMMANDS[name](self, *args)
+
+
+def _hset(data: Keyspace, key: str, *pairs: str) -> int:
+    data.hashes.setdefault(key, {}).update(zip(pairs[::2], pairs[1::2], strict=True))
+    return len(pairs) // 2
+
+
+def _sadd(data: Keyspace, key: str, *members: str) -> int:
+    data.sets.setdefault(key, set()).update(members)
+    return len(members)
+
+
+def _srem(data: Keyspace, key: str, *members: str) -> int:
+    left = data.sets.get(key, set()) - set(members)
+    data.sets.pop(key, None)
+    if left:
+        data.sets[key] = left
+    return len(members)
+
+
+def _set(data: Keyspace, key: str, value: str, *options: str) -> str:
+    data.strings[key] = (value, data._now_s() + int(options[1]) / 1000 if options else float("inf"))
+    return "OK"
+
+
+def _pttl(data: Keyspace, key: str) -> int:
+    if data.text(key) is None:
+        return -1 if key in data.hashes or key in data.sets else -2
+    until_s = data.strings[key][1]
+    return -1 if until_s == float("inf") else int((until_s - data._now_s()) * 1000)
+
+
+COMMANDS: dict[str, Callable[..., Any]] = {
+    "PING": lambda data: "PONG",
+    "KEYS": lambda data, pattern: fnmatch.filter(data.all_keys(), pattern),
+    "DEL": lambda data, *names: data.delete(*names),
+    "FLUSHALL": lambda data: data.empty(),
+    "EXISTS": lambda data, key: int(key in data.all_keys()),
+    "HSET": _hset,
+    "HGETALL": lambda data, key: dict(data.hashes.get(key, {})),
+    "SADD": _sadd,
+    "SREM": _srem,
+    "SMEMBERS": lambda data, key: sorted(data.sets.get(key, ())),
+    "SET": _set,
+    "PTTL": _pttl,
+}
+
+
+def _open(data: Keyspace, where: Sequence[str], args: Sequence[str]) -> list[str]:
+    owner, new, old = where
+    epoch, node, zone, believed, *initial = args
+    pointer = data.pointer(owner)
+    if pointer and int(pointer) >= int(epoch):
+        return ["stale", pointer]
+    if pointer != believed:
+        return ["moved", pointer]
+    is_anew = not pointer or old not in data.hashes
+    if is_anew:
+        data.delete(new, old)
+        _hset(data, new, *initial)
+    else:
+        data.hashes[new] = data.hashes.pop(old)
+        zone = data.hashes[new].get("zone", zone)
+    _hset(data, owner, "epoch", epoch, "node", node, "zone", zone)
+    data.opened(PlayerId(int(owner.strip("owner:{}"))), Epoch(int(epoch)), is_anew)
+    return ["opened", *(word for pair in data.hashes[new].items() for word in pair)]
+
+
+def _remove(data: Keyspace, where: Sequence[str], args: Sequence[str]) -> str:
+    owner, live = where
+    pointer = data.pointer(owner)
+    if pointer and int(pointer) != int(args[0]):
+        data.delete(live)
+        return "not_ours"
+    seq = data.hashes.get(live, {}).get("seq")
+    if seq is not None and int(seq) > int(args[1]):
+        return "newer"
+    return "removed" if data.delete(owner, live) else "gone"
+
+
+def _discard(data: Keyspace, where: Sequence[str], args: Sequence[str]) -> int:
+    owner, dead = where
+    pointer = data.pointer(owner)
+    if pointer and int(pointer) == int(args[0]):
+        return 0
+    data.delete(dead)
+    return 1
+
+
+def _renew(data: Keyspace, where: Sequence[str], args: Sequence[str]) -> int:
+    if data.text(where[0]) not in (None, args[0]):
+        return 0
+    _set(data, where[0], args[0], "PX", args[1])
+    return 1
+
+
+def _release(data: Keyspace, where: Sequence[str], args: Sequence[str]) -> int:
+    return data.delete(where[0]) if data.text(where[0]) == args[0] else 0
+
+
+SCRIPTS: dict[str, Callable[[Keyspace, Sequence[str], Sequence[str]], Any]] = {
+    "open": _open,
+    "remove": _remove,
+    "discard": _discard,
+    "renew": _renew,
+    "release": _release,
+}
+
+
+class RedisServer(Server):
+    """The server and its data, which outlives it: what was replied to is in the append-only file."""
+
+    def __init__(self, weather: Weather, data: Keyspace):
+        super().__init__(weather)
+        self.data = data
+
+    def execute(self, call: Call) -> None:
+        steps = getattr(call.effect, "steps", None)
+        if steps is None or call.is_over:
+            super().execute(call)
+            return
+        call.is_over = True
+        self._go_through(call, steps)
+
+    def drop_or_read(self, call: Call) -> None:
+        """Its connection is ended by the server: what waited there to be read was read before, or never is."""
+        if not self.is_down and not self.is_hung and self.weather.random.random() < 0.5:
+            self.execute(call)
+        call.is_over = True
+
+    def _go_through(self, call: Call, steps: list[Callable[[], Any]]) -> None:
+        """A pipeline: others' commands may come between its own, and it may end half-way."""
+        random, results = self.weather.random, call.told
+        if len(results) < len(steps) and random.random() < 0.2:
+            cut = random.randint(len(results), len(steps))
+            results += [step() for step in steps[len(results) : cut]]
+            if self.weather.loss and random.random() < 0.3:
+                self._give_up(call, "cut half-way", True)
+            else:
+                self._later(self.weather.delay_s(), self._go_through, call, steps)
+            return
+        results += [step() for step in steps[len(results) :]]
+        try:
+            result = call.effect()
+        except StoreUnavailable as error:
+            result = error
+        self.answer(call, result)
+
+
+class StoreStandIn(Store):
+    """One process's way to the server."""
+
+    def __init__(self, server: RedisServer, timeout_s: float = 0.8):
+        self.server = server
+        self.timeout_s = timeout_s
+
+    async def command(self, operation: str, *words: str | int) -> Any:
+        return await self._ask(operation, words)
+
+    async def run(self, operation: str, work: Callable[[Send], Awaitable[T]]) -> T:
+        return await work(lambda *words: self._ask(operation, words))
+
+    async def close(self) -> None:
+        pass
+
+    async def _ask(self, operation: str, words: Sequence[str | int]) -> Any:
+        texts = [str(word) for word in words]
+        try:
+            return await self.server.ask(lambda: self.server.data.run(operation, texts), self.timeout_s)
+        except Lost as lost:
+            raise StoreUnavailable(f"{operation}: {lost}") from None
+
+
+class _Pipeline:
+    """The steps of one write, and what comes of them: called when all are done."""
+
+    def __init__(self, data: Keyspace, batch: Sequence[SessionWrite], checked: Sequence[tuple[PlayerId, Epoch]]):
+        self._checked = checked
+        self._pointers: list[str] = []
+        self._data = data
+        self.steps: list[Callable[[], Any]] = [self._hset(write) for write in batch]
+        self.steps += [self._hget(player) for player, _ in checked]
+
+    def __call__(self) -> set[PlayerId]:
+        found = list(zip(self._checked, self._pointers, strict=True))
+        if lost := {player for (player, _), pointer in found if not pointer}:
+            raise OwnerMissing(lost)
+        return {player for (player, epoch), pointer in found if int(pointer) != epoch}
+
+    def _hset(self, write: SessionWrite) -> Callable[[], Any]:
+        words = [field.decode() for field in write.fields]
+        return lambda: _hset(self._data, keys.session(write.player_id, write.epoch), *words)
+
+    def _hget(self, player: PlayerId) -> Callable[[], Any]:
+        return lambda: self._pointers.append(self._data.pointer(keys.owner(player)))
+
+
+class TickWriterStandIn(TickWriter):
+    """One write at a time; what an earlier one left on its way is dropped, or read, before the next is."""
+
+    def __init__(self, store: StoreStandIn):
+        self._server = store.server
+        self._timeout_s = store.timeout_s
+        self._before: Call | None = None
+
+    async def write(
+        self, batch: Sequence[SessionWrite], watched: Sequence[tuple[PlayerId, Epoch]] = ()
+    ) -> set[PlayerId]:
+        if not batch and not watched:
+            return set()
+        checked = [(write.player_id, write.epoch) for write in batch if write.check_owner]
+        if self._before is not None and not self._before.is_over:
+            self._server.drop_or_read(self._before)
+        self._before = call = self._server.send(
+            _Pipeline(self._server.data, batch, [*checked, *watched]), self._timeout_s
+        )
+        try:
+            fenced: set[PlayerId] = await call.answer
+        except Lost as lost:
+            raise StoreUnavailable(f"tick_write: {lost}") from None
+        return fenced
+
+
+def redis(weather: Weather) -> RedisServer:
+    return RedisServer(weather, Keyspace(asyncio.get_running_loop().time))

@@ -1,0 +1,37 @@
+"""What the server says of itself while it is watched: a line of an error is a bug of ours, and a failpoint kills the
+process of the model that got there instead of the one that runs the test."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, MutableMapping
+from contextlib import contextmanager
+from typing import Any
+
+import structlog
+from structlog.exceptions import DropEvent
+
+from gameserver import failpoints
+from tests.model.book import Book
+
+RIVAL = "another process has this node's lease"  # a dead process's renewal may arrive after its successor's first
+
+
+@contextmanager
+def over(book: Book, this_dies: Callable[[], None]) -> Iterator[None]:
+    def note(logger: Any, method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        is_expected = str(line.get("event")).startswith(RIVAL)
+        book.check("no bugs", is_expected, f"logged: {line}")
+        raise DropEvent
+
+    before, die = structlog.get_config(), failpoints._die
+    structlog.configure(
+        processors=[structlog.processors.format_exc_info, note],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR),
+    )
+    failpoints._die = this_dies
+    try:
+        yield
+    finally:
+        failpoints._die = die
+        structlog.configure(**before)
