@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
+from math import isnan
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -126,7 +127,9 @@ class Zone:
             entity.note_in(None)
 
     def clamp(self, x: float, y: float) -> tuple[float, float]:
-        """The nearest place inside the zone."""
+        """The nearest place inside the zone. Raises ValueError for what is no place."""
+        if isnan(x) or isnan(y):
+            raise ValueError(f"no place: {x}, {y}")
         return min(max(x, 0.0), self.width), min(max(y, 0.0), self.height)
 
     def move_to(self, entity: Entity, x: float, y: float) -> None:

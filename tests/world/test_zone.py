@@ -180,6 +180,9 @@ def test_a_place_that_is_none_is_refused_where_it_is_assigned(place: tuple[float
     with pytest.raises(ValueError, match="no place"):
         made.move_to(stone, *place)
     assert (stone.x, stone.y) == (2, 3)
+    with pytest.raises(ValueError, match="no place"):
+        made.spawn("stone", *place)
+    assert list(made.entities.values()) == [stone]
 
 
 @pytest.mark.parametrize(("direction", "facing"), [((1, 0), 0), ((0, 1), 64), ((-1, 0), 128), ((0, -5), 192)])
