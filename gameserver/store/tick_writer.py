@@ -95,8 +95,7 @@ class TickWriter:
         """Raises StoreUnavailable when a write could not be made now."""
         with self._store.measured("tick_ping"):
             async with asyncio.timeout(self._store.timeout_s) as deadline, self._turn:
-                replies = await self._exchange(pack(b"PING"), 1, deadline.when())
-            _raise_first_error(replies)
+                await self._exchange(pack(b"PING"), 1, deadline.when())
 
     async def _exchange(self, packed: bytes, count: int, deadline_s: float | None) -> list[Any]:
         await self._make_ready()

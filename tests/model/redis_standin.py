@@ -99,7 +99,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "HGETALL": lambda data, key: dict(data.hashes.get(key, {})),
     "SADD": _sadd,
     "SREM": _srem,
-    "SMEMBERS": lambda data, key: sorted(data.sets.get(key, ())),
+    "SMEMBERS": lambda data, key: dict.fromkeys(sorted(data.sets.get(key, ()))).keys(),  # a set, always in one order
     "SET": _set,
     "PTTL": _pttl,
 }
@@ -123,6 +123,25 @@ def _open(data: Keyspace, where: Sequence[str], args: Sequence[str]) -> list[str
     _hset(data, owner, "epoch", epoch, "node", node, "zone", zone)
     data.opened(PlayerId(int(owner.strip("owner:{}"))), Epoch(int(epoch)), is_anew)
     return ["opened", *(word for pair in data.hashes[new].items() for word in pair)]
+
+
+def _restore(data: Keyspace, where: Sequence[str], args: Sequence[str]) -> str:
+    owner, live, old = where
+    epoch, node, zone, believed, *words = args
+    pointer = data.pointer(owner)
+    if pointer and int(pointer) > int(epoch):
+        return "stale"
+    if pointer != believed:
+        return "moved"
+    fields = dict(zip(words[::2], words[1::2], strict=True))
+    written = data.hashes.get(live, {})
+    is_newer = int(written.get("seq", 0)) > int(fields.get("seq", 0))  # ticks went on writing
+    data.hashes[live] = {**fields, **written} if is_newer else {**written, **fields}
+    if old != live:
+        data.delete(old)
+    _hset(data, owner, "epoch", epoch, "node", node, "zone", zone)
+    data.opened(PlayerId(int(owner.strip("owner:{}"))), Epoch(int(epoch)), True)
+    return "restored"
 
 
 def _remove(data: Keyspace, where: Sequence[str], args: Sequence[str]) -> str:
@@ -159,6 +178,7 @@ def _release(data: Keyspace, where: Sequence[str], args: Sequence[str]) -> int:
 
 SCRIPTS: dict[str, Callable[[Keyspace, Sequence[str], Sequence[str]], Any]] = {
     "open": _open,
+    "restore": _restore,
     "remove": _remove,
     "discard": _discard,
     "renew": _renew,
@@ -242,9 +262,9 @@ class _Pipeline:
 
     def __call__(self) -> set[PlayerId]:
         found = list(zip(self._checked, self._pointers, strict=True))
-        if lost := {player for (player, _), pointer in found if not pointer}:
+        if lost := {player for (player, epoch), pointer in found if int(pointer or 0) < epoch}:
             raise OwnerMissing(lost)
-        return {player for (player, epoch), pointer in found if int(pointer) != epoch}
+        return {player for (player, epoch), pointer in found if int(pointer or 0) > epoch}
 
     def _hset(self, write: SessionWrite) -> Callable[[], Any]:
         words = [field.decode() for field in write.fields]
@@ -278,6 +298,12 @@ class TickWriterStandIn(TickWriter):
         except Lost as lost:
             raise StoreUnavailable(f"tick_write: {lost}") from None
         return fenced
+
+    async def ping(self) -> None:
+        try:
+            await self._server.ask(lambda: "PONG", self._timeout_s)
+        except Lost as lost:
+            raise StoreUnavailable(f"tick_ping: {lost}") from None
 
 
 def redis(weather: Weather) -> RedisServer:
