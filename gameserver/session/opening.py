@@ -47,6 +47,7 @@ class Opener:
         Raises ProfilesUnavailable, StoreUnavailable or StaleEpoch, with nothing to undo: an epoch that was issued and
         not used leaves a gap, and what is live or listed without a session here is the reaper's.
         """
+        await self._live.owner(player_id)  # a claim that Redis then makes useless would fence who plays elsewhere
         reach(Failpoint.OPEN_BEFORE_CLAIM)
         profile = await self._profiles.claim(player_id, self._node)
         reach(Failpoint.OPEN_AFTER_CLAIM)

@@ -63,6 +63,23 @@ async def test_without_redis_play_goes_on_and_stored_acks_are_refused(game: Runn
         assert live["item:apple"] == "0"
 
 
+async def test_a_sign_in_while_redis_is_away_claims_nothing(game: RunningGame, redis: RunningRedis) -> None:
+    """Whoever plays elsewhere would be fenced by a claim that nobody can use."""
+    async with Raw(game.ws_url) as player:
+        welcome = await player.guest()
+        await player.send("logout")
+        await player.closed()
+    stores = Stores(game.redis_url, game.sql_url)
+    epoch = stores.profile(welcome["player_id"])["epoch"]
+    redis.kill()
+    async with Raw(game.ws_url) as again:
+        await again.send("guest", token=welcome["guest_token"])
+        assert (await again.receive("refused"))["code"] == "try_later"
+    assert stores.profile(welcome["player_id"])["epoch"] == epoch
+    redis.start()
+    stores.close()
+
+
 async def test_without_sql_play_goes_on_logins_wait_and_ended_sessions_are_saved_later(
     game: RunningGame, mariadb_server: MariaDb
 ) -> None:
