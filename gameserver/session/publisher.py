@@ -146,14 +146,15 @@ class Publisher:
     # --- keeping ---
 
     def _mark(self, result: TickResult) -> None:
+        find, keeper, tick = self._registry.get, self._write_behind, result.tick
         for player in result.moved:
-            if session := self._registry.get(player.player_id):
-                session.tick = result.tick
-                self._write_behind.mark(session, Dirty.PLACE)
+            if session := find(player.player_id):
+                session.tick = tick
+                keeper.mark(session, Dirty.PLACE)
         for player in result.kept:
-            if session := self._registry.get(player.player_id):
-                session.tick = result.tick
-                self._write_behind.mark(session, _take_changes(player, session))
+            if session := find(player.player_id):
+                session.tick = tick
+                keeper.mark(session, _take_changes(player, session))
 
     # --- answering ---
 
@@ -181,7 +182,7 @@ class Publisher:
             self._link.to_edge(Deliver([session.connection_id], message))
 
 
-def _take_changes(player: Player, session: Session) -> Dirty:
+def _take_changes(player: Player, session: Session) -> int:
     """What of the player changed since it was last asked; it counts as noted from now on."""
     dirty = Dirty.NOTHING
     if player.inventory.changed:

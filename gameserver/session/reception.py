@@ -143,10 +143,11 @@ class Reception:
         """The player's session here. It may have been taken over a moment ago, which we would notice only with one of
         the next ticks: who goes to another node and comes straight back must not be given what is nobody's."""
         session = self._registry.get(player_id)
-        if session is None or not await self._opener.is_taken_over(session):
-            return session
-        self._fenced(session)
-        return None
+        if session is None:
+            return None
+        if await self._opener.is_taken_over(session):
+            self._fenced(session)
+        return session if session.is_open else None  # it may have been fenced while we asked
 
     async def _open(self, player_id: PlayerId) -> Session:
         session = await self._opener.open(player_id)

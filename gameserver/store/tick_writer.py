@@ -20,22 +20,22 @@ from redis.exceptions import InvalidResponse, ReadOnlyError, ResponseError
 from gameserver.protocol.ids import Epoch, PlayerId
 from gameserver.store import keys
 from gameserver.store.connection import Store, StoreUnavailable
-from gameserver.store.resp import pack, pack_hsets
+from gameserver.store.resp import pack, pack_hset
 from gameserver.store.sentinels import is_current
 
 _READ_BYTES = 65536
 _NOT_YET = object()
+_CHANGED = b":0\r\n"  # the reply to an HSET that added no field
 _NO_CLIENT = 2**62  # a client id that no server has given out
 _PREDECESSORS_MAX = 16
 
 
-class SessionWrite(NamedTuple):
-    """The changed fields of one live session. ``fields`` alternates names and values, as bytes ready to be stored."""
+SessionWrite = tuple[PlayerId, bytes]  # whose session, and the HSET of what changed, packed
 
-    player_id: PlayerId
-    epoch: Epoch
-    fields: list[bytes]
-    check_owner: bool  # read the pointer after the write: needed before an ack ``stored``
+
+def session_write(player: PlayerId, epoch: Epoch, fields: Sequence[bytes]) -> SessionWrite:
+    """``fields`` alternates names and values, as bytes ready to be stored."""
+    return player, pack_hset(keys.session(player, epoch).encode(), fields)
 
 
 class ServerChanged(StoreUnavailable):
@@ -72,32 +72,30 @@ class TickWriter:
         self._predecessors: dict[str, int] = {}  # run_id -> id there of the last connection that may have sent a write
 
     async def write(
-        self, batch: Sequence[SessionWrite], watched: Sequence[tuple[PlayerId, Epoch]] = ()
+        self, batch: Sequence[SessionWrite], checked: Sequence[tuple[PlayerId, Epoch]] = ()
     ) -> set[PlayerId]:
-        """Write all of ``batch`` and return the players who are fenced: their pointer names another epoch. ``watched``
-        are players of whom only the pointer is read.
+        """Write all of ``batch``, then read the pointers of ``checked``: needed before an ack ``stored``. Returns those
+        of them who are fenced: their pointer names a newer epoch.
 
         Raises ServerChanged or OwnerMissing, or else StoreUnavailable when the deadline passes or any reply is an
         error; then any part of the batch may have been written, and writing it again does no harm. Never write a
         session whose ``remove`` has begun.
         """
-        if not batch and not watched:
+        if not batch and not checked:
             return set()
-        checked = [(write.player_id, write.epoch) for write in batch if write.check_owner]
-        checked += watched
-        packed = _packed(batch, checked)
+        packed = b"".join([command for _, command in batch] + [_read_pointer(player) for player, _ in checked])
         with self._store.measured("tick_write"):
             async with asyncio.timeout(self._store.timeout_s) as deadline, self._turn:
-                replies = await self._exchange(packed, len(batch) + len(checked), deadline.when())
-        return _fenced(checked, replies[len(batch) :])
+                pointers = await self._exchange(packed, len(batch), len(checked), deadline.when())
+        return _fenced(checked, pointers)
 
     async def ping(self) -> None:
         """Raises StoreUnavailable when a write could not be made now."""
         with self._store.measured("tick_ping"):
             async with asyncio.timeout(self._store.timeout_s) as deadline, self._turn:
-                await self._exchange(pack(b"PING"), 1, deadline.when())
+                await self._exchange(pack(b"PING"), 0, 1, deadline.when())
 
-    async def _exchange(self, packed: bytes, count: int, deadline_s: float | None) -> list[Any]:
+    async def _exchange(self, packed: bytes, writes: int, reads: int, deadline_s: float | None) -> list[bytes | None]:
         await self._make_ready()
         try:
             # Once more: on Python 3.11 the ``wait_for`` in redis-py's connecting can lose the cancellation that is the
@@ -106,14 +104,12 @@ class TickWriter:
                 reader, writer = _streams(self._connection)
                 writer.write(packed)
                 await writer.drain()
-                replies = await _read_replies(reader, count)
-            _raise_first_error(replies)
+                return await _read_replies(reader, writes, reads)
         except BaseException:
             # Also cancellation: the replies to this write must not meet the next one. And who refuses a write may be
             # the primary no more.
             await self._drop()
             raise
-        return replies
 
     async def _make_ready(self) -> None:
         if self._connection.is_connected:
@@ -170,31 +166,37 @@ def _streams(connection: AbstractConnection) -> tuple[asyncio.StreamReader, asyn
     return reader, writer
 
 
-def _packed(batch: Sequence[SessionWrite], checked: Sequence[tuple[PlayerId, Epoch]]) -> bytes:
-    hsets = pack_hsets([(keys.session(player, epoch).encode(), fields) for player, epoch, fields, _ in batch])
-    hgets = [pack(b"HGET", keys.owner(player).encode(), b"epoch") for player, _ in checked]
-    return b"".join((hsets, *hgets))
+def _read_pointer(player: PlayerId) -> bytes:
+    return pack(b"HGET", keys.owner(player).encode(), b"epoch")
 
 
-async def _read_replies(reader: asyncio.StreamReader, count: int) -> list[Any]:
+async def _read_replies(reader: asyncio.StreamReader, writes: int, reads: int) -> list[Any]:
+    """The replies to the reads, which follow those to the writes. Raises the first error among either.
+
+    Nearly every write changes fields that are there, and Redis says so: ``:0``. As long as nothing else comes, its
+    replies are counted by comparing bytes, in no time; whatever follows is parsed.
+    """
     parser = hiredis.Reader(protocolError=InvalidResponse, replyError=ResponseError, notEnoughData=_NOT_YET)
     replies: list[Any] = []
-    while len(replies) < count:
+    expected = writes + reads
+    while len(replies) < expected:
         chunk = await reader.read(_READ_BYTES)
         if not chunk:
             raise ConnectionResetError("the server closed the connection")
+        if not replies and not parser.has_data():
+            usual = min(writes, len(chunk) // len(_CHANGED))
+            if chunk.startswith(_CHANGED * usual):
+                writes, expected = writes - usual, expected - usual
+                chunk = chunk[usual * len(_CHANGED) :]
         parser.feed(chunk)
         while (reply := parser.gets()) is not _NOT_YET:
             replies.append(reply)
-    if len(replies) > count or parser.has_data():
-        raise InvalidResponse(f"{len(replies)} replies to {count} commands")
-    return replies
-
-
-def _raise_first_error(replies: Sequence[Any]) -> None:
+    if len(replies) > expected or parser.has_data():
+        raise InvalidResponse(f"{len(replies)} replies where {expected} were due")
     for reply in replies:
         if isinstance(reply, ResponseError):
             raise reply
+    return replies[writes:]
 
 
 def _fenced(checked: Sequence[tuple[PlayerId, Epoch]], pointers: Sequence[bytes | None]) -> set[PlayerId]:

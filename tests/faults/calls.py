@@ -24,7 +24,7 @@ from gameserver import failpoints
 from gameserver.protocol.ids import Epoch, NodeId, PlayerId
 from gameserver.store.connection import CONNECTIONS_MAX, Store, StoreUnavailable
 from gameserver.store.sessions import LiveSessions, Owner, Removal, StaleEpoch
-from gameserver.store.tick_writer import SessionWrite, TickWriter
+from gameserver.store.tick_writer import TickWriter, session_write
 from tests.faults.verdicts import Verdicts
 from tests.servers.lossy import Fate, LossyWire, lossy
 from tests.servers.redis import RunningRedis
@@ -154,8 +154,10 @@ class Callers:
         seq = next(self._tick_seqs)  # writes take their turn in the order they come
         name = f"seq {number // SEASON}"
         fields = [name.encode(), str(seq).encode()]
-        batch = [SessionWrite(PlayerId(player), _epoch(player), fields, check_owner=True) for player in written]
-        fenced = await self.writer.write(batch, [(PlayerId(looked_at), _epoch(looked_at))])
+        batch = [session_write(PlayerId(player), _epoch(player), fields) for player in written]
+        fenced = await self.writer.write(
+            batch, [(PlayerId(player), _epoch(player)) for player in (*written, looked_at)]
+        )
         self._is_own(fenced == {p for p in (*written, looked_at) if p % 2}, f"tick {number}", fenced)
         for player in written:
             self._written[player, name] = max(seq, self._written.get((player, name), 0))

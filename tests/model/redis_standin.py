@@ -11,6 +11,8 @@ import fnmatch
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
+import hiredis
+
 from gameserver.protocol.ids import Epoch, PlayerId
 from gameserver.store import keys
 from gameserver.store.connection import Send, Store, StoreUnavailable
@@ -267,8 +269,10 @@ class _Pipeline:
         return {player for (player, epoch), pointer in found if int(pointer or 0) > epoch}
 
     def _hset(self, write: SessionWrite) -> Callable[[], Any]:
-        words = [field.decode() for field in write.fields]
-        return lambda: _hset(self._data, keys.session(write.player_id, write.epoch), *words)
+        packed = hiredis.Reader(encoding="utf-8")
+        packed.feed(write[1])
+        _, key, *words = packed.gets()
+        return lambda: _hset(self._data, key, *words)
 
     def _hget(self, player: PlayerId) -> Callable[[], Any]:
         return lambda: self._pointers.append(self._data.pointer(keys.owner(player)))
@@ -283,16 +287,13 @@ class TickWriterStandIn(TickWriter):
         self._before: Call | None = None
 
     async def write(
-        self, batch: Sequence[SessionWrite], watched: Sequence[tuple[PlayerId, Epoch]] = ()
+        self, batch: Sequence[SessionWrite], checked: Sequence[tuple[PlayerId, Epoch]] = ()
     ) -> set[PlayerId]:
-        if not batch and not watched:
+        if not batch and not checked:
             return set()
-        checked = [(write.player_id, write.epoch) for write in batch if write.check_owner]
         if self._before is not None and not self._before.is_over:
             self._server.drop_or_read(self._before)
-        self._before = call = self._server.send(
-            _Pipeline(self._server.data, batch, [*checked, *watched]), self._timeout_s
-        )
+        self._before = call = self._server.send(_Pipeline(self._server.data, batch, checked), self._timeout_s)
         try:
             fenced: set[PlayerId] = await call.answer
         except Lost as lost:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+import hiredis
+
 from gameserver.demo import Villager
 from gameserver.profiles.database import ProfilesUnavailable, StatementRefused
 from gameserver.profiles.records import Profile, Save, SaveOutcome
@@ -52,6 +54,15 @@ def holdings(**coins: tuple[int, int, int]) -> dict[str, Holding]:
     return {kind: Holding(*numbers) for kind, numbers in coins.items()}
 
 
+def unpacked(command: bytes) -> tuple[str, dict[str, str]]:
+    """The key and the fields of a packed HSET."""
+    reader = hiredis.Reader()
+    reader.feed(command)
+    name, key, *fields = [word.decode() for word in reader.gets()]
+    assert name == "HSET" and not reader.has_data()
+    return key, dict(zip(fields[::2], fields[1::2], strict=True))
+
+
 class Redis:
     """What a TickWriter is asked: hashes, a gate that holds replies back, and failures."""
 
@@ -65,18 +76,18 @@ class Redis:
         self.replies.set()
 
     async def write(
-        self, batch: Sequence[SessionWrite], watched: Sequence[tuple[PlayerId, Epoch]] = ()
+        self, batch: Sequence[SessionWrite], checked: Sequence[tuple[PlayerId, Epoch]] = ()
     ) -> set[PlayerId]:
         self.batches.append(list(batch))
-        looked_at = {write.player_id for write in batch if write.check_owner} | {player for player, _ in watched}
+        looked_at = {player for player, _ in checked}
         self.pointers_read.append(looked_at)
         await self.replies.wait()
         if self.error is not None:
             raise self.error
-        for write in batch:
-            fields = [field.decode() for field in write.fields]
-            kept = self.hashes.setdefault((write.player_id, write.epoch), {})
-            kept.update(zip(fields[::2], fields[1::2], strict=True))
+        for player, command in batch:
+            key, fields = unpacked(command)
+            kept = self.hashes.setdefault((player, Epoch(int(key.rpartition(":")[2]))), {})
+            kept.update(fields)
         return looked_at & self.owned_elsewhere
 
     async def ping(self) -> None:

@@ -10,7 +10,7 @@ from gameserver.protocol.ids import Epoch, NodeId, PlayerId
 from gameserver.session.ending import Ender
 from gameserver.session.lifecycle import SessionEvent, SessionState
 from gameserver.session.saver import Saver
-from gameserver.session.session import Dirty, Session
+from gameserver.session.session import Session
 from gameserver.session.write_behind import WriteBehind
 from gameserver.store.sessions import LiveSessions, Removal
 from tests.session.standins import StillClock, session
@@ -30,7 +30,7 @@ class Bench:
             saver=saver, stays=stays, live=live, write_behind=write_behind, node=NodeId("n"), clock=StillClock()
         )
 
-    async def stored(self, session: Session, dirty: Dirty, timeout_s: float) -> bool:
+    async def stored(self, session: Session, dirty: int, timeout_s: float) -> bool:
         self.steps.append("stored")
         return True
 

@@ -15,7 +15,7 @@ from gameserver.session.lifecycle import SessionEvent
 from gameserver.session.opening import Opener
 from gameserver.session.reception import Reception
 from gameserver.session.registry import Registry
-from gameserver.session.session import Dirty, Session
+from gameserver.session.session import Session
 from gameserver.session.write_behind import WriteBehind
 from gameserver.simulation.zones import Zones
 from tests.session.standins import StillClock, profile, session, turns
@@ -55,7 +55,7 @@ class Bench:
     async def is_taken_over(self, session: Session) -> bool:
         return False
 
-    async def stored(self, session: Session, dirty: Dirty, timeout_s: float) -> bool:
+    async def stored(self, session: Session, dirty: int, timeout_s: float) -> bool:
         await self.redis_replies.wait()
         return True
 
@@ -87,6 +87,23 @@ async def test_a_new_session_arrives_while_the_player_of_an_older_one_is_about_t
     result = runner.run_tick()
     assert result.left == [older] and len(result.admitted) == 1
     assert runner.zone.players[PlayerId(1)] is not older
+
+
+async def test_a_session_fenced_while_its_pointer_is_read_is_not_given_to_anybody() -> None:
+    bench = Bench()
+    await bench.join(1, "n:1")
+    before = bench.registry.get(PlayerId(1))
+    assert before is not None
+
+    async def fence_meanwhile(session: Session) -> bool:
+        session.take(SessionEvent.FENCED)
+        bench.registry.remove(session)
+        return False
+
+    bench.is_taken_over = fence_meanwhile  # type: ignore[method-assign]
+    await bench.join(1, "n:2")
+    again = bench.registry.get(PlayerId(1))
+    assert again is not before and again is not None and again.connection_id == "n:2"
 
 
 async def test_a_session_fenced_before_its_token_is_stored_does_not_arrive() -> None:

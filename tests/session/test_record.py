@@ -10,22 +10,21 @@ from hypothesis import strategies as st
 from gameserver.demo import Villager
 from gameserver.profiles.records import Profile, Save
 from gameserver.protocol.errors import RefusalCode
-from gameserver.session.record import first_fields, player_of, save_of, take_fields, take_newer
+from gameserver.session.record import first_fields, player_of, save_of, take_newer, take_write
 from gameserver.session.session import Dirty, Session
 from gameserver.world.inventory import Holding
-from tests.session.standins import holdings, profile, session
+from tests.session.standins import holdings, profile, session, unpacked
 
 KINDS = st.text(min_size=1, max_size=8).filter(lambda kind: kind.isprintable())
 HOLDINGS = st.dictionaries(KINDS, st.builds(Holding, *[st.integers(0, 10**9)] * 3), max_size=5)
 
 
-def written(one: Session, dirty: Dirty = Dirty.ALL) -> dict[str, str]:
+def written(one: Session, dirty: int = Dirty.ALL) -> dict[str, str]:
     one.dirty |= dirty
-    fields = [field.decode() for field in take_fields(one)]
-    return dict(zip(fields[::2], fields[1::2], strict=True))
+    return unpacked(take_write(one)[1])[1]
 
 
-def live(one: Session, hash_fields: dict[str, str], dirty: Dirty = Dirty.ALL) -> dict[str, str]:
+def live(one: Session, hash_fields: dict[str, str], dirty: int = Dirty.ALL) -> dict[str, str]:
     """The hash after one more write."""
     return hash_fields | written(one, dirty)
 
@@ -74,6 +73,20 @@ def test_only_what_is_dirty_is_written_and_only_once() -> None:
     one.dirty_kinds = {"coin"}
     assert set(written(one, Dirty.ITEMS)) == {"seq", "tick", "item:coin", "minted:coin", "burned:coin", "inventory_seq"}
     assert written(one, Dirty.NOTHING) == {"seq": "2", "tick": "0"}
+
+
+@given(st.floats(-1e6, 1e6), st.floats(-1e6, 1e6), st.integers(0, 255), st.integers(0, 10**12))
+def test_one_who_only_moved_is_written_as_any_other(x: float, y: float, facing: int, seq: int) -> None:
+    """Though it is packed in another way."""
+    for number in (1, 1234567):
+        one = session(number, saved=profile(number, x=x, y=y, facing=facing, saved_seq=seq))
+        one.tick = 99
+        one.dirty = Dirty.PLACE | Dirty.SPEECH
+        key, other = unpacked(take_write(one)[1])
+        for _ in range(2):
+            one.dirty, one.seq = Dirty.PLACE, seq
+            assert unpacked(take_write(one)[1]) == (key, {name: other[name] for name in other if name != "chat"})
+            assert (one.dirty, one.seq) == (Dirty.NOTHING, seq + 1)
 
 
 def test_everything_is_everything_also_when_some_kinds_are_noted() -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gameserver.store.resp import pack, pack_hsets
+from gameserver.store.resp import hset_picture, pack, pack_hset
 
 words = st.binary(max_size=2000)
 fields = st.lists(st.tuples(words, words), min_size=1, max_size=80)
@@ -15,7 +15,7 @@ fields = st.lists(st.tuples(words, words), min_size=1, max_size=80)
 
 def test_the_bytes_are_those_of_the_picture_in_the_module() -> None:
     packed = b"*4\r\n$4\r\nHSET\r\n$13\r\nsession:{5}:7\r\n$1\r\nx\r\n$3\r\n1.5\r\n"
-    assert pack_hsets([(b"session:{5}:7", [b"x", b"1.5"])]) == packed
+    assert pack_hset(b"session:{5}:7", [b"x", b"1.5"]) == packed
     assert pack(b"HSET", b"session:{5}:7", b"x", b"1.5") == packed
 
 
@@ -24,23 +24,28 @@ def test_any_command_is_packed_as_hiredis_packs_it(command: list[bytes]) -> None
     assert pack(*command) == hiredis_packed(*command)
 
 
-@given(st.lists(st.tuples(words, fields), max_size=3))
-def test_hsets_of_any_size_are_packed_as_hiredis_packs_them(
-    hashes: list[tuple[bytes, list[tuple[bytes, bytes]]]],
-) -> None:
-    flat = [(key, [word for pair in pairs for word in pair]) for key, pairs in hashes]
-    assert pack_hsets(flat) == b"".join(hiredis_packed(b"HSET", key, *some) for key, some in flat)
+@given(words, fields)
+def test_an_hset_of_any_size_is_packed_as_hiredis_packs_it(key: bytes, some: list[tuple[bytes, bytes]]) -> None:
+    flat = [word for pair in some for word in pair]
+    assert pack_hset(key, flat) == hiredis_packed(b"HSET", key, *flat)
+
+
+@given(words, fields)
+def test_a_picture_with_its_values_is_the_packed_command(key: bytes, some: list[tuple[bytes, bytes]]) -> None:
+    picture = hset_picture(key, *(name for name, _ in some))
+    values = tuple(part for _, value in some for part in (len(value), value))
+    assert picture % values == pack_hset(key, [word for pair in some for word in pair])
 
 
 def test_a_value_that_looks_like_the_protocol_stays_a_value() -> None:
     evil = b"1\r\n*1\r\n$8\r\nFLUSHALL\r\n"
-    assert hiredis_read(pack_hsets([(b"k", [b"x", evil])])) == [b"HSET", b"k", b"x", evil]
+    assert hiredis_read(pack_hset(b"k", [b"x", evil])) == [b"HSET", b"k", b"x", evil]
 
 
 @pytest.mark.parametrize("some", [[], [b"name without value"]])
 def test_fields_that_are_not_pairs_are_refused_before_anything_is_sent(some: list[bytes]) -> None:
     with pytest.raises(ValueError, match="not pairs"):
-        pack_hsets([(b"k", some)])
+        pack_hset(b"k", some)
 
 
 def hiredis_read(packed: bytes) -> object:

@@ -12,7 +12,7 @@ import pytest
 from gameserver.protocol.ids import Epoch, NodeId, PlayerId
 from gameserver.store.connection import Store, StoreUnavailable
 from gameserver.store.sessions import LiveSessions
-from gameserver.store.tick_writer import OwnerMissing, ServerChanged, SessionWrite, TickWriter
+from gameserver.store.tick_writer import OwnerMissing, ServerChanged, SessionWrite, TickWriter, session_write
 from tests.servers.redis import RunningRedis
 
 ANNA, BERT = PlayerId(5), PlayerId(6)
@@ -20,8 +20,11 @@ HERE = NodeId("here")
 OURS, NEWER = Epoch(9), Epoch(10)
 
 
-def write_of(player: PlayerId, x: str, epoch: Epoch = OURS, *, check_owner: bool = False) -> SessionWrite:
-    return SessionWrite(player, epoch, [b"x", x.encode(), b"seq", b"1"], check_owner)
+OF_ANNA, OF_BERT = (ANNA, OURS), (BERT, OURS)
+
+
+def write_of(player: PlayerId, x: str, epoch: Epoch = OURS) -> SessionWrite:
+    return session_write(player, epoch, [b"x", x.encode(), b"seq", b"1"])
 
 
 async def x_of(store: Store, player: PlayerId, epoch: Epoch = OURS) -> str | None:
@@ -75,7 +78,7 @@ async def test_a_batch_larger_than_any_buffer_is_written_whole(writer: TickWrite
 
 
 async def test_writes_at_the_same_time_take_turns(writer: TickWriter, store: Store, open_sessions: None) -> None:
-    await asyncio.gather(*(writer.write([write_of(ANNA, str(x), check_owner=True)]) for x in range(50)))
+    await asyncio.gather(*(writer.write([write_of(ANNA, str(x))], [OF_ANNA]) for x in range(50)))
     assert await x_of(store, ANNA) == "49"
 
 
@@ -93,15 +96,15 @@ async def test_fenced_players_are_told_and_only_they(
     writer: TickWriter, live: LiveSessions, open_sessions: None
 ) -> None:
     await live.open(ANNA, NEWER, NodeId("there"), "meadow", {})
-    batch = [write_of(ANNA, "666", check_owner=True), write_of(BERT, "2.5", check_owner=True)]
-    assert await writer.write(batch) == {ANNA}
+    batch = [write_of(ANNA, "666"), write_of(BERT, "2.5")]
+    assert await writer.write(batch, [OF_ANNA, OF_BERT]) == {ANNA}
 
 
 async def test_an_owner_is_only_read_where_it_is_asked_for(
     writer: TickWriter, live: LiveSessions, open_sessions: None
 ) -> None:
     await live.open(ANNA, NEWER, NodeId("there"), "meadow", {})
-    assert await writer.write([write_of(ANNA, "666"), write_of(BERT, "2.5", check_owner=True)]) == set()
+    assert await writer.write([write_of(ANNA, "666"), write_of(BERT, "2.5")], [OF_BERT]) == set()
 
 
 async def test_the_owner_is_read_after_the_write(own_redis: RunningRedis, patient_store: Store) -> None:
@@ -110,7 +113,7 @@ async def test_the_owner_is_read_after_the_write(own_redis: RunningRedis, patien
     await live.open(ANNA, OURS, HERE, "meadow", {})
     await live.open(BERT, OURS, HERE, "meadow", {})
     own_redis.command("CONFIG", "SET", "slowlog-log-slower-than", "0")
-    await writer.write([write_of(ANNA, "1", check_owner=True), write_of(BERT, "1", check_owner=True)])
+    await writer.write([write_of(ANNA, "1"), write_of(BERT, "1")], [OF_ANNA, OF_BERT])
     newest_first = re.findall(rb"\r\n(HSET|HGET)\r\n", own_redis.command("SLOWLOG", "GET", "20"))
     assert newest_first == [b"HGET", b"HGET", b"HSET", b"HSET"]
 
@@ -120,7 +123,7 @@ async def test_a_missing_owner_is_neither_fenced_nor_stored(
 ) -> None:
     await store.command("test", "FLUSHALL")
     with pytest.raises(OwnerMissing) as missing:
-        await writer.write([write_of(ANNA, "1", check_owner=True), write_of(BERT, "2", check_owner=True)])
+        await writer.write([write_of(ANNA, "1"), write_of(BERT, "2")], [OF_ANNA, OF_BERT])
     assert missing.value.players == {ANNA, BERT}
     assert isinstance(missing.value, StoreUnavailable)  # who does not know better gives no ack and tries again
     assert await writer.write([write_of(ANNA, "1")]) == set()
@@ -131,7 +134,7 @@ async def test_an_older_owner_is_one_that_the_server_lost(
 ) -> None:
     await store.command("test", "HSET", "owner:{5}", "epoch", OURS - 1)
     with pytest.raises(OwnerMissing) as missing:
-        await writer.write([write_of(BERT, "2", check_owner=True)], [(ANNA, OURS)])
+        await writer.write([write_of(BERT, "2")], [OF_BERT, OF_ANNA])
     assert missing.value.players == {ANNA}
 
 
@@ -143,17 +146,17 @@ async def test_a_killed_server_is_unavailable_and_works_again_after_its_restart(
 ) -> None:
     live, writer = LiveSessions(hasty_store), TickWriter(hasty_store)
     await live.open(ANNA, OURS, HERE, "meadow", {})
-    await writer.write([write_of(ANNA, "1", check_owner=True)])
+    await writer.write([write_of(ANNA, "1")], [OF_ANNA])
     own_redis.kill()
     for _ in range(3):
         with pytest.raises(StoreUnavailable):
-            await writer.write([write_of(ANNA, "2", check_owner=True)])
+            await writer.write([write_of(ANNA, "2")], [OF_ANNA])
     own_redis.start()
     assert await x_of(hasty_store, ANNA) == "1"  # what was replied to survived the kill
     with pytest.raises(ServerChanged):  # which it cannot know
-        await writer.write([write_of(ANNA, "3", check_owner=True)])
+        await writer.write([write_of(ANNA, "3")], [OF_ANNA])
     assert await x_of(hasty_store, ANNA) == "1", "nothing is written until the caller knows"
-    assert await writer.write([write_of(ANNA, "3", check_owner=True)]) == set()
+    assert await writer.write([write_of(ANNA, "3")], [OF_ANNA]) == set()
     assert await x_of(hasty_store, ANNA) == "3"
 
 
@@ -229,16 +232,16 @@ async def test_a_cancelled_write_never_leaves_its_replies_to_the_next(
     await live.open(ANNA, NEWER, NodeId("there"), "meadow", {})
     await writer.write([write_of(BERT, "0")])
     own_redis.pause()
-    cancelled = asyncio.create_task(writer.write([write_of(ANNA, "666", check_owner=True)]))
+    cancelled = asyncio.create_task(writer.write([write_of(ANNA, "666")], [OF_ANNA]))
     await asyncio.sleep(moment_s)
     cancelled.cancel()
-    next_one = asyncio.create_task(writer.write([write_of(BERT, "1", check_owner=True)]))
+    next_one = asyncio.create_task(writer.write([write_of(BERT, "1")], [OF_BERT]))
     await asyncio.sleep(0.02)
     own_redis.go_on()
     assert await next_one == set()  # and not {ANNA}, nor Bert's by the pointer of Anna
     with pytest.raises(asyncio.CancelledError):
         await cancelled
-    assert await writer.write([write_of(ANNA, "666", check_owner=True)]) == {ANNA}
+    assert await writer.write([write_of(ANNA, "666")], [OF_ANNA]) == {ANNA}
 
 
 async def test_a_caller_cancelled_while_waiting_its_turn_disturbs_nobody(
@@ -261,8 +264,8 @@ async def test_one_refused_command_makes_the_whole_write_unavailable_and_the_nex
 ) -> None:
     await store.command("test", "SET", "session:{6}:9", "not a hash")
     with pytest.raises(StoreUnavailable, match="WRONGTYPE"):
-        await writer.write([write_of(ANNA, "1"), write_of(BERT, "1"), write_of(ANNA, "2", check_owner=True)])
-    assert await writer.write([write_of(ANNA, "3", check_owner=True)]) == set()
+        await writer.write([write_of(ANNA, "1"), write_of(BERT, "1"), write_of(ANNA, "2")], [OF_ANNA])
+    assert await writer.write([write_of(ANNA, "3")], [OF_ANNA]) == set()
     assert await x_of(store, ANNA) == "3"
 
 
@@ -301,7 +304,7 @@ async def test_the_same_server_over_a_new_connection_is_not_a_changed_one(
     await writer.write([write_of(ANNA, "1")])
     await store.command("test", "CLIENT KILL", "TYPE", "normal")
     await asyncio.sleep(0.05)
-    assert await writer.write([write_of(ANNA, "2", check_owner=True)]) == set()
+    assert await writer.write([write_of(ANNA, "2")], [OF_ANNA]) == set()
 
 
 async def test_a_user_who_may_not_end_connections_is_refused_at_the_first_write(own_redis: RunningRedis) -> None:
