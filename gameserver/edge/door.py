@@ -22,6 +22,7 @@ from gameserver.protocol.ids import ConnectionId, PlayerId
 from gameserver.protocol.messages import SIGN_IN, ClientMessage, Guest, Login, Register, Resume
 
 _SIGN_IN = frozenset(SIGN_IN)
+_PLAYING = Stage.PLAYING  # asked for with every input
 _log = structlog.get_logger(__name__)
 
 
@@ -55,7 +56,7 @@ class Door:
     def text_received(self, socket: ClientSocket, text: bytes) -> None:
         try:
             message = self._decode(text)
-            if socket.stage is Stage.PLAYING and type(message) not in _SIGN_IN:
+            if socket.stage is _PLAYING and type(message) not in _SIGN_IN:
                 self._link.to_host(PlayerInput(socket.connection_id, message))
             else:
                 self._before_play(socket, message)

@@ -21,6 +21,7 @@ from gameserver.tasks import Tasks
 from gameserver.world.action_log import ANSWERS_MAX
 
 NOT_STORED = (Say, Whisper)  # actions that need no Redis
+_ACTIVE = SessionState.ACTIVE  # asked for with every input; looking it up in the enum would cost more than the rest
 
 
 class Host:
@@ -65,7 +66,7 @@ class Host:
 
     def _input(self, connection_id: ConnectionId, message: ClientMessage) -> None:
         session = self._registry.by_connection(connection_id)
-        if session is None or session.state is not SessionState.ACTIVE:
+        if session is None or session.state is not _ACTIVE:
             return  # it ended or moved while this was on its way; the client is being told
         session.last_input_s = self._clock.monotonic_s()
         if len(session.resume_hashes) > 1 and tokens.confirm(session):
