@@ -149,6 +149,7 @@ class NodeHost:
             owner_missing=self._restorer.restore_all,
             sessions=self.registry,
             may_ack=self.lease.holds,
+            landed=lambda: self._checkpoints.tick(),
         )
 
     def _build_coming_and_going(self) -> None:
@@ -286,7 +287,8 @@ class NodeHost:
     def _after_ticks(self) -> None:
         self._beats.after_ticks()  # before anything that could take long: players wait for it
         self.write_behind.flush()
-        self._checkpoints.tick()
+        if not self.write_behind.is_out:
+            self._checkpoints.tick()  # else when it has landed: SQL is not to be ahead of Redis, as far as can be
 
     def _fence(self, session: Session) -> None:
         self._departures.fence(session)

@@ -34,7 +34,7 @@ log = structlog.get_logger(__name__)
 class WriteBehind:
     """``deliver(session, acks)`` is called with acks that may be given, ``fenced(session)`` when we own it no more, and
     ``owner_missing()`` when Redis turns out to have lost who owns a player. ``sessions`` are all there are;
-    ``may_ack()`` is whether our lease lets us ack."""
+    ``may_ack()`` is whether our lease lets us ack. ``landed()`` is called when Redis has taken a write."""
 
     def __init__(
         self,
@@ -47,6 +47,7 @@ class WriteBehind:
         owner_missing: Callable[[], None],
         sessions: Iterable[Session],
         may_ack: Callable[[], bool],
+        landed: Callable[[], None] = lambda: None,
     ):
         self._writer = writer
         self._clock = clock
@@ -57,6 +58,7 @@ class WriteBehind:
         self._sessions = sessions
         self._watch = Watch(sessions)
         self._may_ack = may_ack
+        self._landed = landed
         self._dirty: set[Session] = set()
         self._in_flight: asyncio.Task[None] | None = None
         self._flight = _Flight()  # the write that is out, or was last
@@ -76,6 +78,11 @@ class WriteBehind:
     def can_store(self) -> bool:
         """Whether an action that is applied now can be acked ``stored`` soon."""
         return self.available and self._may_ack()
+
+    @property
+    def is_out(self) -> bool:
+        """A write is under way."""
+        return self._in_flight is not None
 
     def flush(self) -> None:
         """Start writing what is dirty, and watching whose turn it is, unless a write is out or Redis was away."""
@@ -136,7 +143,8 @@ class WriteBehind:
         except StoreUnavailable as error:
             self._put_back(flight)
             self._away(error)
-            if isinstance(error, OwnerMissing):
+            if isinstance(error, OwnerMissing):  # all of it was written, only nobody would find it: no pause
+                self._not_before_s = 0.0
                 self._owner_missing()
             return
         except BaseException as error:  # a bug, or the end of the process: not written all the same
@@ -153,6 +161,7 @@ class WriteBehind:
         for session in flight.watched:
             if session.player_id in fenced:
                 self._fenced(session)
+        self._landed()
 
     async def _look(self) -> None:
         try:

@@ -22,7 +22,7 @@ class Bench:
         self.given: list[Ack] = []
         self.fenced: list[Session] = []
         writer: TickWriter = self.redis  # type: ignore[assignment]
-        self.pointers_lost = 0
+        self.pointers_lost = self.landings = 0
         self.watched: list[Session] = []
         self.may_ack = True
         self.behind = WriteBehind(
@@ -34,10 +34,14 @@ class Bench:
             owner_missing=self.lost_a_pointer,
             sessions=self.watched,
             may_ack=lambda: self.may_ack,
+            landed=self.land,
         )
 
     def lost_a_pointer(self) -> None:
         self.pointers_lost += 1
+
+    def land(self) -> None:
+        self.landings += 1
 
     def ack(self, of: Session, seq: int) -> Ack:
         """An action was applied: its ack waits for Redis."""
@@ -173,8 +177,20 @@ async def test_a_redis_that_lost_the_pointers_is_told_and_acks_nothing(bench: Be
     await bench.flush()
     assert bench.pointers_lost == 1 and bench.given == []
     bench.redis.is_back()
-    await bench.retry()
+    await bench.flush()  # at once: all was written, so the next tick's is not to wait
     assert bench.given == [ack] and bench.pointers_lost == 1
+
+
+async def test_a_write_is_said_to_have_landed_when_redis_has_taken_it_and_not_before(bench: Bench) -> None:
+    bench.behind.mark(session(), Dirty.PLACE)
+    await bench.fail_once()
+    assert bench.landings == 0
+    bench.redis.replies.clear()
+    await bench.retry()
+    assert bench.behind.is_out and bench.landings == 0
+    bench.redis.replies.set()
+    await turns()
+    assert bench.landings == 1 and not bench.behind.is_out
 
 
 async def test_who_is_fenced_is_told_and_never_acked(bench: Bench) -> None:
