@@ -44,7 +44,7 @@ STAGES: dict[str, tuple[str, ...]] = {
     ),
     "encode": (
         "gameserver/world/view.py",
-        "gameserver/world/entity.py:record",
+        "gameserver/world/entity.py:records",
         "gameserver/protocol/world_frame.py",
         "gameserver/edge/frames.py",
     ),

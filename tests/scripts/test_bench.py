@@ -73,13 +73,20 @@ def costing(*cpu_us: float) -> list[Reading]:
         (["apply_inputs (/x/gameserver/simulation/tick.py)"], "apply"),  # the file
         (["update_interest (/x/gameserver/simulation/tick.py)"], "interest"),  # its function
         (["run (/x/gameserver/profiles/database.py)"], "store"),  # its folder
-        (["record (/gameserver/trees/gameserver/world/entity.py)"], "encode"),
+        (["records (/gameserver/trees/gameserver/world/entity.py)"], "encode"),
         (["feed (/x/.venv/lib/python3.12/site-packages/websockets/streams.py)"], "decode"),
         (["write (/usr/lib/python3.11/asyncio/streams.py)"], "store"),
     ],
 )
 def test_the_innermost_known_function_gets_the_sample_by_the_most_exact_line(innermost: list[str], stage: str) -> None:
     assert dict(count([";".join([RUN, *innermost]) + " 3"]).stages) == {stage: 3}
+
+
+@pytest.mark.parametrize("place", [place for places in STAGES.values() for place in places if "gameserver/" in place])
+def test_every_place_of_ours_in_the_table_is_there(place: str) -> None:
+    file, _, function = place.partition(":")
+    assert (ROOT / file).exists()
+    assert not function or f"def {function}(" in (ROOT / file).read_text()
 
 
 def test_a_function_that_the_table_does_not_know_works_for_its_caller() -> None:
