@@ -85,6 +85,11 @@ class Bot:
         """The zone's, as last seen."""
         return self._view.tick if self._view else 0
 
+    def waits_for(self) -> str:
+        """What it has not been answered, and what it was told last: for whoever has to find out."""
+        told = [show(deed) for deed in self.ledger.deeds[-3:]] if self.ledger else []
+        return f"{[show(deed) for deed in self._unanswered()]}, told {told}"
+
     @property
     def resume_token(self) -> str | None:
         return self._resume_token

@@ -65,6 +65,8 @@ class Run:
         row.notes.update(scene.notes)
         row.acked.update(scene.acked())
         self._tell(row, seed, scene.verdicts, scene.took_s)
+        if scene.verdicts.violations:
+            print("".join(f"    {note}\n" for note in scene.notes[:SHOWN_MAX]), end="", flush=True)
         self._keep()
         if self._given.logs is not None and scene.verdicts.violations:
             _keep_logs(scene, self._given.logs / f"{fault.name}-{seed}")

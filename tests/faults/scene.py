@@ -152,9 +152,18 @@ class Scene:
         for bot in staying:
             back = is_back(bot)
             self.verdicts.check("no orphans", back, f"{bot} does not play again {BACK_S:.0f} s after the fault")
-            if back:
+            if not back:
+                self.notes += [f"{bot} waits for {bot.waits_for()}; the node says {await self._readiness()}"]
+            else:
                 again_s = bot.playing_since_s if bot.playing_since_s > struck_s else bot.stored_at_s
                 self.verdicts.recoveries_s.append(again_s - struck_s)
+
+    async def _readiness(self) -> str:
+        """What the first node says of itself: for whoever has to find out."""
+        try:
+            return (await asyncio.to_thread(self.rig.nodes[0].get, "/readyz"))[1].strip()
+        except OSError as error:
+            return str(error)
 
     async def _everybody_leaves(self, checker: Checker) -> None:
         for bot in self.staying():
