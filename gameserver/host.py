@@ -139,6 +139,7 @@ class NodeHost:
             node=self._id,
             tasks=self.tasks,
             fenced=self._fence,
+            mark_whole=lambda session: self.write_behind.mark_whole(session),
         )
         self.write_behind = WriteBehind(
             stores.writer,

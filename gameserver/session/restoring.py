@@ -19,7 +19,7 @@ from gameserver.session.record import first_fields
 from gameserver.session.registry import Registry
 from gameserver.session.session import Session
 from gameserver.store.connection import StoreUnavailable
-from gameserver.store.sessions import LiveSessions, StaleEpoch
+from gameserver.store.sessions import LiveSessions, Owner, StaleEpoch
 from gameserver.tasks import Tasks
 
 AT_ONCE_MAX = 8
@@ -29,7 +29,8 @@ log = structlog.get_logger(__name__)
 
 
 class Restorer:
-    """``fenced(session)`` is called when a newer epoch has the player."""
+    """``fenced(session)`` is called when a newer epoch has the player; ``mark_whole(session)`` when all of it was taken
+    to be restored, since a tick's write that comes first would hide it."""
 
     def __init__(
         self,
@@ -40,6 +41,7 @@ class Restorer:
         node: NodeId,
         tasks: Tasks,
         fenced: Callable[[Session], None],
+        mark_whole: Callable[[Session], None],
     ):
         self._profiles = profiles
         self._live = live
@@ -47,6 +49,7 @@ class Restorer:
         self._node = node
         self._tasks = tasks
         self._fenced = fenced
+        self._mark_whole = mark_whole
         self._at_once = asyncio.Semaphore(AT_ONCE_MAX)
         self._under_way: set[PlayerId] = set()
 
@@ -79,10 +82,7 @@ class Restorer:
             if profile is None or profile.epoch != session.epoch:
                 self._fenced(session)
                 return True
-            fields = first_fields(session)
-            reach(Failpoint.RESTORE_BEFORE_REDIS)
-            await self._live.restore(session.player_id, session.epoch, self._node, session.zone, fields, owner)
-            reach(Failpoint.RESTORE_AFTER_REDIS)
+            await self._give_back(session, owner)
         except StaleEpoch:
             return True  # the next write tells
         except (StoreUnavailable, ProfilesUnavailable) as error:
@@ -90,3 +90,13 @@ class Restorer:
             return False
         log.info("a session that redis had lost is whole again", player=session.player_id)
         return True
+
+    async def _give_back(self, session: Session, owner: Owner | None) -> None:
+        fields = first_fields(session)
+        reach(Failpoint.RESTORE_BEFORE_REDIS)
+        try:
+            await self._live.restore(session.player_id, session.epoch, self._node, session.zone, fields, owner)
+        finally:
+            if session.is_open:
+                self._mark_whole(session)
+        reach(Failpoint.RESTORE_AFTER_REDIS)

@@ -96,6 +96,8 @@ class WriteBehind:
                 self._in_flight = self._tasks.start(self._look(), "write-behind")
             return
         self._flight = self._take_off(watched)
+        if self._flight.is_empty:
+            return
         self._in_flight = self._tasks.start(self._write(self._flight), "write-behind")
 
     def _take_off(self, watched: list[Session]) -> _Flight:
@@ -108,6 +110,7 @@ class WriteBehind:
                 flight.batch.append(take_write(session))
             except Exception:
                 log.exception("a session cannot be written", player=session.player_id)
+                self._note_whole(session)  # the next change of it is not to be written, and acked, by itself
                 broken.append(session)
                 continue
             if session.unstored or session.stored_waiters:
@@ -167,6 +170,8 @@ class WriteBehind:
         try:
             await self._writer.ping()
             self.available = True
+        except ServerChanged:
+            self._mark_all()
         except StoreUnavailable:
             self._not_before_s = self._clock.monotonic_s() + RETRY_S
         finally:
@@ -181,7 +186,7 @@ class WriteBehind:
 
     def _give_acks(self, owed: _Owed) -> None:
         session = owed.session
-        if session.player.actions.lineage != owed.lineage:
+        if session.player.actions.lineage != owed.lineage or not session.is_open:
             return  # the client they were for is gone; what is unstored now came after this write
         if owed.acks and not self._may_ack():
             self.mark(session, Dirty.ACTIONS)  # they are given with a later write, should we still own it then
@@ -196,18 +201,23 @@ class WriteBehind:
             owed.session.stored_waiters += owed.waiters
         for session in flight.sessions:
             if session.state is not SessionState.ENDED:
-                self._mark_whole(session)
+                self.mark_whole(session)
 
     def _mark_all(self) -> None:
         """Every session, and every pointer is to be read, in the next write."""
         for session in self._sessions:
             if session.is_open or session in self._dirty:  # a last write may be under way of who leaves
-                self._mark_whole(session)
+                self.mark_whole(session)
         self._watch.start_over()
 
-    def _mark_whole(self, session: Session) -> None:
+    def mark_whole(self, session: Session) -> None:
+        self._note_whole(session)
+        self._dirty.add(session)
+
+    @staticmethod
+    def _note_whole(session: Session) -> None:
         session.dirty_kinds.update(session.player.inventory.holdings)
-        self.mark(session, Dirty.ALL)
+        session.dirty = Dirty.ALL
 
     def _away(self, error: BaseException) -> None:
         if self.available:
@@ -240,6 +250,10 @@ class _Flight:
     owed: list[_Owed] = field(default_factory=list)
     watched: list[Session] = field(default_factory=list)
 
+    @property
+    def is_empty(self) -> bool:
+        return not self.batch and not self.watched
+
     def carries(self, session: Session) -> bool:
         return session in self.sessions or session in self.watched
 
@@ -247,7 +261,7 @@ class _Flight:
         """An ack may only be given while the pointer, read after the write, is still ours."""
         if is_off(Guard.KEY_FENCE):
             return []
-        sessions = [owed.session for owed in self.owed if owed.acks] + self.watched
+        sessions = [owed.session for owed in self.owed if owed.acks and owed.session.is_open] + self.watched
         return [(session.player_id, session.epoch) for session in sessions]
 
 

@@ -23,7 +23,7 @@ class Stages:
         self.jobs = jobs
         self._data = data
         self._stack = stack
-        self._free: dict[bool, list[Rig]] = {False: [], True: []}  # without and with sentinels
+        self._free: dict[bool, list[tuple[Rig, AsyncExitStack]]] = {False: [], True: []}  # without and with sentinels
         self._turn = asyncio.Semaphore(jobs)
 
     async def play(self, fault: Fault, seed: int, environment: dict[str, str] | None = None) -> Scene:
@@ -38,11 +38,20 @@ class Stages:
 
     @asynccontextmanager
     async def _rig(self, sentinels: bool) -> AsyncIterator[Rig]:
-        """One that is free; a round that could not be played to its end leaves one that is not used again."""
+        """One that is free; a round that could not be played to its end takes its processes with it."""
         free = self._free[sentinels]
-        stage = free.pop() if free else await self._stack.enter_async_context(rig(self._data, sentinels=sentinels))
-        yield stage
-        free.append(stage)
+        stage, processes = free.pop() if free else await self._build(sentinels)
+        try:
+            yield stage
+        except BaseException:
+            await processes.aclose()
+            raise
+        free.append((stage, processes))
+
+    async def _build(self, sentinels: bool) -> tuple[Rig, AsyncExitStack]:
+        processes = AsyncExitStack()
+        self._stack.push_async_callback(processes.aclose)
+        return await processes.enter_async_context(rig(self._data, sentinels=sentinels)), processes
 
 
 @asynccontextmanager

@@ -28,6 +28,7 @@ class Bench:
         self.epoch = Epoch(1)
         live: LiveSessions = self  # type: ignore[assignment]
         profiles: Profiles = self  # type: ignore[assignment]
+        self.marked: list[Session] = []
         self.restorer = Restorer(
             profiles=profiles,
             live=live,
@@ -35,6 +36,7 @@ class Bench:
             node=NodeId("n"),
             tasks=self.tasks,
             fenced=self.fenced.append,
+            mark_whole=self.marked.append,
         )
         self.session = session()
         self.registry.add(self.session)
@@ -57,6 +59,7 @@ async def test_what_redis_lost_is_put_back() -> None:
     bench.restorer.restore_all()
     assert await bench.tasks.drain(5)
     assert bench.restored == [(1, 1)] and bench.fenced == []
+    assert bench.marked == [bench.session], "a write that came first would keep what only was restored from being seen"
 
 
 async def test_an_older_pointer_counts_as_lost_and_ours_is_left_alone() -> None:

@@ -363,6 +363,45 @@ async def test_a_state_that_cannot_be_written_keeps_nobody_else_s_from_redis(ben
     assert len(bench.redis.batches) == 1
 
 
+async def test_an_ack_for_what_could_not_be_written_is_not_given_with_the_next_write(bench: Bench) -> None:
+    one = session()
+    one.player.state.steps = object()
+    bench.behind.mark(one, Dirty.STATE)
+    bench.ack(one, 1)
+    await bench.flush()
+    bench.behind.mark(one, Dirty.PLACE)
+    await bench.flush()
+    assert bench.given == [] and bench.redis.batches == []
+    one.player.state.steps = 3
+    bench.behind.mark(one, Dirty.STATE)
+    await bench.flush()
+    assert [ack.seq for ack in bench.given] == [1]
+    assert bench.redis.hashes[one.player_id, one.epoch]["actions"]
+
+
+async def test_a_changed_server_that_only_a_look_meets_is_given_every_session_whole(bench: Bench) -> None:
+    idle, gone = session(1), session(2)
+    idle.player.inventory.add("coin", 3)
+    bench.behind.mark(gone, Dirty.PLACE)
+    await bench.fail_once()
+    bench.behind.forget(gone)  # nobody is dirty, and nobody's pointer is due
+    bench.watched.append(idle)
+    bench.redis.error = ServerChanged("redis has restarted")
+    await bench.retry()
+    bench.redis.is_back()
+    await bench.flush()
+    assert bench.redis.hashes[idle.player_id, idle.epoch]["item:coin"] == "3"
+
+
+async def test_who_is_leaving_holds_up_nobodys_acks_by_a_lost_pointer(bench: Bench) -> None:
+    leaving, other = session(1), session(2)
+    bench.ack(leaving, 1)
+    ack = bench.ack(other, 1)
+    leaving.take(SessionEvent.END)
+    await bench.flush()
+    assert bench.redis.pointers_read == [{other.player_id}] and bench.given == [ack]
+
+
 async def test_a_changed_server_is_given_every_session_whole_with_the_next_tick(bench: Bench) -> None:
     active, idle = session(1), session(2)
     idle.player.inventory.add("coin", 3)
