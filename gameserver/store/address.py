@@ -42,14 +42,15 @@ def parse(url: str) -> Address:
 
 
 def _parse_sentinel(transport: str, rest: str) -> Address:
-    parts = urlsplit(f"//{rest}")
-    credentials, at, hosts = parts.netloc.rpartition("@")
-    service, _, db = parts.path.strip("/").partition("/")
+    place, _, query = rest.partition("?")  # by hand: of several hosts one in brackets is no URL to ``urlsplit``
+    netloc, _, path = place.partition("/")
+    credentials, at, hosts = netloc.rpartition("@")
+    service, _, db = path.strip("/").partition("/")
     if not service:
         raise ValueError("the url names no service: redis+sentinel://host:26379,host:26379/service")
     if db and not db.isdigit():
         raise ValueError("what follows the service is a database, a number")
-    single = f"{transport}://{credentials}{at}service/{db or 0}?{parts.query}"
+    single = f"{transport}://{credentials}{at}service/{db or 0}?{query}"
     options = dict(parse_url(single))
     del options["host"]
     sentinel_options = {

@@ -39,6 +39,7 @@ class Surroundings:
     by_entity: dict[tuple[str, int], Bot] = field(default_factory=dict)
     moves_behind_max: int = 1
     sure_until_s: float = math.inf  # what was acked ``stored`` later than this may be lost
+    unseen_s: float = 0.0  # of its walk at least may have been seen by nobody, or by another socket
     may_forget: bool = False  # sessions may be gone: no resume is promised
     trade_share: float = 0.3  # of all deeds
     lateness: Lateness = field(default_factory=Lateness)
@@ -248,7 +249,7 @@ class Bot:
     def _check_place(self, welcome: Message, ledger: Ledger) -> None:
         verdicts, limit = self.around.verdicts, self.around.lateness.ticks(self.around.moves_behind_max)
         place = f"({welcome['x']:.2f}, {welcome['y']:.2f})"
-        stale = ledger.staleness(welcome["x"], welcome["y"], self.around.lateness.worst_s)
+        stale = ledger.staleness(welcome["x"], welcome["y"], self.around.lateness.worst_s, self.around.unseen_s)
         if stale is None and self.around.may_forget:
             return  # back to where it began
         if stale is None:

@@ -12,7 +12,7 @@ import pytest_asyncio
 
 from tests.faults.stages import Stages, stages
 
-JOBS = 3  # on two cores: most of a round is waiting
+JOBS = 2  # on two cores: most of a round is waiting
 
 
 class Playing:

@@ -6,7 +6,7 @@ from gameserver.failpoints import Failpoint
 from tests.faults.breakages.failpoints import failpoint
 from tests.faults.breakages.players import crowd_of_logins, cut_sockets, trades_while_killing
 from tests.faults.breakages.redis import empty_redis, empty_redis_and_kill_server, fail_over, kill_redis
-from tests.faults.breakages.servers import kill_both, kill_server, sigterm, stop_and_continue
+from tests.faults.breakages.servers import kill_both, kill_server, sigterm, stop_and_continue, wake_without_redis
 from tests.faults.breakages.sql import cut_commit, stop_sql
 from tests.faults.scene import Fault
 
@@ -29,6 +29,7 @@ FAULTS = {
         Fault("stop-sql", stop_sql, suite=1, docs=5),
         Fault("cut-commit", cut_commit, suite=5, docs=100, trade_share=0.8),
         Fault("stop-and-continue", stop_and_continue, suite=1, docs=30, nodes=2, bots=10),
+        Fault("wake-without-redis", wake_without_redis, suite=1, docs=30, nodes=2, bots=10),
         Fault("sigterm", sigterm, suite=2, docs=20, bots=24),
         Fault("crowd-of-logins", crowd_of_logins, suite=3, docs=200, nodes=2, bots=4),
         Fault(

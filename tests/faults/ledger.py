@@ -100,7 +100,7 @@ class Ledger:
     def of(self, lineage: int) -> list[Deed]:
         return [deed for deed in self.deeds if deed.lineage == lineage]
 
-    def staleness(self, x: float, y: float, late_s: float = 0.0) -> Staleness | None:
+    def staleness(self, x: float, y: float, late_s: float = 0.0, unseen_s: float = 0.0) -> Staleness | None:
         """Of the place (x, y); None when the player was never seen there and cannot have got there since.
         ``late_s``: so much of its walk the observer may have missed besides."""
         if not self.sights:
@@ -109,7 +109,7 @@ class Ledger:
         for moves, sight in enumerate(reversed(self.sights)):
             if math.hypot(sight.x - x, sight.y - y) <= SAME_PLACE:
                 return Staleness(moves, (last.at_s - sight.at_s) * 1000)
-        reach = min(time.monotonic() - last.at_s, UNSEEN_S + late_s) * WALK_SPEED + 0.5
+        reach = max(unseen_s, min(time.monotonic() - last.at_s, UNSEEN_S + late_s)) * WALK_SPEED + 0.5
         return Staleness(0, 0.0) if math.hypot(last.x - x, last.y - y) <= reach else None
 
 

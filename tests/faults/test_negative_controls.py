@@ -12,11 +12,14 @@ from tests.faults.faults import FAULTS
 from tests.faults.stages import Stages
 
 ROUNDS_MAX = 50
-FOUND_BY = {
-    Guard.KEY_FENCE: ("stop-and-continue", "takeover"),
-    Guard.SAVE_GUARD: ("stop-and-continue", "bounded staleness"),
-    Guard.INVENTORY_SEQUENCE: (f"failpoint:{Failpoint.EXCHANGE_AFTER_SQL}", "true acks"),
-    Guard.DELETE_AFTER_COMMIT: (f"failpoint:{Failpoint.SAVE_BEFORE_SQL}", "true acks"),
+# Guard -> the fault that shows it is off, how the promise that breaks begins, and what the nodes need besides.
+FOUND_BY: dict[Guard, tuple[str, str, dict[str, str]]] = {
+    # A checkpoint that SQL refuses would end the older session, too, before it acks anything.
+    Guard.KEY_FENCE: ("stop-and-continue", "takeover", {"GAMESERVER_CHECKPOINT_S": "600"}),
+    # The older node's save undoes the newer one's: any promise.
+    Guard.SAVE_GUARD: ("wake-without-redis", "", {}),
+    Guard.INVENTORY_SEQUENCE: (f"failpoint:{Failpoint.EXCHANGE_AFTER_SQL}", "true acks", {}),
+    Guard.DELETE_AFTER_COMMIT: (f"failpoint:{Failpoint.SAVE_BEFORE_SQL}", "true acks", {}),
 }
 
 
@@ -32,8 +35,8 @@ class Control:
 
     async def play(self, stage: Stages) -> int | None:
         """The number of the round that found it; None when none did."""
-        fault, promise = FOUND_BY[self.guard]
-        environment = {"GAMESERVER_SABOTAGE": self.guard.value, PERMISSION: "1"}
+        fault, promise, environment = FOUND_BY[self.guard]
+        environment = {**environment, "GAMESERVER_SABOTAGE": self.guard.value, PERMISSION: "1"}
         for seed in range(ROUNDS_MAX):
             scene = await stage.play(FAULTS[fault], seed, environment)
             if any(violation.startswith(promise) for violation in scene.verdicts.violations):

@@ -22,7 +22,7 @@ async def crowd_of_logins(scene: Scene) -> None:
     """Many sign-ins of one player at once on two nodes: one socket lives in the end."""
     bot = scene.random.choice(scene.bots)
     assert bot.guest_token is not None and bot.ledger is not None
-    scene.around.moves_behind_max = TAKEOVER_TICKS
+    scene.around.moves_behind_max, scene.around.unseen_s = TAKEOVER_TICKS, TAKEOVER_TICKS / 20
     bot.intent = "wait"
     crowd = [Bot(100 + number, scene.around, scene.random) for number in range(CROWD)]
     for one in crowd:

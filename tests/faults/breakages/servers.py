@@ -8,7 +8,7 @@ import signal
 import time
 
 from tests.faults.bot import Bot
-from tests.faults.rig import LEASE_S
+from tests.faults.rig import CHECKPOINT_S, LEASE_S
 from tests.faults.scene import Scene
 from tests.faults.sitter import Sitter
 
@@ -67,6 +67,15 @@ async def _seated(scene: Scene) -> list[Sitter]:
 
 async def stop_and_continue(scene: Scene) -> None:
     """A node sleeps longer than its lease, its players go on elsewhere, and it wakes up."""
+    await _sleep_and_wake(scene, redis_is_away=False)
+
+
+async def wake_without_redis(scene: Scene) -> None:
+    """The same, and when it wakes up Redis is away, so that no pointer can tell: only SQL knows better."""
+    await _sleep_and_wake(scene, redis_is_away=True)
+
+
+async def _sleep_and_wake(scene: Scene, *, redis_is_away: bool) -> None:
     asleep, awake = scene.rig.nodes
     os.kill(asleep.pid, signal.SIGSTOP)
     try:
@@ -82,10 +91,16 @@ async def stop_and_continue(scene: Scene) -> None:
         for bot in scene.random.sample(scene.staying(), len(scene.staying()) // 2):
             bot.intent = "leave"  # saved before the other wakes up
         await scene.play(0.5, 1.5)
+        if redis_is_away:
+            await asyncio.to_thread(scene.rig.redis.kill)
     finally:
         os.kill(asleep.pid, signal.SIGCONT)
-    await scene.until(lambda: not any(ghost.is_playing for ghost in ghosts), TAKEOVER_S)
+    noticed_s = CHECKPOINT_S + 1.0 if redis_is_away else TAKEOVER_S
+    await scene.until(lambda: not any(ghost.is_playing for ghost in ghosts), noticed_s)
     await scene.play(1.0, 1.5)
+    if redis_is_away:
+        await asyncio.to_thread(scene.rig.redis.start)
+        scene.strikes_now()
     for ghost in ghosts:
         _check_ghost(scene, ghost)
         ghost.cut()
