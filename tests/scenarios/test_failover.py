@@ -15,6 +15,8 @@ from tests.servers.game import RunningGame
 from tests.servers.mariadb import MariaDb
 from tests.servers.sentinel import SentinelGroup
 
+PATIENCE_S = 60.0
+
 
 @pytest.fixture
 def game(sentinel_group: SentinelGroup, mariadb: MariaDb, tmp_path: Path) -> Iterator[RunningGame]:
@@ -25,6 +27,27 @@ def game(sentinel_group: SentinelGroup, mariadb: MariaDb, tmp_path: Path) -> Ite
         yield server.start()
     finally:
         server.stop()
+
+
+async def sign_in(player: Raw) -> str:
+    """Its resume token. Refused as long as it takes a new connection to a primary that lets nobody in."""
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            try:
+                return str((await player.guest())["resume_token"])
+            except AssertionError:  # the refusal
+                await player.listen(0.2)
+
+
+async def fetch(player: Raw, kind: str) -> None:
+    """Until it is acked as stored: the sentinels may act at any moment, and that may cost a refusal."""
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            try:
+                await player.fetch(kind)
+                return
+            except AssertionError:  # the refusal
+                await player.listen(0.2)
 
 
 def whole(group: SentinelGroup, game: RunningGame, player: Raw) -> bool:
@@ -45,12 +68,13 @@ async def test_what_the_old_primary_took_alone_is_given_to_the_new_one(
         tokens = [(await player.guest())["resume_token"]]
         await player.fetch("apple")
         sentinel_group.cut_off()
-        tokens.append((await late.guest())["resume_token"])
-        await asyncio.gather(player.fetch("coin"), late.fetch("apple"))  # acked as stored, by the zombie
-        await late.fetch("coin")
+        tokens.append(await sign_in(late))
+        await asyncio.gather(fetch(player, "coin"), fetch(late, "apple"))  # acked as stored, by the zombie
+        await fetch(late, "coin")
         await asyncio.to_thread(sentinel_group.failover)
         for each in (player, late):
             await asyncio.to_thread(eventually, lambda each=each: whole(sentinel_group, game, each), 5)
+        await asyncio.to_thread(eventually, lambda: game.get("/readyz")[0] == 200, 2)
         assert (await player.act("use", item="apple"))["level"] == "stored"
         game.kill()
     await asyncio.to_thread(sentinel_group.heal)
