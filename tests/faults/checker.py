@@ -29,6 +29,7 @@ class Checker:
         self._epochs: dict[int, int] = {}
         self.sure_until_s = float("inf")
         self.moves_behind_max = 1
+        self.unseen_s = 0.0
         self.may_forget = False  # Redis's data may be gone together with the server
 
     def look(self) -> None:
@@ -98,7 +99,7 @@ class Checker:
         is_saved = profile["saved_seq"] > 0 or self.may_forget  # younger than a checkpoint
         if not self._verdicts.check("exactly-once saves", is_saved, f"{who}: never saved"):
             return
-        stale = ledger.staleness(profile["x"], profile["y"], self._lateness.worst_s)
+        stale = ledger.staleness(profile["x"], profile["y"], self._lateness.worst_s, self.unseen_s)
         if stale is None and self.may_forget:
             return
         if stale is None:

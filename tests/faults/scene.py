@@ -170,7 +170,7 @@ class Scene:
             bot.intent = "leave"
         _, late = await asyncio.wait(self.tasks, timeout=GRACE_S + BACK_S)
         self.verdicts.check("no orphans", not late, f"{len(late)} bots could not log out")
-        checker.sure_until_s = self.around.sure_until_s
+        checker.sure_until_s, checker.unseen_s = self.around.sure_until_s, self.around.unseen_s
         checker.moves_behind_max, checker.may_forget = self.around.moves_behind_max, self.around.may_forget
         await asyncio.to_thread(checker.wait_until_clean, GRACE_S + LEASE_S + BACK_S)
         await asyncio.to_thread(checker.compare)

@@ -13,6 +13,7 @@ from tests.faults.scene import Scene
 from tests.faults.sitter import Sitter
 
 DRAIN_S = 10.0
+WALKS_ON_S = 2.0  # after its socket was closed a player is in the zone as long as an exchange of it is under way
 TAKEOVER_S = 1.0
 SITTERS = 276  # besides the fault's 24 bots: 300 sockets
 SITTERS_AT_ONCE = 12
@@ -41,6 +42,7 @@ async def sigterm(scene: Scene) -> None:
     """SIGTERM under load, with hundreds of sockets: exit 0 in time, everything saved; then a new process."""
     node = scene.rig.nodes[0]
     sitters = await _seated(scene)
+    scene.around.unseen_s = WALKS_ON_S
     scene.strikes_now()
     started_s = time.monotonic()
     code = await asyncio.to_thread(node.terminate)
