@@ -65,8 +65,8 @@ class Sitter:
 
 
 class _Looker(asyncio.Protocol):
-    """Takes the socket over from the library, with whatever that has already read of the frame under way being lost: so
-    the first bytes are passed over until a frame begins that can be one."""
+    """Takes the socket over from the library, right after the welcome. Counts on the library not having read half of a
+    frame: the server sends what is this small in one piece."""
 
     def __init__(self) -> None:
         self.was_told = ""
