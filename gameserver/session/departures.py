@@ -25,7 +25,7 @@ from gameserver.simulation.zones import Zones
 from gameserver.tasks import Tasks
 
 SWEEP_S = 0.5
-THAW_POLL_S = 0.02
+POLL_S = 0.02
 LOGOUT_PATIENCE_S = 3.0  # a client that logs out is told when it is saved, or after this long
 
 log = structlog.get_logger(__name__)
@@ -94,11 +94,19 @@ class Departures:
                     self._start(session, "idle", Close.IDLE, self._is_idle)
 
     async def drain(self, timeout_s: float) -> bool:
-        """End every session. False when some were not saved in time: they stay in Redis, for whoever claims them."""
-        endings = [self._tasks.start(self.end(session, "drain", Close.DRAINING), "drain") for session in self._registry]
-        if endings:
-            await asyncio.wait(endings, timeout=timeout_s)
-        return len(self._registry) == 0
+        """End every session, also one whose opening is still under way. False when some were not saved in time: they
+        stay in Redis, for whoever claims them."""
+        until_s = self._clock.monotonic_s() + timeout_s
+        ending: set[Session] = set()
+        while len(self._registry) or self._registry.is_busy:
+            if self._clock.monotonic_s() >= until_s:
+                return False
+            for session in self._registry:
+                if session not in ending:
+                    ending.add(session)
+                    self._tasks.start(self.end(session, "drain", Close.DRAINING), "drain")
+            await asyncio.sleep(POLL_S)
+        return True
 
     def _start(self, session: Session, reason: str, close: Close, still: Callable[[Session], bool]) -> None:
         self._tasks.start(self._end(session, reason, close, lambda: still(session)), f"end: {reason}")
@@ -129,7 +137,7 @@ class Departures:
 
     async def _leave_zone(self, session: Session, reason: str) -> None:
         while session.player.inventory.frozen:
-            await asyncio.sleep(THAW_POLL_S)
+            await asyncio.sleep(POLL_S)
         runner = self._zones[session.zone]
         if runner.stopped or not runner.has(session.player):
             return

@@ -99,6 +99,7 @@ class Ender:
     async def _remove(self, session: Session) -> Removal:
         while True:
             try:
+                await self._write_behind.settle()
                 reach(Failpoint.REMOVE_BEFORE)
                 removal = await self._live.remove(session.player_id, session.epoch, self._node, session.saved_seq)
             except StoreUnavailable:

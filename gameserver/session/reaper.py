@@ -2,8 +2,9 @@
 node has in Redis only, its last process's or whose opening was cut. Each is saved at once, held for a resume, and ended
 when its grace is over.
 
-Law: the pointer says whose a session is, the epoch decides who gets it. Two reapers that meet do no harm. A session
-that cannot be read keeps no other from being reaped.
+Law: a node counts as dead when it has no lease at two looks in a row: when Redis has lost all leases, those who live
+renew theirs between the two. The pointer says whose a session is, the epoch decides who gets it. Two reapers that meet
+do no harm. A session that cannot be read keeps no other from being reaped.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ class Reaper:
         self._reception = reception
         self._node = node
         self._is_here = is_here
+        self._silent: list[NodeId] = []  # had no lease at the last look
         self._given_up: set[PlayerId] = set()  # whose session cannot be read: for people to look at
         self._at_once = asyncio.Semaphore(AT_ONCE_MAX)
 
@@ -58,8 +60,11 @@ class Reaper:
             await asyncio.sleep(PERIOD_S)
 
     async def _reap_the_dead(self) -> None:
-        for node in await self._leases.all_nodes():
-            if node != self._node and not await self._leases.alive(node) and await self._reap(node):
+        silent = [node for node in await self._leases.all_nodes() if not await self._leases.alive(node)]
+        dead = [node for node in silent if node in self._silent and node != self._node]
+        self._silent = silent
+        for node in dead:
+            if await self._reap(node):
                 await self._leases.forget(node)
 
     async def _reap(self, node: NodeId) -> bool:

@@ -102,8 +102,10 @@ class Reception:
             await self._attempt(player_id, message.connection_id, find, used_token=message.token)
 
     async def recover(self, player_id: PlayerId) -> None:
-        """Own the session that a process that died left behind, and let it wait for its player."""
+        """Own the session that a process that died left behind, and let it wait for its player. Raises what opening
+        raises, and Refusal while this node ends."""
         async with self._registry.only_one(player_id):
+            self._check_accepting()
             if self._registry.get(player_id) is None:
                 session = await self._open(player_id)
                 reach(Failpoint.RECOVER_OPENED)

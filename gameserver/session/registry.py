@@ -66,6 +66,11 @@ class Registry:
                 del self.connections[session.player_id]
         return before
 
+    @property
+    def is_busy(self) -> bool:
+        """Some player is opening, resuming or ending."""
+        return bool(self._locks)
+
     @asynccontextmanager
     async def only_one(self, player_id: PlayerId) -> AsyncIterator[None]:
         """Opening, resuming and ending of one player never overlap."""

@@ -134,6 +134,16 @@ class WriteBehind:
             await asyncio.wait((task,))
             self.forget(session)  # if the write failed, it had marked it again
 
+    async def settle(self) -> None:
+        """Wait until no write that failed can still arrive: it would bring back what is removed now. Raises
+        StoreUnavailable while that cannot be known."""
+        if self.available:
+            return
+        try:
+            await self._writer.ping()
+        except ServerChanged:  # another server: nothing of ours waits there
+            self._mark_all()
+
     async def _write(self, flight: _Flight) -> None:
         reach(Failpoint.TICK_BEFORE_WRITE)
         try:

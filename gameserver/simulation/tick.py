@@ -85,6 +85,7 @@ def _admit(zone: Zone, game: Game, player: Player, result: TickResult) -> None:
     if (reason := game.may_join(zone, player)) is not None:
         result.declined.append((player, reason))
         return
+    zone.waiting.pop(player.player_id, None)
     zone.move_to(player, player.x, player.y)
     zone.admit(player)
     game.on_join(zone, player)
@@ -101,6 +102,8 @@ def _disconnect(zone: Zone, game: Game, player: Player) -> None:
 
 
 def _reconnect(zone: Zone, game: Game, player: Player, result: TickResult) -> None:
+    """What the socket before left behind an exchange comes again on this one, and must not have two answers."""
+    zone.waiting.pop(player.player_id, None)
     player.show_connected(True)
     if player not in result.admitted:  # it may have arrived on this very tick
         game.on_reconnect(zone, player)

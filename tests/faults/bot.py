@@ -26,6 +26,7 @@ WELCOME_S = 3.0
 UNANSWERED_MAX = 8
 GHOST_SEQS = 10_000
 ITEMS = ("apple", "coin", "flower")
+MIDDLE = (15.0, 15.0)  # of the orchard
 
 
 @dataclass
@@ -89,7 +90,8 @@ class Bot:
     def waits_for(self) -> str:
         """What it has not been answered, and what it was told last: for whoever has to find out."""
         told = [show(deed) for deed in self.ledger.deeds[-3:]] if self.ledger else []
-        return f"{[show(deed) for deed in self._unanswered()]}, told {told}"
+        sees = f"{len(self._view.things)} things at tick {self.tick}, itself at {self.me}" if self._view else "nothing"
+        return f"{[show(deed) for deed in self._unanswered()]}, told {told}, sees {sees}"
 
     @property
     def resume_token(self) -> str | None:
@@ -354,20 +356,32 @@ class Bot:
 
     async def _act_once(self, socket: ClientConnection) -> None:
         assert self.ledger is not None
-        if self.random.random() < 0.25:
+        is_free = len(self._unanswered()) < UNANSWERED_MAX
+        deed = self._next_deed() if is_free and self.random.random() < 0.75 else None
+        if deed is None:
             await send(socket, {"type": "move", **self._direction()})
-        elif len(self._unanswered()) < UNANSWERED_MAX and (deed := self._next_deed()) is not None:
-            self.ledger.deeds.append(deed)
-            self._seq = deed.seq
-            await send(socket, deed.message)
+            return
+        self.ledger.deeds.append(deed)
+        self._seq = deed.seq
+        await send(socket, deed.message)
 
     def _direction(self) -> Message:
-        """Mostly to where the others are."""
+        """Mostly to where there is something to do."""
         me = self.me
         angle = self.random.uniform(0, math.tau)
         if me is not None and self.random.random() < 0.6:
-            angle = math.atan2(15 - me.y, 15 - me.x) + self.random.uniform(-0.8, 0.8)
+            x, y = self._goal(me)
+            angle = math.atan2(y - me.y, x - me.x) + self.random.uniform(-0.8, 0.8)
         return {"dx": math.cos(angle) * 0.999, "dy": math.sin(angle) * 0.999}
+
+    def _goal(self, me: Thing) -> tuple[float, float]:
+        """The middle, where the others are; once that is picked bare around here, the nearest thing."""
+        assert self._view is not None
+        things = [thing for thing in self._view.things.values() if thing.kind in ITEMS]
+        nearest = min(things, key=lambda thing: math.hypot(thing.x - me.x, thing.y - me.y), default=None)
+        if nearest is None or math.hypot(nearest.x - me.x, nearest.y - me.y) < REACH:
+            return MIDDLE
+        return nearest.x, nearest.y
 
     def _next_deed(self) -> Deed | None:
         held = [item for item, quantity in self._held.items() if quantity > 0]

@@ -158,7 +158,7 @@ class Player:
             return
         match message:
             case Opened():
-                self._welcomed(message.welcome)
+                self._welcomed(socket.node, message.welcome)
             case Declined():
                 if message.code is RefusalCode.BAD_TOKEN:
                     self._token = None
@@ -174,7 +174,7 @@ class Player:
                 self._items = set(message.items)
         self._news.set()
 
-    def _welcomed(self, welcome: Welcome) -> None:
+    def _welcomed(self, node: Node, welcome: Welcome) -> None:
         self.is_playing = True
         self._token = welcome.resume_token
         self._items = set(welcome.inventory)
@@ -183,7 +183,8 @@ class Player:
         else:
             self._waiting.clear()  # what became of it stays unknown
             self._seq = welcome.last_seq
-        self._book.welcomed(self.player_id, self._items, welcome.x)
+        if node.host.lease.holds():  # else it has slept, or Redis is away: what it shows may be another's by now
+            self._book.welcomed(self.player_id, self._items, welcome.x)
         for ghost in self._ghosts:
             self._world.outlived(ghost)
         for sending in self._waiting.values():

@@ -284,6 +284,7 @@ class TickWriterStandIn(TickWriter):
     def __init__(self, store: StoreStandIn):
         self._server = store.server
         self._timeout_s = store.timeout_s
+        self._turn = asyncio.Lock()
         self._before: Call | None = None
 
     async def write(
@@ -291,20 +292,22 @@ class TickWriterStandIn(TickWriter):
     ) -> set[PlayerId]:
         if not batch and not checked:
             return set()
-        if self._before is not None and not self._before.is_over:
-            self._server.drop_or_read(self._before)
-        self._before = call = self._server.send(_Pipeline(self._server.data, batch, checked), self._timeout_s)
-        try:
-            fenced: set[PlayerId] = await call.answer
-        except Lost as lost:
-            raise StoreUnavailable(f"tick_write: {lost}") from None
+        async with self._turn:
+            fenced: set[PlayerId] = await self._send("tick_write", _Pipeline(self._server.data, batch, checked))
         return fenced
 
     async def ping(self) -> None:
+        async with self._turn:
+            await self._send("tick_ping", lambda: "PONG")
+
+    async def _send(self, operation: str, effect: Callable[[], Any]) -> Any:
+        if self._before is not None and not self._before.is_over:
+            self._server.drop_or_read(self._before)
+        self._before = call = self._server.send(effect, self._timeout_s)
         try:
-            await self._server.ask(lambda: "PONG", self._timeout_s)
+            return await call.answer
         except Lost as lost:
-            raise StoreUnavailable(f"tick_ping: {lost}") from None
+            raise StoreUnavailable(f"{operation}: {lost}") from None
 
 
 def redis(weather: Weather) -> RedisServer:

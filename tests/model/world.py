@@ -188,7 +188,7 @@ class World:
         now_s = self.loop.time()
         was_well = self.redis.trouble_s < now_s - STORE_PATIENCE_S and not self.redis.is_hung and process.is_well(4.0)
         if was_well and not self.redis.is_down and socket.node.process is process:
-            self.book.check("takeover", socket.is_closed, f"{socket.connection_id} is still open")
+            self.book.check("takeover", socket.is_closed or socket.is_cut, f"{socket.connection_id} is still open")
 
     # --- what the script does ---
 
@@ -256,6 +256,7 @@ class World:
         for player, places in self._shown.items():
             reached = max((x for at_s, x in places if at_s < until_s), default=0.0)
             self.book.reached[player] = max(self.book.reached[player], reached)
+        self._shown.clear()  # what only the dead had shown is no promise any more
 
     def _opened(self, player: PlayerId, epoch: Epoch, is_anew: bool) -> None:
         """A session is live in Redis. If Redis was emptied before: from memory, or from what SQL has?"""

@@ -222,3 +222,37 @@ async def test_who_is_fenced_is_closed_as_taken_over_and_noted() -> None:
     assert bench.ended == [(1, "taken_over")]
     assert bench.registry.get(one.player_id) is None
     await bench.tasks.drain(1)
+
+
+async def test_a_drain_also_ends_who_was_let_in_a_moment_before() -> None:
+    bench = Bench()
+    arrived = asyncio.Event()
+
+    async def open_slowly() -> None:
+        async with bench.registry.only_one(PlayerId(1)):
+            await arrived.wait()
+            bench.arrive(1)
+
+    opening = asyncio.create_task(open_slowly())
+    await asyncio.sleep(0)
+    draining = asyncio.create_task(bench.departures.drain(5.0))
+    await asyncio.sleep(0.05)
+    assert not draining.done()
+    arrived.set()
+    while not draining.done():
+        await asyncio.sleep(0.02)
+        bench.tick()
+    assert draining.result() and bench.ended == [(1, "drain")]
+    await opening
+
+
+async def test_a_drain_ends_in_time_when_somebody_cannot_be_saved() -> None:
+    bench = Bench()
+    bench.arrive(1)  # and no tick lets it leave
+    draining = asyncio.create_task(bench.departures.drain(5.0))
+    await asyncio.sleep(0.05)
+    bench.clock.now_s += 5.1
+    assert not await draining
+    bench.tick()
+    bench.tick()
+    await bench.tasks.drain(1)

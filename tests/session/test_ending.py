@@ -37,6 +37,9 @@ class Bench:
     async def withdraw(self, session: Session) -> None:
         self.steps.append("withdrawn")
 
+    async def settle(self) -> None:
+        self.steps.append("settled")
+
     def save(self, save: Save) -> asyncio.Future[SaveOutcome]:
         self.steps.append("saved")
         outcome: asyncio.Future[SaveOutcome] = asyncio.get_running_loop().create_future()
@@ -60,7 +63,7 @@ def ending(number: int = 1) -> Session:
 async def test_live_state_is_removed_after_the_save() -> None:
     bench, one = Bench(), ending()
     assert await bench.ender.finish(one, "logout")
-    assert bench.steps == ["stored", "withdrawn", "saved", "removed"]
+    assert bench.steps == ["stored", "withdrawn", "saved", "settled", "removed"]
     assert one.state is SessionState.ENDED and [stay.reason for stay in bench.stays] == ["logout"]
 
 

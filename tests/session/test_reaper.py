@@ -78,6 +78,21 @@ async def test_what_our_last_process_and_dead_nodes_left_is_owned(bench: Bench) 
     assert sorted(bench.tried) == [1, 2] and bench.forgotten == [DEAD]
 
 
+async def test_a_node_that_has_no_lease_for_a_moment_is_not_dead(bench: Bench) -> None:
+    """As after Redis was emptied, until it renews."""
+    bench.lists = {US: set(), ALIVE: {PlayerId(3)}}
+    looks = 0
+
+    async def alive(node: NodeId) -> bool:
+        nonlocal looks
+        looks += node == ALIVE
+        return node == US or looks % 2 == 0
+
+    bench.alive = alive  # type: ignore[method-assign]
+    await bench.rounds()
+    assert looks > 2 and bench.tried == []
+
+
 async def test_a_session_that_later_is_in_redis_only_is_owned_too(bench: Bench) -> None:
     await bench.rounds()
     bench.lists[US].add(PlayerId(1))

@@ -11,6 +11,7 @@ from gameserver.protocol.messages import Ack
 from gameserver.session.lifecycle import SessionEvent
 from gameserver.session.session import Dirty, Session
 from gameserver.session.write_behind import RETRY_S, WriteBehind
+from gameserver.store.connection import StoreUnavailable
 from gameserver.store.tick_writer import OwnerMissing, ServerChanged, TickWriter
 from gameserver.tasks import Tasks
 from tests.session.standins import Redis, StillClock, session, turns
@@ -350,6 +351,19 @@ async def test_after_withdraw_a_write_that_failed_is_not_repeated(bench: Bench) 
     bench.redis.is_back()
     await bench.retry()
     assert len(bench.redis.batches) == 1
+
+
+async def test_after_a_write_that_failed_only_redis_can_tell_that_it_cannot_arrive_any_more(bench: Bench) -> None:
+    await bench.behind.settle()
+    bench.behind.mark(session(1), Dirty.PLACE)
+    await bench.fail_once()
+    bench.redis.is_away()
+    with pytest.raises(StoreUnavailable):
+        await bench.behind.settle()
+    bench.redis.error = ServerChanged("redis has restarted")
+    await bench.behind.settle()
+    bench.redis.is_back()
+    await bench.behind.settle()
 
 
 async def test_a_state_that_cannot_be_written_keeps_nobody_else_s_from_redis(bench: Bench) -> None:

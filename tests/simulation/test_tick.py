@@ -406,6 +406,23 @@ def test_waiting_actions_of_a_client_that_is_gone_are_not_counted_as_the_next_on
     assert giver.actions.last_seq == 1
 
 
+def test_what_waits_behind_an_exchange_is_forgotten_when_its_player_comes_back_on_another_socket() -> None:
+    """It comes again there; a refusal of the first that crosses with it would be of what is applied then."""
+    stage = Stage()
+    giver = stage.enter(1, coins=1)
+    stage.enter(2)
+    stage.tick((giver, Hand(seq=1, to=2)), (giver, Take(seq=2)))
+    exchange = stage.result.exchanges
+    for _ in range(19):
+        assert answers(stage.tick()) == []
+    stage.inbox.came_back(giver.player_id)
+    assert answers(stage.tick()) == []
+    stage.tick((giver, Take(seq=2)))
+    stage.result.exchanges = exchange
+    stage.settle()
+    assert answers(stage.tick()) == [(1, "durable"), (2, "stored")]
+
+
 def test_an_outcome_answers_only_the_numbering_that_asked() -> None:
     stage = Stage()
     asker, giver = stage.enter(1), stage.enter(2, coins=1)
