@@ -71,6 +71,7 @@ class Close(StrEnum):
     KICKED = "kicked"
     ZONE_STOPPED = "zone_stopped"
     SLOW_CLIENT = "slow_client"
+    MOVED = "moved"
     INTERNAL = "internal"
 
 
@@ -89,4 +90,5 @@ CLOSES: dict[Close, CloseRow] = {
     Close.KICKED: CloseRow(4006, False, 0, "removed by the operator or the game"),
     Close.ZONE_STOPPED: CloseRow(4007, True, 2000, "the zone stopped"),
     Close.SLOW_CLIENT: CloseRow(4008, True, 1000, "reading too slowly"),
+    Close.MOVED: CloseRow(4009, True, 0, "your session waits for you on another server"),
 }

@@ -72,16 +72,22 @@ class Departures:
         await self._end(session, reason, close, lambda: True)
 
     def fence(self, session: Session) -> None:
-        """A newer epoch owns the player: stop at once, save nothing."""
+        """A newer epoch owns the player: stop at once, save nothing. Its client is told when it is known what to do."""
         if not session.is_open:
             return  # its end is under way and will find out
         metrics.FENCED.inc()
         session.take(SessionEvent.FENCED)
-        self._close(self._registry.unbind(session), Close.TAKEN_OVER)
+        connection_id = self._registry.unbind(session)
         self._zones[session.zone].inbox.departures.append((session.player_id, "fenced"))
         self._registry.remove(session)
-        self._ender.note_end(session, "taken_over")
-        self._tasks.start(self._ender.discard(session), "discard")
+        self._tasks.start(self._let_go(session, connection_id), "fenced")
+
+    async def _let_go(self, session: Session, connection_id: ConnectionId | None) -> None:
+        """Nobody signed in anew if we were only taken for dead: then the client may come back to its session."""
+        reason = Close.MOVED if await self._ender.waits_elsewhere(session) else Close.TAKEN_OVER
+        self._close(connection_id, reason)
+        self._ender.note_end(session, reason)
+        await self._ender.discard(session)
 
     async def sweep(self) -> None:
         """Find who is gone for too long or does nothing; until cancelled."""

@@ -17,7 +17,7 @@ from gameserver.profiles.backlog import Backlog
 from gameserver.profiles.records import SaveOutcome, Stay
 from gameserver.protocol.ids import NodeId
 from gameserver.session.lifecycle import SessionEvent
-from gameserver.session.record import save_of
+from gameserver.session.record import save_of, waits_for_client_of
 from gameserver.session.saver import Saver
 from gameserver.session.session import Dirty, Session
 from gameserver.session.write_behind import WriteBehind
@@ -74,11 +74,22 @@ class Ender:
         """After being fenced: take away what we wrote under the dead epoch's name, as far as Redis answers."""
         await self._write_behind.withdraw(session)
         try:
+            await self._write_behind.settle()
             reach(Failpoint.DISCARD_BEFORE)
             await self._live.discard(session.player_id, session.epoch, self._node)
             reach(Failpoint.DISCARD_AFTER)
         except StoreUnavailable as error:
             log.warning("a dead session's hash was left behind", player=session.player_id, reason=str(error))
+
+    async def waits_elsewhere(self, session: Session) -> bool:
+        """Whether what we were fenced by is the same session, held for the client that it had here; False while Redis
+        cannot tell."""
+        try:
+            owner = await self._live.owner(session.player_id)
+            fields = await self._live.read(session.player_id, owner.epoch) if owner else None
+        except StoreUnavailable:
+            return False
+        return fields is not None and waits_for_client_of(session, fields)
 
     async def _save_and_remove(self, session: Session) -> bool:
         # Redis gets the last state, too: while SQL is away it is what another node would claim.

@@ -108,6 +108,7 @@ class Reception:
             self._check_accepting()
             if self._registry.get(player_id) is None:
                 session = await self._open(player_id)
+                self._write_behind.mark(session, Dirty.STATUS)  # that it waits: its last owner may be alive after all
                 reach(Failpoint.RECOVER_OPENED)
                 self._arrive(session)
                 self._recovered(session)

@@ -13,6 +13,7 @@ import msgspec
 
 from gameserver.failpoints import Guard, is_off
 from gameserver.profiles.records import Profile, Save
+from gameserver.session.lifecycle import SessionState
 from gameserver.session.session import Dirty, Session
 from gameserver.store import keys
 from gameserver.store.resp import hset_picture
@@ -106,6 +107,12 @@ _PARTS: tuple[tuple[int, Callable[[Session, list[bytes]], None]], ...] = (
     (Dirty.SPEECH, _speech),
     (Dirty.STATUS, _status),
 )
+
+
+def waits_for_client_of(session: Session, live: Mapping[str, str]) -> bool:
+    """Whether the live session of a newer epoch is this one, taken over by no client: it has none, and no new token."""
+    newest = live.get("resume", "").split()[:1]
+    return live.get("status") == SessionState.DISCONNECTED and newest in ([], list(session.resume_hashes[:1]))
 
 
 def save_of(session: Session) -> Save:

@@ -324,7 +324,7 @@ class Bot:
         self._is_taken_over = code == 4001
         if code in (1000, 4001):
             self._resume_token = None
-        elif code == 1006 and self.is_playing and not self._has_said_goodbye:
+        elif code in (1006, 4009) and self.is_playing and not self._has_said_goodbye:
             self._lost_at_s = time.monotonic()
 
     # --- acting ---

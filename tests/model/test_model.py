@@ -1,7 +1,7 @@
 """The session's life under every fault, on virtual time: hundreds of scripts, each some twenty seconds of two nodes.
 
-A failure prints the script, shrunk, and the line that plays it again. The examples are the same in every run, because
-among others about one script in two hundred still breaks a promise.
+A failure prints the script, shrunk, and the line that plays it again. The examples are the same in every run, so that
+what turns red is the doing of a change; of some ten thousand others none broke a promise.
 """
 
 from __future__ import annotations

@@ -117,9 +117,8 @@ class World:
         for ended in await asyncio.gather(*self._tasks, return_exceptions=True):
             assert not isinstance(ended, Exception), ended
         await self._drain()
-        lists = {f"node:{name}:sessions" for name in NAMES}
-        if self._has_claims_in_vain() or (self._left() and set(self._left()) <= lists):
-            # A session whose sign-in elsewhere raised the epoch and got no further, or an entry too many on a list.
+        if self._has_claims_in_vain() or (self._left() and set(self._left()) <= self._listed()):
+            # Whose sign-in elsewhere raised the epoch and got no further, or what is left of a session and is listed.
             for node in self.nodes.values():
                 node.start()
             await self._for(GRACE_S + STORE_PATIENCE_S)
@@ -161,6 +160,12 @@ class World:
         owned = {key.partition("{")[2].partition("}")[0] for key in hashes if key.startswith("owner:")}
         return [key for key in hashes if not self._was_emptied or key.partition("{")[2].partition("}")[0] in owned]
 
+    def _listed(self) -> set[str]:
+        """The lists of nodes, and what they name: a node that starts takes it away."""
+        lists = {f"node:{name}:sessions" for name in NAMES}
+        members = {tuple(member.split(":")) for name in lists for member in self.redis.data.sets.get(name, ())}
+        return lists | {keys.session(PlayerId(int(player)), Epoch(int(epoch))) for player, epoch in members}
+
     def _staying(self) -> list[Player]:
         return [player for player in self.players if player.intent == "play"]
 
@@ -199,6 +204,7 @@ class World:
             node.kill()
 
     def stop(self, node: Node) -> None:
+        self._note_reached()
         self._play_ends(node)
         node.process.stop()
 
@@ -248,15 +254,17 @@ class World:
                 self._ended_s.setdefault(session.player_id, self.loop.time())
 
     def _note_reached(self) -> None:
-        """A node dies: what was shown is at most a tick, and a write's way, ahead of what is kept."""
+        """A node dies or sleeps: what was shown is at most a tick, and a write's way, ahead of what is kept. What it
+        showed while Redis was away may be kept nowhere."""
         now_s, weather = self.loop.time(), self.redis.weather
+        shown = list(self._shown.items())
+        self._shown.clear()
         if self.redis.is_down or self.redis.is_hung or self.redis.trouble_s > now_s - STORE_PATIENCE_S or self._exposed:
             return
         until_s = now_s - TICK_S - 5 * weather.delay_max_s - 0.05
-        for player, places in self._shown.items():
+        for player, places in shown:
             reached = max((x for at_s, x in places if at_s < until_s), default=0.0)
             self.book.reached[player] = max(self.book.reached[player], reached)
-        self._shown.clear()  # what only the dead had shown is no promise any more
 
     def _opened(self, player: PlayerId, epoch: Epoch, is_anew: bool) -> None:
         """A session is live in Redis. If Redis was emptied before: from memory, or from what SQL has?"""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+import pytest
+
 from gameserver.link.local import LocalLink
 from gameserver.link.messages import CloseConnection, ToEdge
 from gameserver.protocol.errors import Close
@@ -33,6 +35,7 @@ class Bench:
         self.zones = Zones(self.game, self.clock, lambda name: None, 1)
         self.ended: list[tuple[int, str]] = []
         self.closed: list[Close] = []
+        self.waits = False
         link = LocalLink()
         link.attach_edge(self.hear)
         ender: Ender = self  # type: ignore[assignment]
@@ -61,6 +64,9 @@ class Bench:
 
     async def discard(self, session: Session) -> None:
         pass
+
+    async def waits_elsewhere(self, session: Session) -> bool:
+        return self.waits
 
     def arrive(self, number: int, coins: int = 0) -> Session:
         one = session(number, saved=profile(number, zone="tiny"))
@@ -213,15 +219,17 @@ async def test_who_does_nothing_for_too_long_ends_as_idle_and_who_does_something
     assert bench.registry.get(busy.player_id) is busy
 
 
-async def test_who_is_fenced_is_closed_as_taken_over_and_noted() -> None:
+@pytest.mark.parametrize(("waits", "reason"), [(False, Close.TAKEN_OVER), (True, Close.MOVED)])
+async def test_who_is_fenced_is_told_whether_to_come_back(waits: bool, reason: Close) -> None:
     bench = Bench()
+    bench.waits = waits
     one = bench.arrive(1)
     bench.tick()
     bench.departures.fence(one)
-    assert bench.closed == [Close.TAKEN_OVER]
-    assert bench.ended == [(1, "taken_over")]
     assert bench.registry.get(one.player_id) is None
     await bench.tasks.drain(1)
+    assert bench.closed == [reason]
+    assert bench.ended == [(1, str(reason))]
 
 
 async def test_a_drain_also_ends_who_was_let_in_a_moment_before() -> None:
