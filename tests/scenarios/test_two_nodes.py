@@ -130,3 +130,24 @@ async def test_a_node_that_was_asleep_acks_nothing_after_the_takeover(nodes: tup
                 assert (await elsewhere.act("use", item="apple"))["level"] == "stored"
         finally:
             os.kill(nodes[0].pid, signal.SIGCONT)
+
+
+async def test_who_played_on_a_node_that_was_taken_for_dead_is_sent_to_where_it_is_held(
+    nodes: tuple[RunningGame, RunningGame], stores: Stores
+) -> None:
+    async with Raw(nodes[0].ws_url) as player:
+        welcome = await player.guest()
+        await player.fetch("apple")
+        seq = player.seq
+        os.kill(nodes[0].pid, signal.SIGSTOP)
+        try:
+            other = f"test-{nodes[1].port}"
+            await asyncio.to_thread(eventually, lambda: stores.owner(welcome["player_id"]).get("node") == other)
+            await asyncio.sleep(0.2)  # a tick says that it waits
+        finally:
+            os.kill(nodes[0].pid, signal.SIGCONT)
+        assert await player.closed() == 4009
+    async with Raw(nodes[0].ws_url) as player:  # wherever the balancer sends it
+        again = await player.sign_in("resume", token=welcome["resume_token"])
+        assert (again["resumed"], again["last_seq"], again["inventory"]) == (True, seq, {"apple": 1})
+        assert (await player.act("use", item="apple"))["level"] == "stored"
