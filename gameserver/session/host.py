@@ -85,7 +85,10 @@ class Host:
         return session.player.actions.standing(message.seq) == "new"
 
     def _can_store(self, session: Session) -> bool:
-        return self._write_behind.can_store and len(session.unstored) < ANSWERS_MAX
+        if not self._write_behind.can_store:
+            return False
+        unanswered = len(session.unstored) + self._zones[session.zone].inbox.actions_of(session.player_id)
+        return unanswered < ANSWERS_MAX
 
     def _refuse(self, connection_id: ConnectionId, message: ClientMessage, code: RefusalCode, reason: str) -> None:
         seq = message.seq if isinstance(message, Action) else None

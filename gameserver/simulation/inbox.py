@@ -53,6 +53,10 @@ class Inbox:
         queue.append(message)
         return True
 
+    def actions_of(self, player: PlayerId) -> int:
+        """How many numbered actions of the player wait here."""
+        return sum(isinstance(message, Action) for message in self.inputs.get(player, ()))
+
 
 def _drop_oldest_input(queue: list[ClientMessage]) -> bool:
     for at, message in enumerate(queue):

@@ -1,5 +1,5 @@
-"""A Redis that runs and does not do its work: out of memory, its disk full, loading, or silent. Ticks go on, whoever wants
-something kept is refused at once, operators see it, and it is over soon after Redis is well again."""
+"""A Redis that runs and does not do its work: out of memory, its disk full, loading, or silent. Ticks go on, whoever
+wants something kept is refused at once, operators see it, and it is over soon after Redis is well again."""
 
 from __future__ import annotations
 
@@ -77,7 +77,9 @@ def game(redis: RunningRedis, mariadb_server: MariaDb, tmp_path: Path) -> Iterat
 
 
 @pytest.mark.parametrize("illness", [out_of_memory, full_disk, loading, silent])
-async def test_nobody_waits_for_a_redis_that_is_unwell(game: RunningGame, redis: RunningRedis, illness: Illness) -> None:
+async def test_nobody_waits_for_a_redis_that_is_unwell(
+    game: RunningGame, redis: RunningRedis, illness: Illness
+) -> None:
     async with Raw(game.ws_url) as player:
         await player.guest()
         await player.fetch("apple")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from gameserver.link.local import LocalLink
 from gameserver.link.messages import Deliver, PlayerInput, ToEdge
+from gameserver.protocol.errors import RefusalCode
 from gameserver.protocol.ids import ConnectionId
-from gameserver.protocol.messages import Refused
+from gameserver.protocol.messages import Ack, Refused
 from gameserver.session.departures import Departures
 from gameserver.session.host import Host
 from gameserver.session.lifecycle import SessionEvent
@@ -15,16 +16,16 @@ from gameserver.session.session import Dirty, Session
 from gameserver.session.write_behind import WriteBehind
 from gameserver.simulation.zones import Zones
 from gameserver.tasks import Tasks
+from gameserver.world.action_log import ANSWERS_MAX
 from tests.session.standins import StillClock, profile, session
 from tests.simulation.tiny import Take, Tiny
 
 
 class Bench:
-    """One player who plays while nothing can be stored."""
+    """One player who plays while Redis is away, or only slow."""
 
-    can_store = False
-
-    def __init__(self) -> None:
+    def __init__(self, can_store: bool = False) -> None:
+        self.can_store = can_store
         self.registry, self.clock = Registry(), StillClock()
         self.zones = Zones(Tiny(), self.clock, lambda name: None, 1)
         self.told: list[ToEdge] = []
@@ -69,3 +70,17 @@ def test_an_action_that_was_applied_before_is_not_refused_when_it_comes_again() 
     bench.one.player.actions.begin(2)
     assert bench.send(1) == [] and bench.send(2) == []
     assert [message.seq for message in bench.zones["tiny"].inbox.inputs[bench.one.player_id]] == [1, 2]  # type: ignore[attr-defined]
+
+
+def test_so_many_actions_wait_for_a_slow_redis_and_no_more() -> None:
+    bench = Bench(can_store=True)
+    for seq in range(1, ANSWERS_MAX // 2 + 1):
+        assert bench.send(seq) == []
+    bench.zones["tiny"].inbox.inputs.clear()  # a tick applied them; their acks wait
+    bench.one.unstored += [Ack(seq, "stored") for seq in range(1, ANSWERS_MAX // 2 + 1)]
+    for seq in range(ANSWERS_MAX // 2 + 1, ANSWERS_MAX + 1):
+        assert bench.send(seq) == []
+    (refused,) = bench.send(ANSWERS_MAX + 1)
+    assert (refused.seq, refused.code) == (ANSWERS_MAX + 1, RefusalCode.TRY_LATER)
+    bench.one.unstored.clear()
+    assert bench.send(ANSWERS_MAX + 2) == []
