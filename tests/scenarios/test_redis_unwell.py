@@ -7,7 +7,6 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from pathlib import Path
 
 import pytest
 
@@ -59,17 +58,17 @@ def silent(redis: RunningRedis) -> Iterator[None]:
     redis.go_on()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def redis() -> Iterator[RunningRedis]:
     server = RunningRedis("redis7").start()
     yield server
     server.remove()
 
 
-@pytest.fixture
-def game(redis: RunningRedis, mariadb_server: MariaDb, tmp_path: Path) -> Iterator[RunningGame]:
-    sql_url = mariadb_server.url(mariadb_server.migrated_database())
-    server = RunningGame(tmp_path, redis.url, sql_url, checkpoint_s="60")
+@pytest.fixture(scope="module")
+def game(redis: RunningRedis, mariadb: MariaDb, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGame]:
+    sql_url = mariadb.url(mariadb.migrated_database())
+    server = RunningGame(tmp_path_factory.mktemp("game"), redis.url, sql_url, checkpoint_s="60")
     try:
         yield server.start()
     finally:
