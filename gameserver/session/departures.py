@@ -84,8 +84,12 @@ class Departures:
 
     async def _let_go(self, session: Session, connection_id: ConnectionId | None) -> None:
         """Nobody signed in anew if we were only taken for dead: then the client may come back to its session."""
-        reason = Close.MOVED if await self._ender.waits_elsewhere(session) else Close.TAKEN_OVER
-        self._close(connection_id, reason)
+        reason = Close.TAKEN_OVER
+        try:
+            if await self._ender.waits_elsewhere(session):
+                reason = Close.MOVED
+        finally:
+            self._close(connection_id, reason)
         self._ender.note_end(session, reason)
         await self._ender.discard(session)
 
