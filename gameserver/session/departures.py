@@ -16,13 +16,14 @@ from gameserver.link.local import LocalLink
 from gameserver.link.messages import CloseConnection
 from gameserver.observability import metrics
 from gameserver.protocol.errors import Close
-from gameserver.protocol.ids import ConnectionId, PlayerId
+from gameserver.protocol.ids import ConnectionId
 from gameserver.session.ending import Ender
 from gameserver.session.lifecycle import SessionEvent, SessionState
 from gameserver.session.registry import Registry
 from gameserver.session.session import Session
 from gameserver.simulation.zones import Zones
 from gameserver.tasks import Tasks
+from gameserver.world.entity import Player
 
 SWEEP_S = 0.5
 POLL_S = 0.02
@@ -54,10 +55,10 @@ class Departures:
         self._clock = clock
         self._grace_s = grace_s
         self._idle_timeout_s = idle_timeout_s
-        self._leaving: dict[PlayerId, asyncio.Future[None]] = {}
+        self._leaving: dict[Player, asyncio.Future[None]] = {}
 
-    def left(self, player_id: PlayerId) -> None:
-        if (leaving := self._leaving.pop(player_id, None)) is not None:
+    def left(self, player: Player) -> None:
+        if (leaving := self._leaving.pop(player, None)) is not None:
             leaving.set_result(None)
 
     async def log_out(self, session: Session) -> None:
@@ -78,7 +79,7 @@ class Departures:
         metrics.FENCED.inc()
         session.take(SessionEvent.FENCED)
         connection_id = self._registry.unbind(session)
-        self._zones[session.zone].inbox.departures.append((session.player_id, "fenced"))
+        self._zones[session.zone].inbox.departures.append((session.player, "fenced"))
         self._registry.remove(session)
         self._tasks.start(self._let_go(session, connection_id), "fenced")
 
@@ -151,11 +152,11 @@ class Departures:
         runner = self._zones[session.zone]
         if runner.stopped or not runner.has(session.player):
             return
-        left = self._leaving[session.player_id] = asyncio.get_running_loop().create_future()
-        runner.inbox.departures.append((session.player_id, reason))
+        left = self._leaving[session.player] = asyncio.get_running_loop().create_future()
+        runner.inbox.departures.append((session.player, reason))
         while not left.done() and not runner.stopped:  # a zone that stops lets go of everyone at once
             await asyncio.wait((left,), timeout=SWEEP_S)
-        self._leaving.pop(session.player_id, None)
+        self._leaving.pop(session.player, None)
 
     def _close(self, connection_id: ConnectionId | None, reason: Close) -> None:
         if connection_id is not None:

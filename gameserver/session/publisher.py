@@ -12,7 +12,6 @@ from gameserver.link.local import LocalLink
 from gameserver.link.messages import Declined, Deliver, Opened, TickFrames, WorldFrame
 from gameserver.observability import metrics
 from gameserver.protocol.errors import RefusalCode
-from gameserver.protocol.ids import PlayerId
 from gameserver.protocol.messages import Ack, Refused, ServerMessage, Welcome
 from gameserver.protocol.world_frame import LAYOUT
 from gameserver.session.exchanges import ExchangeCarrier
@@ -43,7 +42,7 @@ class Publisher:
         history: ChatHistory,
         game: Game,
         grace_s: float,
-        left: Callable[[PlayerId], None],
+        left: Callable[[Player], None],
         turned_away: Callable[[Session], None],
     ):
         self._link = link
@@ -61,7 +60,7 @@ class Publisher:
         for exchange in result.exchanges:
             self._carrier.carry(exchange, _settler(runner))
         for player in (*result.left, *(player for player, _ in result.declined)):
-            self._left(player.player_id)
+            self._left(player)
         for player in result.admitted:
             self._welcome(runner.zone, player)
         for player, reason in result.declined:

@@ -21,7 +21,7 @@ class Inbox:
     arrivals: list[Player] = field(default_factory=list)  # sessions opened since the last tick
     returns: list[PlayerId] = field(default_factory=list)  # a socket is (again) at the other end
     lost: list[PlayerId] = field(default_factory=list)  # sockets lost
-    departures: list[tuple[PlayerId, str]] = field(default_factory=list)  # sessions to end, and why
+    departures: list[tuple[Player, str]] = field(default_factory=list)  # whose sessions end, and why
     resyncs: list[PlayerId] = field(default_factory=list)  # viewers that need a full view
     outcomes: list[tuple[Exchange, ExchangeResult]] = field(default_factory=list)
     inputs: dict[PlayerId, list[ClientMessage]] = field(default_factory=dict)

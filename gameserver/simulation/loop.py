@@ -50,7 +50,7 @@ class ZoneRunner:
 
     def has(self, player: Player) -> bool:
         """The player is in the zone, or will be with the next tick."""
-        return self.zone.players.get(player.player_id) is player or player in self.inbox.arrivals
+        return self.zone.has(player) or player in self.inbox.arrivals
 
     def halt(self) -> None:
         """It ticks no more. What it asked for on a tick that did not end happens no more either."""

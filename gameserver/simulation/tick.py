@@ -62,23 +62,21 @@ def _answer_exchange(exchange: Exchange, refused: bool, result: TickResult) -> N
 
 
 def admit_and_release(zone: Zone, game: Game, inbox: Inbox, result: TickResult) -> None:
-    later = []  # of who has yet to arrive; who is here goes first, so that a new session's player is never released
-    for departure in inbox.departures:
-        if leaver := zone.players.get(departure[0]):
-            _release(zone, game, leaver, departure[1], result)
-        else:
-            later.append(departure)
+    """Of one who is taken over again and again there may be several players at once: each leaves for itself."""
+    leaving = dict(inbox.departures)
+    for player, reason in leaving.items():
+        if zone.has(player):
+            _release(zone, game, player, reason, result)
     for player in inbox.arrivals:
         _admit(zone, game, player, result)
+        if player in leaving and zone.has(player):
+            _release(zone, game, player, leaving[player], result)
     for player_id in inbox.lost:
         if (lost := zone.players.get(player_id)) and lost.connected:
             _disconnect(zone, game, lost)
     for player_id in inbox.returns:
         if returned := zone.players.get(player_id):
             _reconnect(zone, game, returned, result)
-    for player_id, reason in later:
-        if leaver := zone.players.get(player_id):
-            _release(zone, game, leaver, reason, result)
 
 
 def _admit(zone: Zone, game: Game, player: Player, result: TickResult) -> None:

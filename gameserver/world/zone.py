@@ -183,6 +183,10 @@ class Zone:
         player.note_kept_in(self.kept)
         self.add(player)
 
+    def has(self, player: Player) -> bool:
+        """This one, not another of the same name whose session was before it or comes after it."""
+        return self.players.get(player.player_id) is player
+
     def release(self, player: Player) -> None:
         del self.players[player.player_id]
         player.note_kept_nowhere()

@@ -21,6 +21,7 @@ from gameserver.session.session import Session
 from gameserver.simulation.result import TickResult
 from gameserver.simulation.zones import Zones
 from gameserver.tasks import Tasks
+from gameserver.world.entity import Player
 from gameserver.world.exchange import Exchange, ExchangeResult
 from tests.session.standins import StillClock, profile, session
 from tests.simulation.tiny import Hand, Tiny
@@ -81,7 +82,7 @@ class Bench:
     def tick(self) -> TickResult:
         result = self.zones["tiny"].run_tick()
         for player in result.left:
-            self.departures.left(player.player_id)
+            self.departures.left(player)
         return result
 
     def begin_end(self, one: Session) -> asyncio.Task[None]:
@@ -179,7 +180,7 @@ class Carrier:
         self.then(self.exchange, outcome)
 
 
-def publisher(carrier: Carrier, left: Callable[[PlayerId], None] = lambda player: None) -> Publisher:
+def publisher(carrier: Carrier, left: Callable[[Player], None] = lambda player: None) -> Publisher:
     held_back: ExchangeCarrier = carrier  # type: ignore[assignment]
     unused: object = None
     return Publisher(
@@ -201,7 +202,7 @@ async def swept(bench: Bench) -> None:
     for _ in range(40):
         await asyncio.sleep(0.02)
         for player in bench.tick().left:
-            bench.departures.left(player.player_id)
+            bench.departures.left(player)
     sweeping.cancel()
 
 

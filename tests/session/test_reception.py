@@ -82,7 +82,7 @@ async def test_a_new_session_arrives_while_the_player_of_an_older_one_is_about_t
     before = bench.registry.get(PlayerId(1))
     assert before is not None
     bench.registry.remove(before)
-    runner.inbox.departures.append((PlayerId(1), "fenced"))
+    runner.inbox.departures.append((before.player, "fenced"))
     await bench.join(1, "n:2")
     result = runner.run_tick()
     assert result.left == [older] and len(result.admitted) == 1

@@ -97,7 +97,7 @@ def test_a_session_recovered_without_a_socket_waits_unseen_by_nobody_and_sees_no
 def test_who_leaves_is_gone_from_the_zone_and_from_view() -> None:
     stage = Stage()
     watcher, leaver = stage.enter(2), stage.enter(1)
-    stage.inbox.departures.append((leaver.player_id, "logout"))
+    stage.inbox.departures.append((leaver, "logout"))
     stage.tick((leaver, Go(1, 1)))
     assert stage.result.left == [leaver] and leaver.player_id not in stage.zone.players
     (frame,) = stage.result.frames
@@ -110,7 +110,7 @@ def test_arriving_and_leaving_on_one_tick_harms_nobody() -> None:
     stage = Stage()
     player = stage.player(1)
     stage.inbox.arrivals.append(player)
-    stage.inbox.departures.append((player.player_id, "drain"))
+    stage.inbox.departures.append((player, "drain"))
     stage.tick()
     assert stage.result.left == [player] and stage.result.admitted == [] and stage.result.frames == []
     assert not stage.zone.entities and not stage.zone.grid.watched
@@ -122,7 +122,7 @@ def test_returning_and_leaving_on_one_tick_harms_nobody() -> None:
     stage.inbox.lost.append(player.player_id)
     stage.tick()
     stage.inbox.returns.append(player.player_id)
-    stage.inbox.departures.append((player.player_id, "grace_over"))
+    stage.inbox.departures.append((player, "grace_over"))
     stage.tick()
     assert stage.result.left == [player] and stage.result.admitted == []
 
@@ -131,11 +131,22 @@ def test_a_fenced_session_leaves_and_the_new_one_of_its_player_stays() -> None:
     stage = Stage()
     fenced = stage.enter(1)
     new = stage.player(1)
-    stage.inbox.departures.append((PlayerId(1), "fenced"))
+    stage.inbox.departures.append((fenced, "fenced"))
     stage.inbox.arrivals.append(new)
     stage.tick()
     assert stage.result.left == [fenced] and stage.result.admitted == [new]
     assert stage.zone.players == {1: new} and list(stage.zone.entities.values()) == [new]
+
+
+def test_of_a_player_who_is_taken_over_again_and_again_within_a_tick_the_newest_session_stays() -> None:
+    stage = Stage()
+    first, second, newest = stage.enter(1), stage.player(1), stage.player(1)
+    stage.inbox.departures += [(first, "fenced"), (second, "fenced")]
+    stage.inbox.arrivals += [second, newest]
+    stage.tick()
+    assert stage.result.left == [first, second] and stage.result.admitted == [newest]
+    assert stage.zone.players == {1: newest} and list(stage.zone.entities.values()) == [newest]
+    assert stage.game.told == ["join 1", "leave 1 fenced", "join 1", "leave 1 fenced", "join 1"]
 
 
 # --- actions and inputs ---
@@ -242,7 +253,7 @@ def test_what_changes_of_a_player_who_left_is_not_taken_for_the_one_who_came_ins
     stage = Stage()
     gone = stage.enter(1)
     change(gone)
-    stage.inbox.departures.append((gone.player_id, "fenced"))
+    stage.inbox.departures.append((gone, "fenced"))
     assert stage.tick().kept == []
     stage.enter(1)
     change(gone)
@@ -559,13 +570,12 @@ def test_viewers_of_two_cells_share_one_frame_when_the_same_is_news_to_them() ->
 def test_cells_know_from_how_many_cells_they_are_seen_until_nobody_looks() -> None:
     stage = Stage()
     walker = stage.enter(1, 5, 5)
-    stage.enter(2, 5, 5)
-    stage.enter(3, 25, 5)
+    others = stage.enter(2, 5, 5), stage.enter(3, 25, 5)
     stage.tick((walker, Go(15, 5)))
     row = [stage.zone.grid.cell_at(x, 5).seen_from for x in (5, 15, 25, 35, 45)]
     assert row == [2, 3, 2, 1, 0]
     stage.inbox.lost.append(PlayerId(1))
-    stage.inbox.departures += [(PlayerId(2), "logout"), (PlayerId(3), "logout")]
+    stage.inbox.departures += [(other, "logout") for other in others]
     stage.tick()
     assert not any(cell.seen_from for cell in stage.zone.grid.within(50, 40, 100))
 

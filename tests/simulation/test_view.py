@@ -144,8 +144,8 @@ class Play:
                 stage.inbox.add_input(number, Go(player.x + dx, player.y + dy))
             case "join" if player is None and all(arrival.player_id != number for arrival in stage.inbox.arrivals):
                 stage.inbox.arrivals.append(stage.player(number, *self.place()))
-            case "leave":
-                stage.inbox.departures.append((number, "logout"))
+            case "leave" if player:
+                stage.inbox.departures.append((player, "logout"))
             case "lose":
                 stage.inbox.lost.append(number)
             case "return":
