@@ -83,7 +83,7 @@ class Publisher:
     # --- showing ---
 
     def _welcome(self, zone: Zone, player: Player) -> None:
-        session = self._registry.get(player.player_id)
+        session = self._registry.session_of(player)
         if session is None or session.connection_id is None or session.state is not SessionState.JOINING:
             return  # gone again before the tick
         session.take(SessionEvent.JOINED)
@@ -116,7 +116,7 @@ class Publisher:
         )
 
     def _decline(self, player: Player, reason: str) -> None:
-        session = self._registry.get(player.player_id)
+        session = self._registry.session_of(player)
         if session is None:
             return
         if (connection_id := self._registry.unbind(session)) is not None:
@@ -158,9 +158,9 @@ class Publisher:
     # --- answering ---
 
     def _answer(self, verdict: Verdict) -> None:
-        session = self._registry.get(verdict.player.player_id)
+        session = self._registry.session_of(verdict.player)
         if session is None:
-            return
+            return  # also of an older session's exchange: its action comes again, and is answered by this one
         if (refusal := verdict.refusal) is not None:
             metrics.REFUSALS.labels(refusal.code).inc()
             told = Refused(refusal.code, refusal.reason, verdict.seq, refusal.field, refusal.retry_after_ms)

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from gameserver.protocol.ids import ConnectionId, PlayerId
 from gameserver.protocol.names import name_key
 from gameserver.session.session import Session
+from gameserver.world.entity import Player
 
 
 class Registry:
@@ -29,6 +30,11 @@ class Registry:
 
     def get(self, player_id: PlayerId) -> Session | None:
         return self._by_player.get(player_id)
+
+    def session_of(self, player: Player) -> Session | None:
+        """The session of exactly this player, not of one who has taken its place."""
+        session = self._by_player.get(player.player_id)
+        return session if session is not None and session.player is player else None
 
     def by_connection(self, connection_id: ConnectionId) -> Session | None:
         return self._by_connection.get(connection_id)

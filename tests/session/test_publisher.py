@@ -1,0 +1,44 @@
+"""What a tick brought goes to those it is for."""
+
+from __future__ import annotations
+
+from gameserver.link.local import LocalLink
+from gameserver.link.messages import Deliver, ToEdge
+from gameserver.protocol.errors import Refusal, RefusalCode
+from gameserver.protocol.ids import ConnectionId
+from gameserver.protocol.messages import Refused
+from gameserver.session.publisher import Publisher
+from gameserver.session.registry import Registry
+from gameserver.simulation.result import TickResult, Verdict
+from gameserver.simulation.zones import Zones
+from tests.session.standins import StillClock, session
+from tests.simulation.tiny import Tiny
+
+
+def test_an_answer_to_an_older_session_of_a_player_is_not_given_to_the_newer_one() -> None:
+    """The newer one's client sends the action again, and has the answer to that."""
+    told: list[ToEdge] = []
+    link, registry, zones = LocalLink(), Registry(), Zones(Tiny(), StillClock(), lambda name: None, 1)
+    link.attach_edge(told.append)
+    unused: object = None
+    publisher = Publisher(
+        link=link,
+        registry=registry,
+        write_behind=unused,  # type: ignore[arg-type]
+        carrier=unused,  # type: ignore[arg-type]
+        history=unused,  # type: ignore[arg-type]
+        game=Tiny(),
+        grace_s=30,
+        left=lambda player: None,
+        turned_away=lambda session: None,
+    )
+    older, newer = session(1), session(1)
+    registry.add(newer)
+    registry.bind(newer, ConnectionId("n:2"))
+    refusal = Refusal(RefusalCode.TRY_LATER, "the exchange could not be made")
+    publisher.act(zones["tiny"], TickResult(1, verdicts=[Verdict(older.player, 23, refusal=refusal)]))
+    assert told == []
+    publisher.act(zones["tiny"], TickResult(2, verdicts=[Verdict(newer.player, 24, refusal=refusal)]))
+    (delivered,) = told
+    assert isinstance(delivered, Deliver) and isinstance(delivered.message, Refused)
+    assert delivered.message.seq == 24
