@@ -31,7 +31,15 @@ _SECRET_IN_TEXT = re.compile(
     r"|(?P<option>\b(?:\w+_)?(?:password|secret|token)=)[^&\s]+",
     re.IGNORECASE,
 )
-_REDIS_SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel")
+_REDIS_SCHEMES = (
+    "redis",
+    "rediss",
+    "unix",
+    "redis+sentinel",
+    "rediss+sentinel",
+    "redis+cluster",
+    "rediss+cluster",
+)
 _SQL_SCHEMES = ("mysql", "mysql+aiomysql", "mariadb", "mariadb+aiomysql", "sqlite", "sqlite+aiosqlite")
 
 
@@ -118,8 +126,9 @@ class Settings(BaseSettings):
 
     folder: Path = _stores("Where the embedded stores keep their files.", Path(".gameserver"))
     redis_url: str | None = _stores(
-        "Redis or Valkey 7.0 or later: redis://user:password@host:6379/0, or"
-        " redis+sentinel://host:26379,host:26379/service/0. Default: an embedded Valkey in folder.",
+        "Redis or Valkey 7.0 or later: redis://user:password@host:6379/0,"
+        " redis+sentinel://host:26379,host:26379/service/0, or redis+cluster://host:6379,host:6379."
+        " Default: an embedded Valkey in folder.",
         secret=True,
     )
     sql_url: str | None = _stores(
@@ -177,6 +186,8 @@ class Settings(BaseSettings):
     def _check_redis_url(cls, url: str | None) -> str | None:
         if url and "+sentinel://" in url and not re.match(r"[^/]+//[^/?]+/[^/?]+(/\d+)?(\?|$)", url):
             raise ValueError("has to name hosts and a service, like redis+sentinel://host:26379,host:26379/service/0")
+        if url and "+cluster://" in url and not re.match(r"[^/]+//[^/?]+(\?|$)", url):
+            raise ValueError("has to name hosts and no database, like redis+cluster://host:6379,host:6379")
         return _with_scheme(url, _REDIS_SCHEMES)
 
     @field_validator("sql_url")

@@ -46,10 +46,11 @@ from gameserver.session.write_behind import WriteBehind
 from gameserver.simulation.game import Game
 from gameserver.simulation.loop import SimulationLoop
 from gameserver.simulation.zones import Zones
+from gameserver.store.cluster_writer import ClusterWriter
 from gameserver.store.connection import Store
 from gameserver.store.nodes import NodeLeases
 from gameserver.store.sessions import LiveSessions
-from gameserver.store.tick_writer import TickWriter
+from gameserver.store.tick_writer import SessionWriter, TickWriter
 from gameserver.tasks import Tasks
 
 STOP_S = 0.2  # for what a drain left under way
@@ -63,7 +64,7 @@ class HostStores:
 
     live: LiveSessions
     leases: NodeLeases
-    writer: TickWriter
+    writer: SessionWriter
     profiles: Profiles
     exchanges: Exchanges
     chat: ChatRows
@@ -73,7 +74,7 @@ class HostStores:
         return cls(
             live=LiveSessions(redis),
             leases=NodeLeases(redis),
-            writer=TickWriter(redis),
+            writer=TickWriter(redis) if redis.cluster is None else ClusterWriter(redis, redis.cluster),
             profiles=Profiles(database),
             exchanges=Exchanges(database),
             chat=ChatRows(database),

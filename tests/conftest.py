@@ -8,4 +8,10 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("calm", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("calm")
 
-pytest_plugins = ["tests.servers.mariadb", "tests.servers.redis", "tests.servers.sentinel", "tests.servers.game"]
+pytest_plugins = [
+    "tests.servers.mariadb",
+    "tests.servers.redis",
+    "tests.servers.sentinel",
+    "tests.servers.cluster",
+    "tests.servers.game",
+]

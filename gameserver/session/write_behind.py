@@ -23,7 +23,7 @@ from gameserver.session.record import take_write
 from gameserver.session.session import Dirty, Session
 from gameserver.session.watch import Watch
 from gameserver.store.connection import StoreUnavailable
-from gameserver.store.tick_writer import OwnerMissing, ServerChanged, SessionWrite, TickWriter
+from gameserver.store.tick_writer import OwnerMissing, ServerChanged, SessionWrite, SessionWriter
 from gameserver.tasks import Tasks
 
 RETRY_S = 0.25
@@ -38,7 +38,7 @@ class WriteBehind:
 
     def __init__(
         self,
-        writer: TickWriter,
+        writer: SessionWriter,
         clock: Clock,
         tasks: Tasks,
         *,

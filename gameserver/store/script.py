@@ -9,7 +9,8 @@ from typing import Any
 
 from redis.exceptions import NoScriptError
 
-from gameserver.store.connection import Send, Store
+from gameserver.store.connection import Store
+from gameserver.store.server import Send
 
 _FOLDER = Path(__file__).with_name("scripts")
 

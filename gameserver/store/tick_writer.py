@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import hiredis
 from redis.asyncio.connection import AbstractConnection
@@ -53,6 +53,16 @@ class OwnerMissing(StoreUnavailable):
         self.players = players
 
 
+class SessionWriter(Protocol):
+    """What writes behind play: ``TickWriter``, or ``ClusterWriter`` with one of them for each primary."""
+
+    async def write(
+        self, batch: Sequence[SessionWrite], checked: Sequence[tuple[PlayerId, Epoch]] = ()
+    ) -> set[PlayerId]: ...
+
+    async def ping(self) -> None: ...
+
+
 class _Server(NamedTuple):
     """A server while it holds one history of writes: another process, or one that became primary anew, differs."""
 
@@ -61,11 +71,12 @@ class _Server(NamedTuple):
 
 
 class TickWriter:
-    """One write at a time; a second caller waits its turn within its deadline."""
+    """To one server. One write at a time; a second caller waits its turn within its deadline. ``connection`` is
+    dedicated to this writer; by default one to the store's only server."""
 
-    def __init__(self, store: Store):
+    def __init__(self, store: Store, connection: AbstractConnection | None = None):
         self._store = store
-        self._connection = store.dedicated_connection()
+        self._connection = connection or store.dedicated_connection()
         self._turn = asyncio.Lock()
         self._name = f"tick-{secrets.token_hex(8)}"  # how the server tells our connections from others'
         self._server: _Server | None = None  # the last we were connected to

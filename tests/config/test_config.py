@@ -121,6 +121,8 @@ def test_all_contradictions_are_told_at_once() -> None:
         "redis:/h",
         "redis+sentinel://a,b",
         "redis+sentinel://a/s/db",
+        "redis+cluster://a/0",
+        "redis+cluster://",
         "mysql+sentinel://a/s",
     ],
 )
@@ -128,7 +130,14 @@ def test_a_redis_url_of_another_kind_is_refused(url: str) -> None:
     assert problems(GAMESERVER_REDIS_URL=url)
 
 
-@pytest.mark.parametrize("url", ["redis+sentinel://a:1,b:2/s", "rediss+sentinel://u:p@a,b/s/3?sentinel_password=x"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis+sentinel://a:1,b:2/s",
+        "rediss+sentinel://u:p@a,b/s/3?sentinel_password=x",
+        "rediss+cluster://u:p@a:1,b?password=x",
+    ],
+)
 def test_a_service_of_sentinels_is_taken_and_its_passwords_are_hidden(url: str) -> None:
     settings = load(environ={"GAMESERVER_REDIS_URL": url})
     assert settings.redis_url == url

@@ -15,7 +15,8 @@ import hiredis
 
 from gameserver.protocol.ids import Epoch, PlayerId
 from gameserver.store import keys
-from gameserver.store.connection import Send, Store, StoreUnavailable
+from gameserver.store.connection import Store, StoreUnavailable
+from gameserver.store.server import Send
 from gameserver.store.tick_writer import OwnerMissing, SessionWrite, TickWriter
 from tests.model.server import Call, Lost, Server
 from tests.model.weather import Weather

@@ -27,8 +27,16 @@ def test_credentials_are_the_data_servers_and_the_sentinels_have_their_own() -> 
     assert found.sentinel_options == {"password": "other"}
 
 
+def test_a_cluster_is_the_nodes_to_ask_first() -> None:
+    found = parse("redis+cluster://anna:p%40ss@a:1,b,[::1]:3?client_name=x")
+    assert found.seeds == (("a", 1), ("b", 6379), ("::1", 3))
+    assert found.options == {"username": "anna", "password": "p@ss", "client_name": "x"}
+    assert (found.sentinels, parse("redis://h").seeds) == ((), ())
+
+
 def test_tls_is_spelled_with_another_s() -> None:
     assert parse("rediss+sentinel://a/game").options["connection_class"] is SSLConnection
+    assert parse("rediss+cluster://a").options["connection_class"] is SSLConnection
 
 
 @pytest.mark.parametrize(
@@ -42,6 +50,10 @@ def test_tls_is_spelled_with_another_s() -> None:
         "redis+sentinel://a,,b/game",
         "redis+sentinel://a:x/game",
         "redis+sentinel://a/game/zero",
+        "unix+cluster://a",
+        "redis+cluster://",
+        "redis+cluster://a,,b",
+        "redis+cluster://a/0",
     ],
 )
 def test_what_makes_no_sense_is_refused(url: str) -> None:
