@@ -201,7 +201,7 @@ class NodeHost:
             recovered=self._checkpoints.save_soon,
             fenced=self._fence,
         )
-        self._reaper = Reaper(stores.live, stores.leases, self._reception, self._id, self._has)
+        self._reaper = Reaper(stores.live, stores.leases, self._reception, self._id, self._epochs)
 
     def _build_play(self) -> None:
         """What turns inputs into ticks and ticks into frames, acks and writes."""
@@ -303,8 +303,8 @@ class NodeHost:
         online = session is not None and session.connection_id is not None
         return (session.player_id, session.player.name) if session is not None and online else None
 
-    def _has(self, player_id: PlayerId) -> bool:
-        return self.registry.get(player_id) is not None
+    def _epochs(self) -> dict[PlayerId, Epoch]:
+        return {session.player_id: session.epoch for session in self.registry}
 
     def _epoch_of(self, player_id: PlayerId) -> Epoch | None:
         session = self.registry.get(player_id)

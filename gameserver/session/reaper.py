@@ -4,20 +4,21 @@ when its grace is over.
 
 Law: a node counts as dead when it has no lease at two looks in a row: when Redis has lost all leases, those who live
 renew theirs between the two. The pointer says whose a session is, the epoch decides who gets it. Two reapers that meet
-do no harm. A session that cannot be read keeps no other from being reaped.
+do no harm. A session that cannot be read keeps no other from being reaped. And for others to find ours, should we die,
+all of them are on our list, also when Redis lost some of it: in a cluster it fails over apart from the sessions.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import structlog
 
 from gameserver.profiles.database import ProfilesUnavailable
 from gameserver.profiles.repository import UnknownPlayer
 from gameserver.protocol.errors import Refusal
-from gameserver.protocol.ids import NodeId, PlayerId
+from gameserver.protocol.ids import Epoch, NodeId, PlayerId
 from gameserver.session.reception import Reception
 from gameserver.store.connection import StoreUnavailable
 from gameserver.store.nodes import NodeLeases
@@ -30,7 +31,7 @@ log = structlog.get_logger(__name__)
 
 
 class Reaper:
-    """``run`` is its one task. ``is_here`` tells whether this process has the player's session."""
+    """``run`` is its one task. ``here`` are the sessions that this process has."""
 
     def __init__(
         self,
@@ -38,13 +39,13 @@ class Reaper:
         leases: NodeLeases,
         reception: Reception,
         node: NodeId,
-        is_here: Callable[[PlayerId], bool],
+        here: Callable[[], Mapping[PlayerId, Epoch]],
     ):
         self._live = live
         self._leases = leases
         self._reception = reception
         self._node = node
-        self._is_here = is_here
+        self._here = here
         self._silent: list[NodeId] = []  # had no lease at the last look
         self._given_up: set[PlayerId] = set()  # whose session cannot be read: for people to look at
         self._at_once = asyncio.Semaphore(AT_ONCE_MAX)
@@ -53,7 +54,7 @@ class Reaper:
         """Until cancelled; a store that is away is waited for."""
         while True:
             try:
-                await self._reap(self._node)
+                await self._reap_our_own()
                 await self._reap_the_dead()
             except StoreUnavailable as error:
                 log.info("the reaper waits for redis", reason=str(error))
@@ -64,13 +65,23 @@ class Reaper:
         dead = [node for node in silent if node in self._silent and node != self._node]
         self._silent = silent
         for node in dead:
-            if await self._reap(node):
+            if await self._reap(node, await self._live.sessions_of(node)):
                 await self._leases.forget(node)
 
-    async def _reap(self, node: NodeId) -> bool:
+    async def _reap_our_own(self) -> None:
+        """A session is on the list before it is here, and here until it is off it: so the list is read in between."""
+        before = self._here()
+        listed = await self._live.sessions_of(self._node)
+        here = self._here()
+        lost = {player: epoch for player, epoch in before.items() if here.get(player) == epoch and player not in listed}
+        if lost:
+            log.warning("redis has lost a part of our list of sessions", sessions=len(lost))
+            await self._live.enlist(lost, self._node)
+        await self._reap(self._node, listed - here.keys())
+
+    async def _reap(self, node: NodeId, listed: set[PlayerId]) -> bool:
         """True when the node has no sessions left that nobody has."""
-        listed = await self._live.sessions_of(node)
-        players = [player for player in listed - self._given_up if not (node == self._node and self._is_here(player))]
+        players = listed - self._given_up
         if players:
             log.info("reaping", node=node, sessions=len(players))
         return all(await asyncio.gather(*(self._own(player, node) for player in players)))

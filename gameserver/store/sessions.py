@@ -76,7 +76,7 @@ class LiveSessions:
         entry = keys.node_session(player, epoch)
         self._opening.add(entry)
         try:
-            await self._enlist(player, epoch, node)
+            await self.enlist({player: epoch}, node)
             reach(Failpoint.OPEN_ENLISTED)
             return await self._open_enlisted(player, epoch, node, zone, initial)
         finally:
@@ -88,7 +88,7 @@ class LiveSessions:
         """Make our session, of which the server has lost the pointer (``before`` is what it has instead), the live one
         again. ``fields`` are all of it; those that ticks have written meanwhile are kept. Raises StaleEpoch when a
         newer epoch is live, and StoreUnavailable also when the pointer is not ``before`` any more."""
-        await self._enlist(player, epoch, node)
+        await self.enlist({player: epoch}, node)
         old_epoch = epoch if before is None else before.epoch
         where = [keys.owner(player), keys.session(player, epoch), keys.session(player, old_epoch)]
         believed = "" if before is None else before.epoch
@@ -122,6 +122,11 @@ class LiveSessions:
         key = keys.node_sessions(node)
         members = await self._store.command("sessions_of", "SMEMBERS", key)
         return {keys.player_of(member) for member in members}
+
+    async def enlist(self, sessions: Mapping[PlayerId, Epoch], node: NodeId) -> None:
+        """Put them on the node's list, where they were already unless the server has lost it."""
+        members = [keys.node_session(player, epoch) for player, epoch in sessions.items()]
+        await self._store.command("enlist", "SADD", keys.node_sessions(node), *members)
 
     async def strike_stale(self, player: PlayerId, node: NodeId) -> None:
         """Take every entry of the player off the node's list, except one whose session is live on that node, and delete
@@ -175,10 +180,6 @@ class LiveSessions:
     async def _hash(self, operation: str, key: str) -> dict[str, str]:
         fields: dict[str, str] = await self._store.command(operation, "HGETALL", key)
         return fields
-
-    async def _enlist(self, player: PlayerId, epoch: Epoch, node: NodeId) -> None:
-        key, member = keys.node_sessions(node), keys.node_session(player, epoch)
-        await self._store.command("enlist", "SADD", key, member)
 
     async def _strike(self, player: PlayerId, epoch: Epoch, node: NodeId) -> None:
         key, member = keys.node_sessions(node), keys.node_session(player, epoch)

@@ -42,6 +42,11 @@ async def test_a_player_goes_on_where_the_replica_took_over_and_nothing_is_lost(
             await player.listen(0.1)
         await asyncio.to_thread(eventually, lambda: game.get("/readyz")[0] == 200, 3)
         await player.fetch("coin")  # acked as stored, by the one that was the replica
+        sessions = f"node:test-{game.port}:sessions"  # in a slot of its own: a failover could lose it, and it alone
+        own_cluster.owner_of(sessions).ask("DEL", sessions)
+        async with asyncio.timeout(10):
+            while own_cluster.owner_of(sessions).ask("SCARD", sessions) != 1:
+                await player.listen(0.1)
         game.kill()
     game.start()
     async with Raw(game.ws_url) as player:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 
 import pytest
 
@@ -31,10 +31,13 @@ class Bench:
         leases: NodeLeases = self  # type: ignore[assignment]
         reception: Reception = self  # type: ignore[assignment]
         self.running: asyncio.Future[None] | None = None
-        self.reaper = Reaper(live, leases, reception, US, lambda player: player in self.here)
+        self.reaper = Reaper(live, leases, reception, US, lambda: dict.fromkeys(self.here, Epoch(1)))
 
     async def sessions_of(self, node: NodeId) -> set[PlayerId]:
         return set(self.lists[node])
+
+    async def enlist(self, sessions: Mapping[PlayerId, Epoch], node: NodeId) -> None:
+        self.lists[node].update(sessions)
 
     async def owner(self, player: PlayerId) -> Owner:
         return Owner(Epoch(1), next(node for node, players in self.lists.items() if player in players), "meadow")
@@ -105,6 +108,27 @@ async def test_sessions_of_this_process_are_left_alone(bench: Bench) -> None:
     bench.lists[US].add(PlayerId(1))
     await bench.rounds()
     assert bench.tried == []
+
+
+async def test_a_list_that_redis_lost_is_made_whole(bench: Bench) -> None:
+    bench.here |= {PlayerId(1), PlayerId(2)}
+    bench.lists[US].add(PlayerId(2))
+    await bench.rounds()
+    assert bench.lists[US] == {PlayerId(1), PlayerId(2)} and bench.tried == []
+
+
+async def test_who_comes_or_goes_while_the_list_is_read_is_not_put_on_it(bench: Bench) -> None:
+    """Who comes is on it already, and who goes is off it for good."""
+    bench.here.add(PlayerId(1))
+
+    async def sessions_of(node: NodeId) -> set[PlayerId]:
+        listed = set(bench.lists[node])
+        bench.here ^= {PlayerId(1), PlayerId(2)}
+        return listed
+
+    bench.sessions_of = sessions_of  # type: ignore[method-assign]
+    await bench.rounds()
+    assert bench.lists[US] == set()
 
 
 async def test_a_session_that_cannot_be_read_keeps_no_other_from_being_reaped(bench: Bench) -> None:
