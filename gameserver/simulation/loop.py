@@ -25,7 +25,7 @@ from gameserver.simulation.tick import step
 from gameserver.world.entity import Player
 from gameserver.world.zone import Zone, ZoneSpec
 
-PHASES_MAX = 4  # each costs a wake-up, a look at the players' sockets and a write to Redis
+PHASES_MAX = 2  # each costs a wake-up in cold caches, a look at the players' sockets and a write to Redis
 
 log = structlog.get_logger(__name__)
 
