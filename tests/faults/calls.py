@@ -23,6 +23,7 @@ import redis as redis_py
 from gameserver import failpoints
 from gameserver.protocol.ids import Epoch, NodeId, PlayerId
 from gameserver.store.connection import CONNECTIONS_MAX, Store, StoreUnavailable
+from gameserver.store.server import OneServer
 from gameserver.store.sessions import LiveSessions, Owner, Removal, StaleEpoch
 from gameserver.store.tick_writer import TickWriter, session_write
 from tests.faults.verdicts import Verdicts
@@ -207,7 +208,8 @@ async def _check_pool(
     *replies, fenced = await asyncio.gather(*echoes, write, return_exceptions=True)
     verdicts.check("degrade, never lie", replies == numbers, f"the pool does not work again: {replies}")
     verdicts.check("degrade, never lie", fenced == set(), f"ticks cannot write again: {fenced!r}")
-    (idle, _), (in_use, _) = store._pool.get_connection_count()
+    assert isinstance(store._servers, OneServer)
+    (idle, _), (in_use, _) = store._servers._pool.get_connection_count()
     verdicts.check("degrade, never lie", in_use == 0, f"{in_use} connections never came back to the pool")
     verdicts.check("degrade, never lie", idle <= CONNECTIONS_MAX, f"the pool has {idle} connections")
     connected = idle + 1
