@@ -1,7 +1,8 @@
 """The session's life under every fault, on virtual time: hundreds of scripts, each some twenty seconds of two nodes.
 
 A failure prints the script, shrunk, and the line that plays it again. The examples are the same in every run, so that
-what turns red is the doing of a change; of some ten thousand others none broke a promise.
+what turns red is the doing of a change. Of eight thousand others one found what docs/limits.md says of a logout while
+SQL is away, and nothing else.
 """
 
 from __future__ import annotations
