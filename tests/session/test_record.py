@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from gameserver.demo import Villager
 from gameserver.profiles.records import Profile, Save
 from gameserver.protocol.errors import RefusalCode
-from gameserver.session.record import first_fields, player_of, save_of, take_newer, take_write
+from gameserver.session.record import first_fields, player_of, save_of, take_newer, take_write, waits_for_client_of
 from gameserver.session.session import Dirty, Session
 from gameserver.world.inventory import Holding
 from tests.session.standins import holdings, profile, session, unpacked
@@ -217,3 +217,19 @@ def test_a_place_that_is_no_number_is_not_taken_from_redis(nowhere: str) -> None
     saved = profile(1, saved_seq=3, zone="meadow", x=5.0, y=6.0)
     read = opened(saved, written(session(saved=saved)) | {"seq": "9", "x": nowhere})
     assert (read.player.x, read.player.y, read.seq) == (5.0, 6.0, 9)
+
+
+@pytest.mark.parametrize(
+    ("live", "waits"),
+    [
+        ({"status": "disconnected", "resume": "ours"}, True),
+        ({"status": "disconnected", "resume": ""}, True),  # nobody may resume it, and nobody signed in either
+        ({"status": "disconnected", "resume": "theirs ours"}, False),  # somebody came, and is gone again
+        ({"status": "active", "resume": "ours"}, False),  # nobody has said yet that it waits
+        ({}, False),
+    ],
+)
+def test_a_session_waits_for_its_client_while_nobody_has_come_for_it(live: dict[str, str], waits: bool) -> None:
+    one = session(1)
+    one.resume_hashes = ("ours", "before")
+    assert waits_for_client_of(one, live) is waits
