@@ -11,18 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import Enum, auto
-from typing import Protocol
 
 from gameserver.edge.tally import Tally
-
-
-class Writable(Protocol):
-    """What an outbox asks of a wire."""
-
-    def write(self, data: bytes, /) -> None: ...
-    def get_write_buffer_size(self) -> int: ...
-    @property
-    def is_closing(self) -> bool: ...
+from gameserver.edge.wire import Wire
 
 
 class WorldFlow(Enum):
@@ -52,10 +43,10 @@ class Joiner:
 class Outbox:
     """``mark`` is called with this outbox when it has something to flush at the end of the event loop's turn."""
 
-    __slots__ = ("_bytes_max", "_congested", "_flow", "_join", "_mark", "_queue", "_queued_bytes", "_tally", "_wire")
+    __slots__ = ("_bytes_max", "_congested", "_flow", "_join", "_mark", "_queue", "_queued_bytes", "_tally", "wire")
 
-    def __init__(self, wire: Writable, bytes_max: int, mark: Callable[[Outbox], None], tally: Tally, joiner: Joiner):
-        self._wire = wire
+    def __init__(self, wire: Wire, bytes_max: int, mark: Callable[[Outbox], None], tally: Tally, joiner: Joiner):
+        self.wire = wire
         self._bytes_max = bytes_max
         self._mark = mark
         self._tally = tally
@@ -79,7 +70,7 @@ class Outbox:
 
     def message(self, frame: bytes) -> bool:
         """Queue a frame that must not be lost. False: it does not fit, and the client must be closed."""
-        waiting_bytes = self._queued_bytes + self._wire.get_write_buffer_size()
+        waiting_bytes = self._queued_bytes + self.wire.get_write_buffer_size()
         if waiting_bytes + len(frame) > self._bytes_max:
             return False
         if not self._queue:
@@ -99,17 +90,23 @@ class Outbox:
         self._queue.append(frames)
         self.flush()
 
-    def flush(self) -> None:
-        """Send what is queued; a wire that is closing gets nothing."""
+    def take(self) -> bytes:
+        """What is queued, to be written now; nothing if the wire is closing."""
         frames = self._queue
         if not frames:
-            return
+            return b""
         self._queue = []
         self._queued_bytes = 0
-        if not self._wire.is_closing:
-            sent = frames[0] if len(frames) == 1 else self._join(frames)
-            self._tally.sent_bytes += len(sent)
-            self._wire.write(sent)
+        if self.wire.is_closing:
+            return b""
+        taken = frames[0] if len(frames) == 1 else self._join(frames)
+        self._tally.sent_bytes += len(taken)
+        return taken
+
+    def flush(self) -> None:
+        """Send what is queued, by itself."""
+        if taken := self.take():
+            self.wire.write(taken)
 
     def congest(self) -> None:
         """The wire is above its high-water mark."""

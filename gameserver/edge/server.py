@@ -24,6 +24,7 @@ from gameserver.edge.handshake import Handshake
 from gameserver.edge.http import Ready, Site, file_routes, health_routes
 from gameserver.edge.limits import EdgeLimits
 from gameserver.edge.outbox import Joiner, Outbox
+from gameserver.edge.senders import OneByOne, Sender, new_sender
 from gameserver.edge.sockets import ClientSocket, Surroundings
 from gameserver.edge.tally import Tally
 from gameserver.link.local import LocalLink
@@ -51,7 +52,9 @@ class Edge:
         clock: Clock,
         origins: Sequence[str] = (),
         ready: Ready,
+        sender: Sender | None = None,
     ):
+        """``sender``: by default the best that the system allows."""
         self._link = link
         self._limits = limits
         self._clock = clock
@@ -72,6 +75,7 @@ class Edge:
             now_s=clock.monotonic_s(),
         )
         self._marked: list[Outbox] = []
+        self._sender = sender or new_sender()
         self._read_at_s = clock.monotonic_s()
         self._gate = Gate(self._accepted)
         self._tasks: list[asyncio.Task[None]] = []
@@ -100,11 +104,7 @@ class Edge:
     def flush(self) -> None:
         """Send what is queued. Called after each tick; what is queued without one leaves at the end of the turn."""
         marked, self._marked = self._marked, []
-        for outbox in marked:
-            try:
-                outbox.flush()
-            except Exception:  # one client's socket must not cost the others their tick
-                _log.exception("flush_failed")
+        self._sender.send([(outbox.wire, taken) for outbox in marked if (taken := outbox.take())])
 
     def stop_accepting(self) -> None:
         """Close the gate; handshakes under way are answered 503."""
@@ -206,4 +206,6 @@ class Edge:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.sleep(0)  # lets the sockets that were aborted close
         self._around.on_tick.close()
+        self._sender.close()
+        self._sender = OneByOne()  # should a tick still come
         self._around.tally.publish()

@@ -7,12 +7,13 @@ breaks is closed, and its owner is told in a later turn of the event loop, never
 from __future__ import annotations
 
 import asyncio
+from errno import EAGAIN, EINTR, EIO, EWOULDBLOCK
 from socket import IPPROTO_TCP, SHUT_WR, SO_SNDBUF, SOL_SOCKET, TCP_NODELAY, socket
 from typing import Protocol
 
 from gameserver.edge.limits import EdgeLimits
 
-_NOT_NOW = (BlockingIOError, InterruptedError)
+_NOT_NOW = (EAGAIN, EWOULDBLOCK, EINTR)
 
 
 class WireOwner(Protocol):
@@ -51,12 +52,14 @@ class Wire:
         "_send_buffer_bytes",
         "_socket",
         "_writes",
+        "fd",
         "is_closing",
     )
 
     def __init__(self, raw: socket, owner: WireOwner, poller: Poller, limits: EdgeLimits):
         """``raw`` does not block. Reading begins with ``start``."""
         self._socket = raw
+        self.fd = raw.fileno()
         self._recv, self._send = raw.recv, raw.send
         self._owner = owner
         self._poller = poller
@@ -96,25 +99,26 @@ class Wire:
 
     def write(self, data: bytes) -> None:
         """Give it to the kernel, and keep what the kernel does not take."""
-        if self.is_closing or self._ends_after_backlog:
+        if self.is_clear:
+            self.wrote(data, self._try(data))
+        elif self._backlog and not (self.is_closing or self._ends_after_backlog):
+            self._keep(data)
+
+    @property
+    def is_clear(self) -> bool:
+        """What is written now goes to the kernel at once. A ``Sender`` may do that for many, and tell each what it
+        ``wrote``."""
+        return not (self._backlog or self.is_closing or self._ends_after_backlog)
+
+    def wrote(self, data: bytes, sent: int) -> None:
+        """The kernel took so many bytes of ``data``, or refused with minus its errno."""
+        if sent == len(data):
             return
-        if self._backlog:
-            self._backlog += data
-        else:
-            try:
-                sent = self._send(data)
-            except _NOT_NOW:
-                sent = 0
-            except OSError:
-                self.abort()
-                return
-            if sent == len(data):
-                return
-            self._backlog += data[sent:]
-            self._wait_for(self._reads, writes=True)
-        if not self._is_congested and len(self._backlog) > self._high_water_bytes:
-            self._is_congested = True
-            self._owner.pause_writing()
+        if sent < 0 and -sent not in _NOT_NOW:
+            self.abort()
+            return
+        self._keep(data[max(sent, 0) :])
+        self._wait_for(self._reads, writes=True)
 
     def write_eof(self) -> None:
         """Tell the peer, after what waits, that nothing follows."""
@@ -149,7 +153,7 @@ class Wire:
             return  # closed since the poller looked
         try:
             read = self._recv(self._read_bytes)
-        except _NOT_NOW:
+        except BlockingIOError:
             return
         except OSError:
             self.abort()
@@ -163,12 +167,10 @@ class Wire:
         """Send more of what waits."""
         if not self._writes:
             return
-        try:
-            sent = self._send(self._backlog)
-        except _NOT_NOW:
-            return
-        except OSError:
-            self.abort()
+        sent = self._try(self._backlog)
+        if sent < 0:
+            if -sent not in _NOT_NOW:
+                self.abort()
             return
         del self._backlog[:sent]
         if not self._backlog:
@@ -176,6 +178,19 @@ class Wire:
         if self._is_congested and len(self._backlog) <= self._low_water_bytes:
             self._is_congested = False
             self._owner.resume_writing()
+
+    def _try(self, data: bytes | bytearray) -> int:
+        """How many bytes the kernel took, or minus the errno."""
+        try:
+            return self._send(data)
+        except OSError as error:
+            return -(error.errno or EIO)
+
+    def _keep(self, data: bytes) -> None:
+        self._backlog += data
+        if not self._is_congested and len(self._backlog) > self._high_water_bytes:
+            self._is_congested = True
+            self._owner.pause_writing()
 
     def _all_sent(self) -> None:
         if self.is_closing:
