@@ -15,7 +15,7 @@ import structlog
 from gameserver.edge.limits import EdgeLimits
 from gameserver.edge.sockets import ClientSocket, Stage
 from gameserver.link.local import LocalLink
-from gameserver.link.messages import Declined, Join, Leave, Opened, PlayerInput, ResumeSession, Resync
+from gameserver.link.messages import Declined, Join, Leave, Opened, PlayerInputs, ResumeSession, Resync
 from gameserver.protocol.codec import ClientCodec
 from gameserver.protocol.errors import Close, Refusal, RefusalCode
 from gameserver.protocol.ids import ConnectionId, PlayerId
@@ -50,6 +50,7 @@ class Door:
         self._decode = codec.decode
         self._limits = limits
         self._tasks: set[asyncio.Task[None]] = set()
+        self._inputs: list[tuple[ConnectionId, ClientMessage]] = []  # of players, for the host
 
     # --- what sockets tell ---
 
@@ -57,7 +58,7 @@ class Door:
         try:
             message = self._decode(text)
             if socket.stage is _PLAYING and type(message) not in _SIGN_IN:
-                self._link.to_host(PlayerInput(socket.connection_id, message))
+                self._inputs.append((socket.connection_id, message))
             else:
                 self._before_play(socket, message)
         except Refusal as refusal:
@@ -65,6 +66,12 @@ class Door:
         except Exception:
             _log.exception("message_failed", connection_id=socket.connection_id)
             socket.refuse(Refusal(RefusalCode.INTERNAL), text)
+
+    def pass_on(self) -> None:
+        """Tell the host what players said since the last time."""
+        if self._inputs:
+            inputs, self._inputs = self._inputs, []
+            self._link.to_host(PlayerInputs(inputs))
 
     def drained(self, socket: ClientSocket) -> None:
         self._link.to_host(Resync(socket.connection_id))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+_ROUNDING_S = 1e-6  # what adding up seconds may be wrong by
 SHORT_FRAME_BYTES_MAX = 125  # the longest payload whose length fits a WebSocket frame's second byte
 
 
@@ -50,28 +51,29 @@ class EdgeLimits:
 
 
 class TokenBucket:
-    """Holds at most ``burst`` tokens and gains ``rate_per_s``; what is taken must be there."""
+    """Holds at most ``burst`` tokens and gains ``rate_per_s``; what is taken must be there.
 
-    __slots__ = ("_at_s", "_burst", "_rate_per_s", "_tokens")
+    Kept as one time: when it will be full again, as far ahead as tokens are missing.
+    """
+
+    __slots__ = ("_full_at_s", "_missing_max_s", "_token_s")
 
     def __init__(self, rate_per_s: float, burst: int, now_s: float):
-        self._rate_per_s = rate_per_s
-        self._burst = float(burst)
-        self._tokens = float(burst)
-        self._at_s = now_s
+        self._token_s = 1.0 / rate_per_s
+        self._missing_max_s = burst * self._token_s + _ROUNDING_S
+        self._full_at_s = now_s
 
     def take(self, now_s: float) -> bool:
         """Take one token if there is one."""
-        tokens = self._tokens + (now_s - self._at_s) * self._rate_per_s
-        if tokens > self._burst:
-            tokens = self._burst
-        self._at_s = now_s
-        if tokens < 1.0:
-            self._tokens = tokens
+        full_at_s = self._full_at_s
+        if full_at_s < now_s:
+            full_at_s = now_s
+        full_at_s += self._token_s
+        if full_at_s - now_s > self._missing_max_s:
             return False
-        self._tokens = tokens - 1.0
+        self._full_at_s = full_at_s
         return True
 
-    def wait_ms(self) -> int:
-        """Until there is a token again, as of the last ``take``."""
-        return max(1, round((1.0 - self._tokens) / self._rate_per_s * 1000))
+    def wait_ms(self, now_s: float) -> int:
+        """Until there is a token again."""
+        return max(1, round((self._full_at_s + self._token_s - now_s - self._missing_max_s) * 1000))

@@ -7,14 +7,16 @@ all players at once, reads each once, and sends on what waited. Law: no client c
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import select
+import sys
 from selectors import EVENT_READ, EVENT_WRITE, DefaultSelector
-from typing import Any, cast
+from typing import Protocol
 
 import structlog
 
 from gameserver.edge.wire import Wire
 
+READS, WRITES = 0x1, 0x4  # epoll's EPOLLIN and EPOLLOUT
 _log = structlog.get_logger(__name__)
 
 
@@ -36,36 +38,78 @@ class LoopPoller:
 class DrainedPoller:
     """Asks only when told to: epoll where there is one, else what Python's ``selectors`` finds."""
 
-    def __init__(self) -> None:
-        self._selector = DefaultSelector()
-        self._polled: Mapping[Any, object] = self._selector.get_map()
+    def __init__(self, asked: Asked | None = None) -> None:
+        self._asked = asked or (select.epoll() if sys.platform == "linux" else AskedOfSelectors())
+        self._wires: dict[int, Wire] = {}  # those that wait for something, by descriptor
 
     def poll(self, wire: Wire, reads: bool, writes: bool) -> None:
-        events = (EVENT_READ if reads else 0) | (EVENT_WRITE if writes else 0)
-        fd = wire.fileno()
-        if fd not in self._polled:
-            if events:
-                self._selector.register(fd, events, wire)
-        elif events:
-            self._selector.modify(fd, events, wire)
+        fd, events = wire.fd, (READS if reads else 0) | (WRITES if writes else 0)
+        if not events:
+            if self._wires.pop(fd, None) is not None:
+                self._asked.unregister(fd)
+        elif fd in self._wires:
+            self._asked.modify(fd, events)
         else:
-            self._selector.unregister(fd)
+            self._asked.register(fd, events)
+            self._wires[fd] = wire
 
     def drain(self) -> None:
         """Read from every wire that has something, once, and write to those that can take what waited."""
-        if not self._polled:
+        wires = self._wires
+        if not wires:
             return
-        for key, events in self._selector.select(0):
-            wire = cast(Wire, key.data)
+        for fd, events in self._asked.poll(0, len(wires)):
+            wire = wires.get(fd)
+            if wire is None:
+                continue  # gone, by what came of another
             try:
-                if events & EVENT_READ:
+                if events != WRITES:  # also what ends it
                     wire.readable()
-                if events & EVENT_WRITE:
+                if events != READS:
                     wire.writable()
             except Exception:
                 _log.exception("wire_failed")
                 wire.abort()
 
     def close(self) -> None:
+        self._asked.close()
+        self._wires = {}
+
+
+class Asked(Protocol):
+    """The calls of ``select.epoll``."""
+
+    def register(self, fd: int, events: int, /) -> None: ...
+    def modify(self, fd: int, events: int, /) -> None: ...
+    def unregister(self, fd: int, /) -> None: ...
+    def poll(self, timeout_s: float, count_max: int, /) -> list[tuple[int, int]]: ...
+    def close(self) -> None: ...
+
+
+class AskedOfSelectors:
+    """The same calls, answered by what there is without epoll."""
+
+    def __init__(self) -> None:
+        self._selector = DefaultSelector()
+
+    def register(self, fd: int, events: int) -> None:
+        self._selector.register(fd, _for_selectors(events))
+
+    def modify(self, fd: int, events: int) -> None:
+        self._selector.modify(fd, _for_selectors(events))
+
+    def unregister(self, fd: int) -> None:
+        self._selector.unregister(fd)
+
+    def poll(self, timeout_s: float, count_max: int) -> list[tuple[int, int]]:
+        return [
+            (key.fd, (READS if events & EVENT_READ else 0) | (WRITES if events & EVENT_WRITE else 0))
+            for key, events in self._selector.select(timeout_s)[:count_max]
+        ]
+
+    def close(self) -> None:
         self._selector.close()
-        self._polled = {}
+
+
+def _for_selectors(events: int) -> int:
+    return (EVENT_READ if events & READS else 0) | (EVENT_WRITE if events & WRITES else 0)

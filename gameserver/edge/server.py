@@ -100,6 +100,7 @@ class Edge:
         """Take in what players sent since the last time; called before each tick."""
         self._read_at_s = self._around.now_s = self._clock.monotonic_s()
         self._around.on_tick.drain()
+        self._door.pass_on()
 
     def flush(self) -> None:
         """Send what is queued. Called after each tick; what is queued without one leaves at the end of the turn."""

@@ -215,7 +215,7 @@ class ClientSocket:
 
     def _one_too_many(self, text: bytes = b"") -> None:
         if self._patience.take(self._around.now_s):
-            retry_after_ms = self._budget.wait_ms()
+            retry_after_ms = self._budget.wait_ms(self._around.now_s)
             self.refuse(Refusal(RefusalCode.TOO_MANY, "too many messages", retry_after_ms=retry_after_ms), text)
         else:
             self.close(Close.FLOOD)

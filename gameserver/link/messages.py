@@ -30,11 +30,10 @@ class ResumeSession(msgspec.Struct, frozen=True):
     token: str
 
 
-class PlayerInput(msgspec.Struct, frozen=True):
-    """A decoded message of a connection whose session is open."""
+class PlayerInputs(msgspec.Struct, frozen=True):
+    """What connections whose sessions are open have said since the last of these, decoded, in the order of arrival."""
 
-    connection_id: ConnectionId
-    message: ClientMessage
+    inputs: list[tuple[ConnectionId, ClientMessage]]
 
 
 class Leave(msgspec.Struct, frozen=True):
@@ -50,7 +49,7 @@ class Resync(msgspec.Struct, frozen=True):
     connection_id: ConnectionId
 
 
-ToHost = Join | ResumeSession | PlayerInput | Leave | Resync
+ToHost = Join | ResumeSession | PlayerInputs | Leave | Resync
 
 # --- host to edge ---
 

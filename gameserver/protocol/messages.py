@@ -70,6 +70,15 @@ class Action(ClientMessage, frozen=True, kw_only=True):
     seq: Seq
 
 
+class _ActionTypes(dict[type[ClientMessage], bool]):
+    def __missing__(self, message_type: type[ClientMessage]) -> bool:
+        is_action = self[message_type] = issubclass(message_type, Action)
+        return is_action
+
+
+IS_ACTION = _ActionTypes()  # by type: what is asked for with every input, in a third of the time ``isinstance`` takes
+
+
 class Say(Action, tag="say", frozen=True):
     """Speak to everyone in the zone."""
 

@@ -3,12 +3,16 @@ wait. Law: it never touches a socket and never waits; it knows connections by th
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+import structlog
+
 from gameserver.clock import Clock
 from gameserver.link.local import LocalLink
-from gameserver.link.messages import Deliver, Join, Leave, PlayerInput, ResumeSession, Resync, ToHost
+from gameserver.link.messages import Deliver, Join, Leave, PlayerInputs, ResumeSession, Resync, ToHost
 from gameserver.protocol.errors import Close, RefusalCode
 from gameserver.protocol.ids import ConnectionId
-from gameserver.protocol.messages import Action, ClientMessage, Logout, Refused, Say, Whisper
+from gameserver.protocol.messages import IS_ACTION, Action, ClientMessage, Logout, Refused, Say, Whisper
 from gameserver.session import tokens
 from gameserver.session.departures import Departures
 from gameserver.session.lifecycle import SessionEvent, SessionState
@@ -21,6 +25,7 @@ from gameserver.tasks import Tasks
 from gameserver.world.action_log import ANSWERS_MAX
 
 NOT_STORED = (Say, Whisper)  # actions that need no Redis
+log = structlog.get_logger(__name__)
 _ACTIVE = SessionState.ACTIVE  # asked for with every input; looking it up in the enum would cost more than the rest
 
 
@@ -51,8 +56,8 @@ class Host:
 
     def receive(self, message: ToHost) -> None:
         match message:
-            case PlayerInput():
-                self._input(message.connection_id, message.message)
+            case PlayerInputs():
+                self._listen(message.inputs)
             case Join():
                 self._reception.expect(message.connection_id)
                 self._tasks.start(self._reception.join(message), "join")
@@ -64,18 +69,29 @@ class Host:
             case Resync():
                 self._resync(message.connection_id)
 
-    def _input(self, connection_id: ConnectionId, message: ClientMessage) -> None:
-        session = self._registry.by_connection(connection_id)
-        if session is None or session.state is not _ACTIVE:
-            return  # it ended or moved while this was on its way; the client is being told
-        session.last_input_s = self._clock.monotonic_s()
+    def _listen(self, inputs: Iterable[tuple[ConnectionId, ClientMessage]]) -> None:
+        now_s = self._clock.monotonic_s()
+        session_of = self._registry.by_connection
+        for connection_id, message in inputs:
+            session = session_of(connection_id)
+            if session is None or session.state is not _ACTIVE:
+                continue  # it ended or moved while this was on its way; the client is being told
+            session.last_input_s = now_s
+            try:
+                self._take_input(session, connection_id, message)
+            except Exception:
+                log.exception("input_failed", connection_id=connection_id)
+                self._refuse(connection_id, message, RefusalCode.INTERNAL)
+
+    def _take_input(self, session: Session, connection_id: ConnectionId, message: ClientMessage) -> None:
         if len(session.resume_hashes) > 1 and tokens.confirm(session):
             self._write_behind.mark(session, Dirty.STATUS)
-        if isinstance(message, Logout):
+        message_type = type(message)
+        if message_type is Logout:
             self._tasks.start(self._departures.log_out(session), "logout")
-        elif self._needs_redis(session, message) and not self._can_store(session):
+        elif IS_ACTION[message_type] and self._needs_redis(session, message) and not self._can_store(session):
             self._refuse(connection_id, message, RefusalCode.TRY_LATER, "actions cannot be kept just now")
-        elif not self._zones[session.zone].inbox.add_input(session.player_id, message):
+        elif not self._zones[session.zone].inbox.add_input(session.player.player_id, message):
             self._refuse(connection_id, message, RefusalCode.TOO_MANY, "too many inputs for one tick")
 
     def _needs_redis(self, session: Session, message: ClientMessage) -> bool:
@@ -90,9 +106,10 @@ class Host:
         unanswered = len(session.unstored) + self._zones[session.zone].inbox.actions_of(session.player_id)
         return unanswered < ANSWERS_MAX
 
-    def _refuse(self, connection_id: ConnectionId, message: ClientMessage, code: RefusalCode, reason: str) -> None:
+    def _refuse(self, connection_id: ConnectionId, message: ClientMessage, code: RefusalCode, reason: str = "") -> None:
         seq = message.seq if isinstance(message, Action) else None
-        self._link.to_edge(Deliver([connection_id], Refused(code, reason, seq, retry_after_ms=1000)))
+        retry_after_ms = 0 if code is RefusalCode.INTERNAL else 1000
+        self._link.to_edge(Deliver([connection_id], Refused(code, reason, seq, retry_after_ms=retry_after_ms)))
 
     def _left(self, connection_id: ConnectionId) -> None:
         """The socket is lost: the session stays for its grace period."""

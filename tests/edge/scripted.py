@@ -25,7 +25,7 @@ from gameserver.link.messages import (
     Join,
     Leave,
     Opened,
-    PlayerInput,
+    PlayerInputs,
     ResumeSession,
     ToHost,
 )
@@ -72,6 +72,11 @@ class ScriptedAccounts:
         return SignedIn(PlayerId(len(self.asked)), message.name or "guest", "a-guest-token")
 
 
+class PlayerInput(NamedTuple):
+    connection_id: ConnectionId
+    message: Any
+
+
 class ScriptedHost:
     """Opens every session at once, keeps what it is told, and says what the test wants said."""
 
@@ -83,7 +88,7 @@ class ScriptedHost:
         link.attach_host(self.receive)
 
     def receive(self, message: ToHost) -> None:
-        self.told.append(message)
+        self.told += [PlayerInput(*told) for told in message.inputs] if isinstance(message, PlayerInputs) else [message]
         self._news.set()
         if not self.answers:
             return
@@ -94,8 +99,6 @@ class ScriptedHost:
                 self.open(connection_id, PlayerId(7), "resumed", None)
             case ResumeSession(connection_id=connection_id):
                 self.link.to_edge(Declined(connection_id, RefusalCode.BAD_TOKEN, "unknown or used up"))
-            case PlayerInput(message=Take(what="bug")):
-                raise RuntimeError("secret detail")
 
     def open(self, connection_id: ConnectionId, player_id: PlayerId, name: str, guest_token: str | None) -> None:
         self.link.to_edge(Opened(connection_id, player_id, _welcome(player_id, name, guest_token)))

@@ -13,10 +13,20 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.frames import Opcode
 
-from gameserver.link.messages import PlayerInput
 from gameserver.observability.metrics import REGISTRY
 from gameserver.protocol.errors import CLOSES, Close
-from tests.edge.scripted import Bare, Move, Player, Running, bare, client_frame, connected, playing, running_edge
+from tests.edge.scripted import (
+    Bare,
+    Move,
+    Player,
+    PlayerInput,
+    Running,
+    bare,
+    client_frame,
+    connected,
+    playing,
+    running_edge,
+)
 
 
 @pytest.fixture

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import selectors
-from collections.abc import AsyncIterator
+import select
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+import pytest
+
 from gameserver.edge.limits import EdgeLimits
-from gameserver.edge.pollers import DrainedPoller
+from gameserver.edge.pollers import Asked, AskedOfSelectors, DrainedPoller
 from gameserver.edge.sockets import ClientSocket
 from gameserver.edge.wire import Wire
-from gameserver.link.messages import PlayerInput, TickFrames, WorldFrame
+from gameserver.link.messages import PlayerInputs, TickFrames, WorldFrame
 from gameserver.protocol.ids import ConnectionId
-from tests.edge.scripted import Bare, Running, bare, client_frame, playing, running_edge, tcp_pair
+from tests.edge.scripted import Bare, PlayerInput, Running, bare, client_frame, playing, running_edge, tcp_pair
 
 BY_HAND: dict[str, Any] = {"read_within_s": 3600.0}
 MOVE = client_frame(b'{"type":"move","dx":1,"dy":0}')
@@ -49,9 +51,10 @@ def socket_of(running: Running, connection_id: ConnectionId) -> ClientSocket:
     return running.edge._around.sockets[connection_id]
 
 
-def events_asked_for(running: Running, connection_id: ConnectionId) -> int:
-    polled = running.edge._around.on_tick._selector.get_map()
-    return polled[socket_of(running, connection_id)._wire.fileno()].events
+def waits_for(running: Running, connection_id: ConnectionId) -> tuple[bool, bool]:
+    """To be read, to be written."""
+    wire = socket_of(running, connection_id)._wire
+    return wire._reads, wire._writes
 
 
 async def test_what_players_send_waits_for_the_tick_and_is_then_read_at_once() -> None:
@@ -97,22 +100,23 @@ async def test_without_ticks_the_edge_reads_by_itself() -> None:
 async def test_writing_is_asked_about_only_while_something_waits() -> None:
     async with running_edge(**BY_HAND, send_buffer_bytes=4096) as running, player(running) as client:
         connection_id = running.host.last_connection()
-        assert events_asked_for(running, connection_id) == selectors.EVENT_READ
+        assert waits_for(running, connection_id) == (True, False)
         payload = bytes(range(256)) * 200
         for _ in range(60):
             frames = [WorldFrame(payload, [connection_id], full=True)]
             running.host.link.to_edge(TickFrames("meadow", 1, frames))
             running.edge.flush()
-        assert events_asked_for(running, connection_id) == selectors.EVENT_READ | selectors.EVENT_WRITE
+        assert waits_for(running, connection_id) == (True, True)
         async with read_often(running):
             assert await client.frame() == (2, payload)
             async with asyncio.timeout(5):
-                while events_asked_for(running, connection_id) != selectors.EVENT_READ:
+                while waits_for(running, connection_id) != (True, False):
                     assert await client.frame() == (2, payload)
 
 
-async def test_a_bug_about_one_wire_costs_that_one_and_no_other() -> None:
-    poller = DrainedPoller()
+@pytest.mark.parametrize("asked", [select.epoll, AskedOfSelectors])
+async def test_a_bug_about_one_wire_costs_that_one_and_no_other(asked: Callable[[], Asked]) -> None:
+    poller = DrainedPoller(asked())
     owners = [Owner(poller, raises=True), Owner(poller, raises=False)]
     for owner in owners:
         owner.far.send(b"hello")
@@ -125,9 +129,32 @@ async def test_a_bug_about_one_wire_costs_that_one_and_no_other() -> None:
         owner.wire.abort()
         owner.far.close()
     await asyncio.sleep(0)
-    assert not poller._selector.get_map()
+    assert not poller._wires
     poller.close()
     poller.drain()  # as a tick after the edge was closed does
+
+
+@pytest.mark.parametrize("asked", [select.epoll, AskedOfSelectors])
+async def test_what_waited_leaves_with_a_pass_and_a_peer_that_went_is_noticed(asked: Callable[[], Asked]) -> None:
+    poller = DrainedPoller(asked())
+    owner = Owner(poller, raises=False)
+    owner.far.setblocking(False)
+    owner.wire.write(bytes(4_000_000))
+    waiting_bytes, taken = owner.wire.get_write_buffer_size(), 0
+    assert waiting_bytes > 0
+    async with asyncio.timeout(5):
+        while taken < 4_000_000:
+            with contextlib.suppress(BlockingIOError):
+                taken += len(owner.far.recv(1 << 20))
+            poller.drain()
+            await asyncio.sleep(0)
+    assert owner.wire.get_write_buffer_size() == 0 and owner.read == b""
+    owner.far.close()
+    await asyncio.sleep(0.02)
+    poller.drain()
+    await asyncio.sleep(0)
+    assert owner.is_lost and not poller._wires
+    poller.close()
 
 
 async def test_a_client_that_goes_while_others_are_read_does_not_stop_the_pass() -> None:
@@ -138,7 +165,7 @@ async def test_a_client_that_goes_while_others_are_read_does_not_stop_the_pass()
         await asyncio.sleep(0.02)
 
         def both_go(message: object) -> None:
-            if isinstance(message, PlayerInput):
+            if isinstance(message, PlayerInputs):
                 socket_of(running, first).abort()
                 socket_of(running, second).abort()
 

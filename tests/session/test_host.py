@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from gameserver.link.local import LocalLink
-from gameserver.link.messages import Deliver, PlayerInput, ToEdge
+from gameserver.link.messages import Deliver, PlayerInputs, ToEdge
 from gameserver.protocol.errors import RefusalCode
-from gameserver.protocol.ids import ConnectionId
-from gameserver.protocol.messages import Ack, Refused
+from gameserver.protocol.ids import ConnectionId, PlayerId
+from gameserver.protocol.messages import Ack, ClientMessage, Refused
 from gameserver.session.departures import Departures
 from gameserver.session.host import Host
 from gameserver.session.lifecycle import SessionEvent
@@ -14,6 +16,7 @@ from gameserver.session.reception import Reception
 from gameserver.session.registry import Registry
 from gameserver.session.session import Dirty, Session
 from gameserver.session.write_behind import WriteBehind
+from gameserver.simulation.inbox import Inbox
 from gameserver.simulation.zones import Zones
 from gameserver.tasks import Tasks
 from gameserver.world.action_log import ANSWERS_MAX
@@ -52,15 +55,35 @@ class Bench:
     def mark(self, session: Session, dirty: Dirty) -> None:
         pass
 
-    def send(self, seq: int) -> list[Refused]:
+    def send(self, *seqs: int) -> list[Refused]:
         self.told.clear()
-        self.link.to_host(PlayerInput(ConnectionId("n:1"), Take(seq=seq)))
+        self.link.to_host(PlayerInputs([(ConnectionId("n:1"), Take(seq=seq)) for seq in seqs]))
         delivered = [message.message for message in self.told if isinstance(message, Deliver)]
         return [message for message in delivered if isinstance(message, Refused)]
 
 
+class BrokenOnce(Inbox):
+    """Has a bug that one input meets."""
+
+    is_broken: ClassVar[bool] = True
+
+    def add_input(self, player: PlayerId, message: ClientMessage) -> bool:
+        if self.is_broken:
+            BrokenOnce.is_broken = False
+            raise RuntimeError("secret detail")
+        return super().add_input(player, message)
+
+
 def test_a_new_action_is_refused_while_redis_is_away() -> None:
     assert [refused.seq for refused in Bench().send(1)] == [1]
+
+
+def test_our_own_errors_are_told_without_detail_and_cost_one_input() -> None:
+    bench = Bench(can_store=True)
+    bench.zones["tiny"].inbox = BrokenOnce()
+    (refused,) = bench.send(1, 2)
+    assert refused == Refused(RefusalCode.INTERNAL, "", 1)
+    assert [message.seq for message in bench.zones["tiny"].inbox.inputs[bench.one.player_id]] == [2]  # type: ignore[attr-defined]
 
 
 def test_an_action_that_was_applied_before_is_not_refused_when_it_comes_again() -> None:
