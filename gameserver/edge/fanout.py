@@ -10,10 +10,12 @@ from gameserver.link.messages import WorldFrame
 from gameserver.protocol.ids import ConnectionId
 
 
-def fan_out(frames: Iterable[WorldFrame], outboxes: Mapping[ConnectionId, Outbox]) -> None:
-    """Hand every frame to the outboxes of its viewers; those that are gone are passed over."""
+def fan_out(frames: Iterable[WorldFrame], outboxes: Mapping[ConnectionId, Outbox]) -> list[Outbox]:
+    """Hand every frame to the outboxes of its viewers; those that are gone are passed over. Returns the outboxes that
+    have something to be flushed now, and had nothing before."""
+    filled: list[Outbox] = []
     for frame in frames:
         ready, full = binary_frame(frame.payload), frame.full
-        for connection_id in frame.connection_ids:
-            if (outbox := outboxes.get(connection_id)) is not None:
-                outbox.world(ready, full)
+        there = filter(None, map(outboxes.get, frame.connection_ids))
+        filled += [outbox for outbox in there if outbox.world(ready, full)]
+    return filled

@@ -41,9 +41,20 @@ class Joiner:
 
 
 class Outbox:
-    """``mark`` is called with this outbox when it has something to flush at the end of the event loop's turn."""
+    """``mark`` is called with this outbox when a message is the first thing in it: to be flushed in this turn."""
 
-    __slots__ = ("_bytes_max", "_congested", "_flow", "_join", "_mark", "_queue", "_queued_bytes", "_tally", "wire")
+    __slots__ = (
+        "_bytes_max",
+        "_congested",
+        "_first",
+        "_flow",
+        "_join",
+        "_mark",
+        "_messages_bytes",
+        "_others",
+        "_tally",
+        "wire",
+    )
 
     def __init__(self, wire: Wire, bytes_max: int, mark: Callable[[Outbox], None], tally: Tally, joiner: Joiner):
         self.wire = wire
@@ -51,55 +62,55 @@ class Outbox:
         self._mark = mark
         self._tally = tally
         self._join = joiner.join
-        self._queue: list[bytes] = []
-        self._queued_bytes = 0
+        self._first: bytes | None = None  # what is queued: usually one world frame, and nothing behind it
+        self._others: list[bytes] = []
+        self._messages_bytes = 0  # of what is queued
         self._congested = False
         self._flow = _FLOWING
 
-    def world(self, frame: bytes, full: bool) -> None:
-        """Queue this world frame, or skip it."""
+    def world(self, frame: bytes, full: bool) -> bool:
+        """Queue this world frame, or skip it. True: it is the first thing in here, to be flushed in this turn."""
         if self._congested:
             self._flow = WorldFlow.SKIPPING
         elif full or self._flow is _FLOWING:
             self._flow = _FLOWING
-            if not self._queue:
-                self._mark(self)
-            self._queue.append(frame)
-            return
+            return self._queue(frame)
         self._tally.frames_skipped += 1
+        return False
 
     def message(self, frame: bytes) -> bool:
         """Queue a frame that must not be lost. False: it does not fit, and the client must be closed."""
-        waiting_bytes = self._queued_bytes + self.wire.get_write_buffer_size()
+        waiting_bytes = self._messages_bytes + self.wire.get_write_buffer_size()
         if waiting_bytes + len(frame) > self._bytes_max:
             return False
-        if not self._queue:
+        if self._queue(frame):
             self._mark(self)
-        self._queue.append(frame)
-        self._queued_bytes += len(frame)
+        self._messages_bytes += len(frame)
         return True
 
     def control(self, frames: bytes) -> None:
         """Send pings or pongs, or leave it while the client does not read."""
         if not self._congested:
-            self._queue.append(frames)
+            self._queue(frames)
             self.flush()
 
     def last(self, frames: bytes) -> None:
         """Send what ends the connection, whatever waits already."""
-        self._queue.append(frames)
+        self._queue(frames)
         self.flush()
 
     def take(self) -> bytes:
         """What is queued, to be written now; nothing if the wire is closing."""
-        frames = self._queue
-        if not frames:
+        taken = self._first
+        if taken is None:
             return b""
-        self._queue = []
-        self._queued_bytes = 0
+        self._first = None
+        self._messages_bytes = 0
+        if self._others:
+            taken = self._join([taken, *self._others])
+            self._others = []
         if self.wire.is_closing:
             return b""
-        taken = frames[0] if len(frames) == 1 else self._join(frames)
         self._tally.sent_bytes += len(taken)
         return taken
 
@@ -119,3 +130,10 @@ class Outbox:
             return False
         self._flow = WorldFlow.AWAITING_FULL
         return True
+
+    def _queue(self, frame: bytes) -> bool:
+        if self._first is None:
+            self._first = frame
+            return True
+        self._others.append(frame)
+        return False

@@ -42,14 +42,15 @@ class AtOnce:
         self._ring = ring
 
     def send(self, burst: Iterable[tuple[Wire, bytes]]) -> None:
-        together: list[tuple[Wire, bytes]] = []
+        wires: list[Wire] = []
+        sends: list[tuple[int, bytes]] = []
         for wire, data in burst:
             if wire.is_clear:
-                together.append((wire, data))
+                wires.append(wire)
+                sends.append((wire.fd, data))
             else:
                 wire.write(data)
-        results = self._ring.send([(wire.fd, data) for wire, data in together])
-        for (wire, data), sent in zip(together, results, strict=True):
+        for wire, (_, data), sent in zip(wires, sends, self._ring.send(sends), strict=True):
             if sent != len(data):
                 wire.wrote(data, sent)
 

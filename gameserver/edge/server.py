@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import itertools
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib import resources
 
 import structlog
@@ -137,7 +137,7 @@ class Edge:
         try:
             match message:
                 case TickFrames():
-                    fan_out(message.frames, self._around.outboxes)
+                    self._mark_all(fan_out(message.frames, self._around.outboxes))
                 case Deliver():
                     self._deliver(message)
                 case Opened():
@@ -174,9 +174,12 @@ class Edge:
         return None
 
     def _mark(self, outbox: Outbox) -> None:
+        self._mark_all((outbox,))
+
+    def _mark_all(self, outboxes: Iterable[Outbox]) -> None:
         if not self._marked:
             asyncio.get_running_loop().call_soon(self.flush)
-        self._marked.append(outbox)
+        self._marked += outboxes
 
     # --- what goes on by itself ---
 

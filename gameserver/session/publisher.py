@@ -127,7 +127,7 @@ class Publisher:
         connections = self._registry.connections
         frames = []
         for payload, viewers, full in result.frames:
-            seen_by = [connections[viewer] for viewer in viewers if viewer in connections]
+            seen_by = list(filter(None, map(connections.get, viewers)))
             if seen_by:
                 frames.append(WorldFrame(payload, seen_by, full))
         if frames:

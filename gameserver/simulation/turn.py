@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import cast
 
 from gameserver.protocol.errors import Refusal, RefusalCode
 from gameserver.protocol.ids import PlayerId
-from gameserver.protocol.messages import AckLevel, Action, ClientMessage, Describe, Say, Whisper
+from gameserver.protocol.messages import IS_ACTION, AckLevel, Action, ClientMessage, Describe, Say, Whisper
 from gameserver.simulation.game import Game
 from gameserver.simulation.result import TickResult, Verdict
 from gameserver.simulation.speech import Presence, describe, say, whisper
@@ -35,8 +36,8 @@ class Turn:
 
     def take(self, player: Player, messages: Iterable[ClientMessage]) -> None:
         for message in messages:
-            if isinstance(message, Action):
-                self.take_action(player, message)
+            if IS_ACTION[type(message)]:
+                self.take_action(player, cast(Action, message))
             else:
                 self.apply_input(player, message)
 
