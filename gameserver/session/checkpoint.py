@@ -21,7 +21,7 @@ from gameserver.session.saver import Saver
 from gameserver.session.session import Session
 from gameserver.tasks import Tasks
 
-BATCHES = 60  # in a period; a statement costs as much as dozens of the rows in it
+BATCHES = 20  # in a period; a statement costs as much as dozens of the rows in it
 
 log = structlog.get_logger(__name__)
 

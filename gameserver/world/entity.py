@@ -101,7 +101,9 @@ class Entity:
     def move(self, x: float, y: float) -> None:
         """Assign ``x`` and ``y`` at once."""
         if x != self._x or y != self._y:
-            self._x, self._y = _finite(x), _finite(y)
+            if not isfinite(x + y):  # neither of them may be infinite, or no number
+                raise ValueError(f"no place: {x}, {y}")
+            self._x, self._y = x, y
             self.note()
 
     def face(self, dx: float, dy: float) -> None:
