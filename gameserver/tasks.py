@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Coroutine, Set
-from typing import Any
+from collections.abc import Callable, Coroutine, Set
+from typing import Any, Generic, TypeVar
 
 import structlog
 
+T = TypeVar("T")
 CANCEL_S = 1.0  # for a cancelled task to clean up
 
 log = structlog.get_logger(__name__)
@@ -52,3 +53,33 @@ async def finish(running: Set[asyncio.Task[Any]], patience_s: float | None) -> b
     if late:
         await asyncio.wait(late, timeout=CANCEL_S)
     return not late
+
+
+class Shared(Generic[T]):
+    """A question that is asked once at a time: who asks while the answer is on its way gets the same one."""
+
+    def __init__(self, ask: Callable[[], Coroutine[Any, Any, T]], name: str):
+        self._ask = ask
+        self._name = name
+        self._asking: asyncio.Task[T] | None = None
+
+    async def answer(self) -> T:
+        """Raises what asking raises. Goes on for the others when the caller is cancelled."""
+        return await asyncio.shield(self.start())
+
+    def start(self) -> asyncio.Task[T]:
+        """Ask, and do not wait."""
+        if self._asking is None:
+            self._asking = asyncio.get_running_loop().create_task(self._ask(), name=self._name)
+            self._asking.add_done_callback(self._asked)
+        return self._asking
+
+    async def end(self) -> None:
+        """Wait for the answer that is on its way."""
+        if self._asking is not None:
+            await asyncio.wait((self._asking,))
+
+    def _asked(self, task: asyncio.Task[T]) -> None:
+        self._asking = None
+        if not task.cancelled():
+            task.exception()  # whoever waited was told; if nobody did any more, it is not an error that nobody saw

@@ -25,6 +25,7 @@ from gameserver.protocol.ids import PlayerId
 from gameserver.store import keys
 from gameserver.store.address import Address, Host
 from gameserver.store.server import Send, new_pool
+from gameserver.tasks import Shared
 
 PERIOD_S = 0.5
 SHARE_OF_DEADLINE = 0.25  # of a call's time, for asking: a node that is away must not use it up
@@ -52,7 +53,7 @@ class Cluster:
         self._timeout_s = timeout_s
         self._connections_max = connections_max
         self._nodes: dict[Host, _Node] = {}
-        self._asking: asyncio.Task[None] | None = None
+        self._question = Shared(self._ask, "redis cluster")
         self._believed: dict[str, Claim] = {}
         self._owners: Owners | None = None
 
@@ -73,7 +74,7 @@ class Cluster:
             try:
                 return await self._node(host).send(*words)
             except MovedError as moved:
-                self._ask_soon()  # whoever comes next need not go this way
+                self._question.start()  # whoever comes next need not go this way
                 host = _told(moved, host)
             except AskError as asked:
                 return await self._node(_told(asked, host)).send_asking(words)
@@ -97,7 +98,7 @@ class Cluster:
 
     async def refresh(self) -> None:
         """Ask who owns what now; those who ask at the same time share the answer. Raises redis's ConnectionError."""
-        await asyncio.shield(self._ask_soon())
+        await self._question.answer()
 
     async def follow(self) -> None:
         """Until cancelled: know within a moment when a slot has another owner."""
@@ -111,20 +112,8 @@ class Cluster:
                 log.exception("an answer of the cluster cannot be read: a bug of ours; we believe what we knew")
 
     async def close(self) -> None:
-        if self._asking is not None:
-            await asyncio.wait((self._asking,))
+        await self._question.end()
         await self._forget(list(self._nodes))
-
-    def _ask_soon(self) -> asyncio.Task[None]:
-        if self._asking is None:
-            self._asking = asyncio.get_running_loop().create_task(self._ask(), name="redis cluster")
-            self._asking.add_done_callback(self._asked)
-        return self._asking
-
-    def _asked(self, task: asyncio.Task[None]) -> None:
-        self._asking = None
-        if not task.cancelled():
-            task.exception()  # whoever waited was told; if nobody did, the next to come asks again
 
     async def _ask(self) -> None:
         hosts = list(dict.fromkeys((*self._seeds, *self._nodes)))

@@ -21,6 +21,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
 from gameserver.store.address import Address, Host
+from gameserver.tasks import Shared
 
 PERIOD_S = 0.5
 SHARE_OF_DEADLINE = 0.25  # of a call's time, for asking: one sentinel that is away must not use it up
@@ -35,15 +36,12 @@ class Sentinels:
         self._service = address.service
         is_tls = issubclass(address.options.get("connection_class", Connection), SSLConnection)
         self._clients = [_client(host, address.sentinel_options, is_tls, timeout_s) for host in address.sentinels]
-        self._asking: asyncio.Task[Host] | None = None
+        self._question = Shared(self._ask, "redis sentinels")
         self.announced: Host | None = None  # the last answer
 
     async def primary(self) -> Host:
         """Ask now; those who ask at the same time share the answer. Raises redis's ConnectionError."""
-        if self._asking is None:
-            self._asking = asyncio.get_running_loop().create_task(self._ask(), name="redis sentinels")
-            self._asking.add_done_callback(self._asked)
-        return await asyncio.shield(self._asking)
+        return await self._question.answer()
 
     async def follow(self) -> None:
         """Until cancelled: keep ``announced`` true."""
@@ -53,10 +51,11 @@ class Sentinels:
                 await self.primary()
             except RedisError as error:
                 log.warning("no sentinel says where redis is; we stay where we are", reason=str(error))
+            except Exception:
+                log.exception("an answer of the sentinels cannot be read: a bug of ours; we stay where we are")
 
     async def close(self) -> None:
-        if self._asking is not None:
-            await asyncio.wait((self._asking,))
+        await self._question.end()
         for client in self._clients:
             await client.aclose()
 
@@ -72,11 +71,6 @@ class Sentinels:
             log.warning("redis failed over", before=self.announced, primary=primary)
         self.announced = primary
         return primary
-
-    def _asked(self, task: asyncio.Task[Host]) -> None:
-        self._asking = None
-        if not task.cancelled():
-            task.exception()  # whoever waited was told; if nobody did any more, it is not an error that nobody saw
 
 
 class PrimaryConnection(Connection):
