@@ -9,24 +9,23 @@ than it went in: then the count never returns to zero and the short cut stays cl
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from enum import Enum, auto
 from typing import cast
 
-from websockets.exceptions import NegotiationError, PayloadTooBig
+from websockets.exceptions import PayloadTooBig
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request, Response
 from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
-from websockets.typing import Subprotocol
 
 from gameserver.edge.frames import close_frame, short_texts, text_frame, wire_bytes_min
+from gameserver.edge.handshake import SUBPROTOCOL, select_subprotocol
 from gameserver.edge.limits import EdgeLimits
 from gameserver.protocol.codec import encode_text
 from gameserver.protocol.errors import CLOSES, Close
 from gameserver.protocol.messages import Closing
 
-SUBPROTOCOL = Subprotocol("gameserver.v1")
 Answer = Callable[[ServerProtocol, Request], Response]
 
 _END_OF_HEAD = b"\r\n\r\n"
@@ -68,7 +67,7 @@ class Connection:
         self._limits = limits
         self._protocol = ServerProtocol(
             subprotocols=[SUBPROTOCOL],
-            select_subprotocol=_select_subprotocol,
+            select_subprotocol=select_subprotocol,
             extensions=None,  # no compression: 14 KiB a connection instead of 64, and no decompression bomb
             max_size=limits.message_bytes_max,
             logger=_log,
@@ -220,11 +219,3 @@ class Connection:
                 self._out.append(data)
             else:  # SEND_EOF
                 self.ended = True
-
-
-def _select_subprotocol(_: ServerProtocol, offered: Sequence[Subprotocol]) -> Subprotocol | None:
-    if not offered:
-        return None
-    if SUBPROTOCOL in offered:
-        return SUBPROTOCOL
-    raise NegotiationError(f"this server speaks {SUBPROTOCOL}")

@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from urllib.parse import urlsplit
 
+from websockets.exceptions import NegotiationError
 from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
+from websockets.typing import Subprotocol
 
 from gameserver.edge.http import Site
 
 WEBSOCKET_PATH = "/ws"
+SUBPROTOCOL = Subprotocol("gameserver.v1")
 
 
 class Handshake:
@@ -42,6 +45,14 @@ class Handshake:
             return False
         origin = origins[0].lower()
         return origin in self._origins or (len(hosts) == 1 and _host_of(origin) == hosts[0].lower())
+
+
+def select_subprotocol(_: ServerProtocol, offered: Sequence[Subprotocol]) -> Subprotocol | None:
+    if not offered:
+        return None
+    if SUBPROTOCOL in offered:
+        return SUBPROTOCOL
+    raise NegotiationError(f"this server speaks {SUBPROTOCOL}")
 
 
 def _host_of(origin: str) -> str | None:

@@ -43,8 +43,8 @@ class ClientCodec:
             return self._decoder.decode(text)
         except msgspec.ValidationError as error:
             raise _refusal(str(error)) from None
-        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-            raise Refusal(RefusalCode.BAD_MESSAGE, f"not JSON: {error}"[:200]) from None
+        except (msgspec.DecodeError, UnicodeError, RecursionError) as malformed:
+            raise Refusal(RefusalCode.BAD_MESSAGE, f"not JSON: {malformed}"[:200]) from None
 
 
 def _refusal(error: str) -> Refusal:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager
 
 from gameserver.protocol.ids import ConnectionId, PlayerId
 from gameserver.protocol.names import name_key
 from gameserver.session.session import Session
+from gameserver.session.turns import Turns
 from gameserver.world.entity import Player
 
 
@@ -19,7 +19,7 @@ class Registry:
         self._by_player: dict[PlayerId, Session] = {}
         self._by_connection: dict[ConnectionId, Session] = {}
         self._by_name: dict[str, Session] = {}
-        self._locks: dict[PlayerId, tuple[asyncio.Lock, int]] = {}  # and how many want or have it
+        self._turns = Turns()
         self.connections: dict[PlayerId, ConnectionId] = {}  # of the sessions that have one
 
     def __len__(self) -> int:
@@ -75,17 +75,8 @@ class Registry:
     @property
     def is_busy(self) -> bool:
         """Some player is opening, resuming or ending."""
-        return bool(self._locks)
+        return bool(self._turns)
 
-    @asynccontextmanager
-    async def only_one(self, player_id: PlayerId) -> AsyncIterator[None]:
+    def only_one(self, player_id: PlayerId) -> AbstractAsyncContextManager[None]:
         """Opening, resuming and ending of one player never overlap."""
-        lock, users = self._locks.get(player_id) or (asyncio.Lock(), 0)
-        self._locks[player_id] = (lock, users + 1)
-        try:
-            async with lock:
-                yield
-        finally:
-            lock, users = self._locks.pop(player_id)
-            if users > 1:
-                self._locks[player_id] = (lock, users - 1)
+        return self._turns.one_of(player_id)

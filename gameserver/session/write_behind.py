@@ -148,15 +148,15 @@ class WriteBehind:
         reach(Failpoint.TICK_BEFORE_WRITE)
         try:
             fenced = await self._writer.write(flight.batch, flight.checked())
-        except ServerChanged as error:
-            log.warning("every session is written again", reason=str(error))
+        except ServerChanged as changed:
+            log.warning("every session is written again", reason=str(changed))
             self._put_back(flight)
             self._mark_all()
             return
-        except StoreUnavailable as error:
+        except StoreUnavailable as away:
             self._put_back(flight)
-            self._away(error)
-            if isinstance(error, OwnerMissing):  # all of it was written, only nobody would find it: no pause
+            self._away(away)
+            if isinstance(away, OwnerMissing):  # all of it was written, only nobody would find it: no pause
                 self._not_before_s = 0.0
                 self._owner_missing()
             return

@@ -110,4 +110,4 @@ async def test_who_gives_up_waiting_lets_nobody_in_early_and_leaves_nothing_behi
         await asyncio.wait((impatient,))
         assert not entered.is_set()
     await patient
-    assert registry._locks == {}
+    assert registry._turns._locks == {}
