@@ -15,6 +15,7 @@ import os
 import struct
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from functools import cache
 from socket import socketpair
 from typing import Any, NamedTuple
@@ -53,21 +54,24 @@ class Ring:
     def __init__(self, sends_max: int = SENDS_MAX, arena_bytes: int = ARENA_BYTES):
         """Raises OSError where the system has no io_uring or forbids it, as containers often do."""
         params = ctypes.create_string_buffer(_PARAMS.size)
-        self._fd = _system_call(_SETUP, sends_max, ctypes.addressof(params))
-        self._sends_max, self._done_max, _, _, _, _, *offsets = _PARAMS.unpack(params.raw)
-        self._map(_Offsets(*offsets[:8]), _Offsets(*offsets[8:]))
-        self._arena = mmap.mmap(-1, arena_bytes)
-        self._arena_address = ctypes.addressof(ctypes.c_char.from_buffer(self._arena))
-        self._prove()
+        with ExitStack() as opened:  # closed again if anything fails here
+            self._fd = _system_call(_SETUP, sends_max, ctypes.addressof(params))
+            opened.callback(os.close, self._fd)
+            self._sends_max, self._done_max, _, _, _, _, *offsets = _PARAMS.unpack(params.raw)
+            self._map(_Offsets(*offsets[:8]), _Offsets(*offsets[8:]), opened)
+            self._arena = opened.enter_context(mmap.mmap(-1, arena_bytes))
+            self._arena_address = ctypes.addressof(ctypes.c_char.from_buffer(self._arena))
+            self._prove()
+            self._opened = opened.pop_all()
 
-    def _map(self, sends: _Offsets, done: _Offsets) -> None:
+    def _map(self, sends: _Offsets, done: _Offsets, opened: ExitStack) -> None:
         """The rings of what is to be sent and of what was done, and the table of sends that the first one names."""
         self._done_at, self._done_end = done.entries, done.entries + self._done_max * _CQE.size
         names_at, names_end = sends.names // 4, sends.names // 4 + self._sends_max
         rings_bytes = max(self._done_end, 4 * names_end)
-        self._rings = mmap.mmap(self._fd, rings_bytes, offset=_RINGS_AT)
-        self._table = mmap.mmap(self._fd, self._sends_max * _SQE.size, offset=_SQES_AT)
-        self._words = memoryview(self._rings)[: rings_bytes // 4 * 4].cast("I")
+        self._rings = opened.enter_context(mmap.mmap(self._fd, rings_bytes, offset=_RINGS_AT))
+        self._table = opened.enter_context(mmap.mmap(self._fd, self._sends_max * _SQE.size, offset=_SQES_AT))
+        self._words = opened.enter_context(memoryview(self._rings)[: rings_bytes // 4 * 4].cast("I"))
         self._head, self._tail = sends.head // 4, sends.tail // 4
         self._done_head, self._done_tail = done.head // 4, done.tail // 4
         for place in range(self._sends_max):  # each place in the ring names the same entry of the table, always
@@ -129,10 +133,7 @@ class Ring:
         self._words[self._done_head] = tail
 
     def close(self) -> None:
-        self._words.release()
-        for mapped in (self._rings, self._table):
-            mapped.close()
-        os.close(self._fd)
+        self._opened.close()
 
     def _prove(self) -> None:
         """That sends work here: kernels before 5.6 know none, and some hosts allow to set up but not to use."""
