@@ -5,7 +5,7 @@ Law: no client costs another its bytes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 import structlog
@@ -18,7 +18,7 @@ _log = structlog.get_logger(__name__)
 
 class Sender(Protocol):
     def send(self, burst: Iterable[tuple[Wire, bytes]]) -> None:
-        """Write to each wire; what the kernel does not take, the wire keeps."""
+        """Write to each wire, of which none is in it twice; what the kernel does not take, the wire keeps."""
         ...
 
     def close(self) -> None: ...
@@ -29,7 +29,7 @@ class OneByOne:
 
     def send(self, burst: Iterable[tuple[Wire, bytes]]) -> None:
         for wire, data in burst:
-            wire.write(data)
+            _guarded(wire, wire.write, data)
 
     def close(self) -> None:
         """There is nothing to close."""
@@ -49,10 +49,10 @@ class AtOnce:
                 wires.append(wire)
                 sends.append((wire.fd, data))
             else:
-                wire.write(data)
+                _guarded(wire, wire.write, data)
         for wire, (_, data), sent in zip(wires, sends, self._ring.send(sends), strict=True):
             if sent != len(data):
-                wire.wrote(data, sent)
+                _guarded(wire, wire.wrote, data, sent)
 
     def close(self) -> None:
         self._ring.close()
@@ -61,7 +61,18 @@ class AtOnce:
 def new_sender() -> Sender:
     """The best that this system allows."""
     try:
-        return AtOnce(Ring())
+        sender = AtOnce(Ring())
     except OSError as error:
-        _log.info("no_io_uring", reason=str(error))
+        _log.info("sends_one_by_one", reason=str(error))
         return OneByOne()
+    _log.info("sends_at_once")
+    return sender
+
+
+def _guarded(wire: Wire, told: Callable[..., None], *what: object) -> None:
+    """A bug about this wire ends it, and no other is left without its bytes."""
+    try:
+        told(*what)
+    except Exception:
+        _log.exception("wire_failed")
+        wire.abort()

@@ -6,16 +6,19 @@ import asyncio
 import contextlib
 import socket
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 import msgspec
+import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
 
 from gameserver.clock import SystemClock
+from gameserver.edge.ring import Ring
+from gameserver.edge.senders import AtOnce, OneByOne, Sender
 from gameserver.edge.server import Edge, EdgeLimits
 from gameserver.link.local import LocalLink
 from gameserver.link.messages import (
@@ -35,6 +38,7 @@ from gameserver.protocol.ids import ConnectionId, EntityId, NodeId, PlayerId
 from gameserver.protocol.messages import Action, Guest, Input, Login, Register, Welcome, ZoneDescription
 from gameserver.protocol.world_frame import LAYOUT
 
+NewSender = Callable[[], Sender]
 QUICK = EdgeLimits(sweep_every_s=0.02, closing_s=0.8, response_s=1.0)
 
 
@@ -145,7 +149,11 @@ class Running(NamedTuple):
 
 @contextlib.asynccontextmanager
 async def running_edge(
-    *, ready: tuple[bool, dict[str, object]] = (True, {"redis": "up"}), origins: tuple[str, ...] = (), **limits: Any
+    *,
+    ready: tuple[bool, dict[str, object]] = (True, {"redis": "up"}),
+    origins: tuple[str, ...] = (),
+    sender: Sender | None = None,
+    **limits: Any,
 ) -> AsyncIterator[Running]:
     """An edge on a free port of 127.0.0.1, with quick deadlines; ``limits`` are fields of EdgeLimits."""
     link = LocalLink()
@@ -159,6 +167,7 @@ async def running_edge(
         clock=SystemClock(),
         origins=origins,
         ready=lambda: ready,
+        sender=sender,
     )
     port = await edge.start("127.0.0.1", 0)
     try:
@@ -292,6 +301,17 @@ def handshake(path: str = "/ws", **headers: str) -> bytes:
 def client_frame(payload: bytes, opcode: Opcode = Opcode.TEXT, *, fin: bool = True) -> bytes:
     """A masked frame as a client sends it."""
     return Frame(opcode, payload, fin).serialize(mask=True)
+
+
+def at_once() -> Sender:
+    """Skips the test where there is no io_uring."""
+    try:
+        return AtOnce(Ring())
+    except OSError as error:
+        pytest.skip(f"no io_uring here: {error}")
+
+
+SENDERS = pytest.mark.parametrize("new_sender", [at_once, OneByOne], ids=["at_once", "one_by_one"])
 
 
 def tcp_pair() -> tuple[socket.socket, socket.socket]:

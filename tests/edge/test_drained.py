@@ -16,7 +16,18 @@ from gameserver.edge.sockets import ClientSocket
 from gameserver.edge.wire import Wire
 from gameserver.link.messages import PlayerInputs, TickFrames, WorldFrame
 from gameserver.protocol.ids import ConnectionId
-from tests.edge.scripted import Bare, PlayerInput, Running, bare, client_frame, playing, running_edge, tcp_pair
+from tests.edge.scripted import (
+    SENDERS,
+    Bare,
+    NewSender,
+    PlayerInput,
+    Running,
+    bare,
+    client_frame,
+    playing,
+    running_edge,
+    tcp_pair,
+)
 
 BY_HAND: dict[str, Any] = {"read_within_s": 3600.0}
 MOVE = client_frame(b'{"type":"move","dx":1,"dy":0}')
@@ -97,8 +108,10 @@ async def test_without_ticks_the_edge_reads_by_itself() -> None:
         await running.host.wait_for(PlayerInput)
 
 
-async def test_writing_is_asked_about_only_while_something_waits() -> None:
-    async with running_edge(**BY_HAND, send_buffer_bytes=4096) as running, player(running) as client:
+@SENDERS
+async def test_writing_is_asked_about_only_while_something_waits(new_sender: NewSender) -> None:
+    edge = running_edge(**BY_HAND, send_buffer_bytes=4096, sender=new_sender())
+    async with edge as running, player(running) as client:
         connection_id = running.host.last_connection()
         assert waits_for(running, connection_id) == (True, False)
         payload = bytes(range(256)) * 200

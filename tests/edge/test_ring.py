@@ -224,6 +224,37 @@ def test_a_descriptor_that_is_closed_is_an_error_of_its_own(new_ring: NewRing, n
     assert received(far, 4) == b"good"
 
 
+@pytest.mark.parametrize("at_most", [1, 3])
+def test_what_the_system_does_not_begin_with_is_begun_anew(
+    new_ring: NewRing, new_pair: Callable[[], Pair], monkeypatch: pytest.MonkeyPatch, at_most: int
+) -> None:
+    ring, (near, far) = new_ring(sends_max=4), new_pair()
+    really = ring_module._system_call
+    monkeypatch.setattr(  # the kernel is asked for fewer than lie in the ring, and leaves the others there
+        ring_module,
+        "_system_call",
+        lambda number, fd, count, _, flags: really(number, fd, min(count, at_most), min(count, at_most), flags),
+    )
+    sent = [b"%d" % 10**n for n in range(11)]
+    assert ring.send([(near.fileno(), data) for data in sent]) == [len(data) for data in sent]
+    assert received(far, 66) == b"".join(sent)
+
+
+def test_if_the_system_begins_with_nothing_all_sockets_count_as_full_and_nothing_is_sent_later(
+    new_ring: NewRing, new_pair: Callable[[], Pair], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ring, (near, far) = new_ring(sends_max=4), new_pair()
+
+    def refuse(*words: int) -> int:
+        raise OSError(errno.EAGAIN, "short of memory for requests")
+
+    with monkeypatch.context() as short:
+        short.setattr(ring_module, "_system_call", refuse)
+        assert ring.send([(near.fileno(), b"never")] * 6) == [-errno.EAGAIN] * 6
+    assert ring.send([(near.fileno(), b"sent")]) == [4]
+    assert received(far, 4) == b"sent"
+
+
 # --- what it holds, and where it cannot be ---
 
 
@@ -315,4 +346,5 @@ def test_where_a_filter_forbids_it_each_send_goes_by_itself(call: str) -> None:
     finished = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, timeout=30, check=False
     )
-    assert finished.stdout.splitlines()[-1:] == ["OneByOne"], finished.stdout + finished.stderr
+    *logged, which = finished.stdout.splitlines() or [""]
+    assert which == "OneByOne" and "sends_one_by_one" in "".join(logged), finished.stdout + finished.stderr

@@ -17,7 +17,7 @@ from gameserver.protocol.codec import ClientCodec
 from gameserver.protocol.errors import CLOSES, Close
 from gameserver.protocol.ids import ConnectionId, NodeId, PlayerId
 from gameserver.protocol.messages import Ack, Logout
-from tests.edge.scripted import Move, PlayerInput, Take, connected, playing, running_edge
+from tests.edge.scripted import SENDERS, Move, NewSender, PlayerInput, Take, connected, playing, running_edge
 
 
 async def test_a_guest_is_welcomed_plays_and_leaves() -> None:
@@ -151,8 +151,9 @@ async def test_the_host_closes_a_connection_with_a_reason_and_is_not_told_what_i
         assert running.host.left() == []
 
 
-async def test_frames_and_messages_reach_only_those_they_are_for() -> None:
-    async with running_edge() as running, playing(running, "ada") as ada:
+@SENDERS
+async def test_frames_and_messages_reach_only_those_they_are_for(new_sender: NewSender) -> None:
+    async with running_edge(sender=new_sender()) as running, playing(running, "ada") as ada:
         ada_id = running.host.last_connection()
         async with playing(running, "bob") as bob, connected(running) as nobody:
             bob_id = running.host.last_connection()
@@ -184,8 +185,9 @@ async def test_connections_beyond_the_limit_get_503_and_room_comes_back() -> Non
                     await asyncio.sleep(0.01)
 
 
-async def test_draining_closes_everybody_as_may_return_and_tells_the_host() -> None:
-    async with running_edge() as running, playing(running) as player, connected(running) as greeting:
+@SENDERS
+async def test_draining_closes_everybody_as_may_return_and_tells_the_host(new_sender: NewSender) -> None:
+    async with running_edge(sender=new_sender()) as running, playing(running) as player, connected(running) as greeting:
         connection_id = running.host.last_connection()
         running.edge.stop_accepting()
         with pytest.raises(OSError):

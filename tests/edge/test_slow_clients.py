@@ -1,4 +1,5 @@
-"""A client that reads too slowly: world frames are skipped, messages are kept up to a cap; on both event loops."""
+"""A client that reads too slowly: world frames are skipped, messages are kept up to a cap; on both event loops, and
+whether a tick's bytes leave in one system call or in many."""
 
 from __future__ import annotations
 
@@ -13,11 +14,12 @@ import pytest
 import uvloop
 from websockets.frames import Opcode
 
+from gameserver.edge.senders import Sender
 from gameserver.link.messages import Resync, TickFrames, WorldFrame
 from gameserver.observability.metrics import REGISTRY
 from gameserver.protocol.ids import ConnectionId
 from gameserver.protocol.messages import Event
-from tests.edge.scripted import Bare, Player, Running, playing, running_edge
+from tests.edge.scripted import SENDERS, Bare, NewSender, Player, Running, playing, running_edge
 
 SMALL: dict[str, Any] = {
     "send_buffer_bytes": 4096,
@@ -61,9 +63,9 @@ def read_again(client: Bare) -> None:
 
 
 @contextlib.asynccontextmanager
-async def crowd() -> AsyncIterator[tuple[Running, Player, ConnectionId, Bare, ConnectionId]]:
+async def crowd(sender: Sender) -> AsyncIterator[tuple[Running, Player, ConnectionId, Bare, ConnectionId]]:
     """An edge with small buffers, a quick client, and one that does not read until told to."""
-    async with running_edge(**SMALL) as running, playing(running, "quick") as quick:
+    async with running_edge(**SMALL, sender=sender) as running, playing(running, "quick") as quick:
         quick_id = running.host.last_connection()
         async with slow_reader(running) as client:
             yield running, quick, quick_id, client, running.host.last_connection()
@@ -78,9 +80,12 @@ def skipped() -> float:
 
 
 @LOOPS
-def test_frames_are_skipped_then_one_resync_and_a_full_frame_resume_the_flow(new_loop: NewLoop) -> None:
+@SENDERS
+def test_frames_are_skipped_then_one_resync_and_a_full_frame_resume_the_flow(
+    new_loop: NewLoop, new_sender: NewSender
+) -> None:
     async def scenario() -> None:
-        async with crowd() as (running, quick, quick_id, client, slow_id):
+        async with crowd(new_sender()) as (running, quick, quick_id, client, slow_id):
             before = skipped()
             for n in range(200):
                 tick(running, [slow_id, quick_id], n.to_bytes(4, "big") * 500)
@@ -109,9 +114,12 @@ def test_frames_are_skipped_then_one_resync_and_a_full_frame_resume_the_flow(new
 
 
 @LOOPS
-def test_messages_beyond_the_cap_close_the_slow_client_and_nobody_else(new_loop: NewLoop) -> None:
+@SENDERS
+def test_messages_beyond_the_cap_close_the_slow_client_and_nobody_else(
+    new_loop: NewLoop, new_sender: NewSender
+) -> None:
     async def scenario() -> None:
-        async with crowd() as (running, quick, quick_id, client, slow_id):
+        async with crowd(new_sender()) as (running, quick, quick_id, client, slow_id):
             for n in range(200):
                 running.host.deliver([slow_id, quick_id], Event("noise", {"n": n, "text": "x" * 1000}))
                 assert (await quick.receive())["fields"]["n"] == n
@@ -132,9 +140,10 @@ def test_messages_beyond_the_cap_close_the_slow_client_and_nobody_else(new_loop:
 
 
 @LOOPS
-def test_a_client_that_never_reads_is_gone_after_its_moment(new_loop: NewLoop) -> None:
+@SENDERS
+def test_a_client_that_never_reads_is_gone_after_its_moment(new_loop: NewLoop, new_sender: NewSender) -> None:
     async def scenario() -> None:
-        async with running_edge(**SMALL) as running, slow_reader(running):
+        async with running_edge(**SMALL, sender=new_sender()) as running, slow_reader(running):
             slow_id = running.host.last_connection()
             connections = REGISTRY.get_sample_value("gameserver_connections") or 0.0
             for _ in range(200):
@@ -146,9 +155,10 @@ def test_a_client_that_never_reads_is_gone_after_its_moment(new_loop: NewLoop) -
 
 
 @LOOPS
-def test_a_tick_and_its_messages_reach_the_client_in_order(new_loop: NewLoop) -> None:
+@SENDERS
+def test_a_tick_and_its_messages_reach_the_client_in_order(new_loop: NewLoop, new_sender: NewSender) -> None:
     async def scenario() -> None:
-        async with running_edge() as running, playing(running) as player:
+        async with running_edge(sender=new_sender()) as running, playing(running) as player:
             connection_id = running.host.last_connection()
             running.host.deliver([connection_id], Event("before", {}))
             tick(running, [connection_id], b"world", full=True)
@@ -161,9 +171,10 @@ def test_a_tick_and_its_messages_reach_the_client_in_order(new_loop: NewLoop) ->
 
 
 @LOOPS
-def test_a_socket_that_dies_within_a_tick_costs_nobody_else_the_tick(new_loop: NewLoop) -> None:
+@SENDERS
+def test_a_socket_that_dies_within_a_tick_costs_nobody_else_the_tick(new_loop: NewLoop, new_sender: NewSender) -> None:
     async def scenario() -> None:
-        async with running_edge() as running, playing(running, "dying"):
+        async with running_edge(sender=new_sender()) as running, playing(running, "dying"):
             dying_id = running.host.last_connection()
             async with playing(running, "living") as living:
                 living_id = running.host.last_connection()
