@@ -100,6 +100,7 @@ class Settings(BaseSettings):
         "Origins, besides the server's own page, whose pages may connect; separated by commas.",
         (),
     )
+    io_uring: bool = _network("Send a tick's bytes in one system call, where the system allows it (Linux).", True)
 
     node_id: str = _operating(
         "Name of this node in the stores. Has to be the same after a restart. Default: host name and port.",

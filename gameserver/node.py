@@ -16,6 +16,7 @@ from gameserver.clock import Clock
 from gameserver.config import Settings
 from gameserver.edge.limits import EdgeLimits
 from gameserver.edge.ops import Ops
+from gameserver.edge.senders import OneByOne, new_sender
 from gameserver.edge.server import Edge
 from gameserver.host import Beats, HostStores, NodeHost, idle
 from gameserver.link.local import LocalLink
@@ -77,6 +78,7 @@ class Node:
             clock=self._clock,
             origins=settings.origins,
             ready=self.ready,
+            sender=new_sender() if settings.io_uring else OneByOne(),
         )
         self._ops = Ops(ready=self.ready, token=settings.ops_token)
 

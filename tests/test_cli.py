@@ -164,21 +164,31 @@ def test_run_on_a_port_that_is_taken_fails_in_one_line() -> None:
 
 def test_run_serves_the_game_it_is_given_and_ends_well_on_sigterm(elsewhere: Path) -> None:
     (elsewhere / "cli_served.py").write_text(GAME)
-    serve_and_end("cli_served:Mine")
+    log = serve_and_end("cli_served:Mine")
+    assert "sends_at_once" in log or "sends_one_by_one" in log
+
+
+def test_run_leaves_io_uring_alone_when_told_to() -> None:
+    log = serve_and_end("--no-io-uring")
+    assert "draining" in log and "sends_at_once" not in log and "sends_one_by_one" not in log
 
 
 def gameserver(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command(*arguments), capture_output=True, text=True, timeout=60, env=ENVIRONMENT, check=False)
 
 
-def serve_and_end(*arguments: str) -> None:
-    """``gameserver run`` announces where to play, and SIGTERM ends it with 0."""
-    with subprocess.Popen(
-        command("run", "--port", "0", "--ready-file", "ready", *arguments),
-        stdout=subprocess.PIPE,
-        text=True,
-        env=ENVIRONMENT,
-    ) as server:
+def serve_and_end(*arguments: str) -> str:
+    """``gameserver run`` announces where to play, and SIGTERM ends it with 0. Returns its log."""
+    with (
+        Path("log").open("w") as log,
+        subprocess.Popen(
+            command("run", "--port", "0", "--ready-file", "ready", *arguments),
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            env=ENVIRONMENT,
+        ) as server,
+    ):
         assert server.stdout is not None
         told = next(line for line in server.stdout if line.strip())
         try:
@@ -189,6 +199,7 @@ def serve_and_end(*arguments: str) -> None:
         finally:
             server.send_signal(signal.SIGTERM)
         assert server.wait(30) == 0
+    return Path("log").read_text()
 
 
 def command(*arguments: str) -> list[str]:
