@@ -11,7 +11,7 @@ import pytest
 
 from gameserver.accounts import throttle
 from gameserver.config import Settings
-from gameserver.edge import gate
+from gameserver.edge import gate, ring
 from gameserver.edge.limits import EdgeLimits
 from gameserver.profiles import database, group_commit
 from gameserver.profiles.backlog import Backlog
@@ -42,6 +42,7 @@ BOUNDS = {
     "exchanges": "1 a player",  # the inventory is frozen
     "answers remembered": f"{action_log.ANSWERS_MAX} a session",
     "world frames to a client": f"{_LIMITS.high_water_bytes // _KIB} KiB buffered",
+    "sends in one system call": f"{ring.SENDS_MAX}, of {ring.ARENA_BYTES // _KIB**2} MiB of different bytes",
     "everything to a client": f"{_LIMITS.outbox_bytes_max // _KIB} KiB",
     "dirty sessions": "one entry a session",  # a dict by player
     "acks waiting for Redis": f"{action_log.ANSWERS_MAX} a session",
