@@ -1,5 +1,5 @@
-"""Drives the zones: one tick each per interval, on the event loop, each tick timed by step. The zones are dealt out to
-a few phases, spread evenly over the interval: they do not all want the processor and Redis at the same moment.
+"""Drives the zones: one tick each per interval, on the event loop, each tick timed by step. All tick in one phase while
+that takes little of the interval; else in two, so that it is not one long stretch in which nobody is served.
 
 Law: the loop never waits for anything but the next deadline. A phase that comes late is counted as an overrun; what was
 missed is skipped, never caught up by ticking faster. What raises on a zone's tick stops that zone and no other.
@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from functools import cache
-from itertools import cycle
 from random import Random
 
 import structlog
@@ -19,13 +18,12 @@ from gameserver.clock import Clock
 from gameserver.observability import metrics
 from gameserver.simulation.game import Game
 from gameserver.simulation.inbox import Inbox
+from gameserver.simulation.phases import Phases
 from gameserver.simulation.result import TickResult
 from gameserver.simulation.speech import Presence
 from gameserver.simulation.tick import step
 from gameserver.world.entity import Player
 from gameserver.world.zone import Zone, ZoneSpec
-
-PHASES_MAX = 2  # each costs a wake-up in cold caches, a look at the players' sockets and a write to Redis
 
 log = structlog.get_logger(__name__)
 
@@ -92,9 +90,8 @@ class SimulationLoop:
         rest: Callable[[float], None],
     ):
         self.runners = runners
-        count = min(len(runners), PHASES_MAX)
-        self.phases = [runners[first::count] for first in range(count)]
         self._interval_s = 1.0 / tick_hz
+        self._phases = Phases(runners, self._interval_s)
         self._clock = clock
         self._act = act
         self._zone_stopped = zone_stopped
@@ -107,11 +104,8 @@ class SimulationLoop:
         """Until ``stop``; owned and awaited by whoever started it."""
         deadline_s = self._clock.monotonic_s()
         try:
-            for phase in cycle(self.phases):
-                if self._stopping.is_set():
-                    return
-                self.tick(phase)
-                deadline_s = self._next_deadline_s(deadline_s)
+            while not self._stopping.is_set():
+                deadline_s = self.run_phase(deadline_s)
                 await self._rest_until(deadline_s)
         except Exception:
             for runner in self.runners:
@@ -121,13 +115,17 @@ class SimulationLoop:
     def stop(self) -> None:
         self._stopping.set()
 
-    def tick(self, phase: Sequence[ZoneRunner]) -> None:
+    def run_phase(self, deadline_s: float) -> float:
+        """Tick the zones whose turn it is, as was due at ``deadline_s``. Returns when the next phase is due."""
+        began_s = self._clock.monotonic_s()
         self._call(self._before_ticks)
-        for runner in phase:
+        for runner in self._phases.current:
             if not runner.stopped:
                 self._tick(runner)
         metrics.ENTITIES.set(sum(len(runner.zone.entities) for runner in self.runners))
         self._call(self._after_ticks)
+        ended_s = self._clock.monotonic_s()
+        return self._skip_missed(deadline_s + self._phases.advance(ended_s - began_s), ended_s)
 
     def _tick(self, runner: ZoneRunner) -> None:
         try:
@@ -144,10 +142,9 @@ class SimulationLoop:
         except Exception:
             log.exception("a bug of ours beside the ticks; the loop goes on")
 
-    def _next_deadline_s(self, deadline_s: float) -> float:
-        """Of the next phase: a part of the interval later, and later by whole intervals if those are missed."""
-        deadline_s += self._interval_s / len(self.phases)
-        late_s = self._clock.monotonic_s() - deadline_s
+    def _skip_missed(self, deadline_s: float, now_s: float) -> float:
+        """The deadline, later by whole intervals if those are missed."""
+        late_s = now_s - deadline_s
         if late_s <= 0:
             return deadline_s
         missed = int(late_s / self._interval_s)

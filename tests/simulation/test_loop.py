@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import pairwise
 
 import pytest
 
+from gameserver.observability.metrics import TICK_OVERRUNS
 from gameserver.simulation.loop import SimulationLoop, ZoneRunner
 from gameserver.simulation.result import TickResult
 from gameserver.world.zone import ZoneSpec
@@ -26,7 +28,7 @@ class StillClock:
 
 
 class Driven:
-    """A loop over two zones with a record of what it told."""
+    """A loop over two zones with a record of what it told. Time goes by on ticks, ``takes_s`` each, and in between."""
 
     def __init__(self, zones: str = "ab") -> None:
         self.clock = StillClock()
@@ -42,6 +44,9 @@ class Driven:
         self.act_raises: set[str] = set()
         self.stopping_raises = False
         self.before_raises = self.after_raises = False
+        self.takes_s = self.around_takes_s = self.due_s = 0.0
+        self.phase_begun_s = 0.0
+        self.begun_s: dict[str, list[float]] = {name: [] for name in zones}  # when the phase of each tick began
         self.loop = SimulationLoop(
             runners,
             tick_hz=20,
@@ -53,12 +58,18 @@ class Driven:
             rest=self.rested_s.append,
         )
 
-    def tick_all(self) -> None:
-        """One interval."""
-        for phase in self.loop.phases:
-            self.loop.tick(phase)
+    def run(self, intervals: int = 1) -> None:
+        """As long as it takes until each zone that has not stopped has had so many more ticks."""
+        ticks = {name: len(times) + intervals for name, times in self.begun_s.items()}
+        until_s = self.due_s + 2 * intervals * 0.05
+        while any(len(self.begun_s[name]) < count and name not in self.stopped for name, count in ticks.items()):
+            assert self.due_s < until_s, "a zone has not had its ticks"
+            self.clock.now_s = max(self.clock.now_s, self.due_s)
+            self.due_s = self.loop.run_phase(self.due_s)
 
     def act(self, runner: ZoneRunner, result: TickResult) -> None:
+        self.begun_s[runner.zone.name].append(self.phase_begun_s)
+        self.clock.now_s += self.takes_s
         if runner.zone.name in self.act_raises:
             raise RuntimeError("act")
         self.acted.append((runner.zone.name, result.tick))
@@ -70,64 +81,87 @@ class Driven:
         self.stopped.append(runner.zone.name)
 
     def before(self) -> None:
+        self.phase_begun_s = self.clock.now_s
         self.happened.append("before")
+        self.clock.now_s += self.around_takes_s
         if self.before_raises:
             raise RuntimeError("before")
 
     def after(self) -> None:
         self.happened.append("after")
+        self.clock.now_s += self.around_takes_s
         if self.after_raises:
             raise RuntimeError("after")
 
 
 def test_every_zone_ticks_once_an_interval() -> None:
     driven = Driven()
-    driven.tick_all()
-    driven.tick_all()
+    driven.run()
+    driven.run()
     assert driven.acted == [("a", 1), ("b", 1), ("a", 2), ("b", 2)]
 
 
-def test_zones_are_dealt_out_to_a_few_phases_each_with_what_is_done_around_its_ticks() -> None:
-    driven = Driven("abcdefg")
-    driven.tick_all()
-    assert driven.happened == [
-        "before", "a", "c", "e", "g", "after", "before", "b", "d", "f", "after",
-    ]  # fmt: skip
-    alone = Driven("a")
-    alone.tick_all()
-    assert alone.happened == ["before", "a", "after"]
+def test_while_ticks_take_little_all_zones_have_theirs_at_once_with_what_is_done_around_them() -> None:
+    driven = Driven("abcde")
+    driven.run()
+    assert driven.happened == ["before", "a", "b", "c", "d", "e", "after"]
+
+
+def test_when_ticks_take_long_the_zones_are_dealt_out_to_two_phases_half_an_interval_apart() -> None:
+    driven = Driven("abcde")
+    driven.takes_s = 0.006  # 60 % of the interval together
+    driven.run(100)
+    driven.happened.clear()
+    driven.run()
+    assert driven.happened == ["before", "a", "c", "e", "after", "before", "b", "d", "after"]
+    assert driven.begun_s["b"][-1] - driven.begun_s["a"][-1] == pytest.approx(0.025)
+    driven.takes_s = 0.002
+    driven.run(100)
+    assert driven.happened[-7:] == ["before", "a", "b", "c", "d", "e", "after"]
+
+
+def test_no_zone_ticks_early_or_misses_a_tick_when_the_zones_are_dealt_out_anew() -> None:
+    driven, overruns = Driven("abcde"), TICK_OVERRUNS._value.get()
+    for takes_s in (0.0, 0.0065, 0.001, 0.008, 0.0):
+        driven.takes_s = takes_s
+        driven.run(100)
+    for begun_s in driven.begun_s.values():
+        apart_s = [round(later_s - sooner_s, 9) for sooner_s, later_s in pairwise(begun_s)]
+        assert set(apart_s) == {0.05, 0.075}
+        assert apart_s.count(0.075) == 2  # dealt out anew four times, each moves half of them
+    assert TICK_OVERRUNS._value.get() == overruns
+
+
+def test_what_is_done_around_the_ticks_counts_as_load() -> None:
+    driven = Driven()
+    driven.around_takes_s = 0.016
+    driven.run(100)
+    driven.happened.clear()
+    driven.run()
+    assert driven.happened == ["before", "a", "after", "before", "b", "after"]
 
 
 def test_a_bug_beside_the_ticks_costs_no_zone_its_tick() -> None:
     driven = Driven()
     driven.before_raises = driven.after_raises = True
-    driven.tick_all()
+    driven.run()
     assert driven.acted == [("a", 1), ("b", 1)] and driven.stopped == []
-
-
-def test_phases_are_spread_evenly_over_the_interval() -> None:
-    driven, deadline_s = Driven("abcd"), 0.0
-    for expected_s in (0.025, 0.05, 0.075, 0.1):
-        deadline_s = driven.loop._next_deadline_s(deadline_s)
-        assert deadline_s == pytest.approx(expected_s)
-    driven.clock.now_s = 0.23  # two intervals are missed, and every zone keeps its part of the interval
-    assert driven.loop._next_deadline_s(deadline_s) == pytest.approx(0.225)
 
 
 def test_a_zone_whose_game_raises_stops_and_the_others_go_on() -> None:
     driven = Driven()
     driven.games[0].tick_raises = True
-    driven.tick_all()
-    driven.tick_all()
+    driven.run()
+    driven.run()
     assert driven.acted == [("b", 1), ("b", 2)]
-    assert driven.stopped == ["a"] and driven.happened.count("after") == 4
+    assert driven.stopped == ["a"] and driven.happened.count("after") == 2
 
 
 def test_a_zone_whose_tick_cannot_be_acted_on_stops_and_the_others_go_on() -> None:
     driven = Driven()
     driven.act_raises.add("a")
-    driven.tick_all()
-    driven.tick_all()
+    driven.run()
+    driven.run()
     assert driven.acted == [("b", 1), ("b", 2)] and driven.stopped == ["a"]
 
 
@@ -136,10 +170,10 @@ def test_what_was_asked_for_on_a_tick_that_raises_leaves_nobody_frozen() -> None
     one, other = stage.player(1, coins=1), stage.player(2)
     runner = driven.loop.runners[0]
     runner.inbox.arrivals += [one, other]
-    driven.tick_all()
+    driven.run()
     driven.games[0].tick_raises = True
     runner.inbox.add_input(one.player_id, Hand(seq=1, to=other.player_id))
-    driven.tick_all()
+    driven.run()
     assert runner.stopped and not one.inventory.frozen and not other.inventory.frozen
     assert one.inventory.held() == {"coin": 1}
 
@@ -153,13 +187,14 @@ async def test_a_loop_that_breaks_stops_its_zones_and_says_so() -> None:
 
 
 @pytest.mark.parametrize(
-    ("took_s", "next_s"),
-    [(0.0, 0.05), (0.049, 0.05), (0.06, 0.05), (0.12, 0.1), (0.31, 0.3)],
+    ("took_s", "next_s", "overruns"),
+    [(0.0, 0.05, 0), (0.049, 0.05, 0), (0.06, 0.05, 1), (0.12, 0.1, 2), (0.31, 0.3, 6)],
 )
-def test_a_late_tick_follows_at_once_and_missed_ones_are_skipped(took_s: float, next_s: float) -> None:
-    driven = Driven("a")
-    driven.clock.now_s = took_s
-    assert driven.loop._next_deadline_s(0.0) == pytest.approx(next_s)
+def test_a_late_tick_follows_at_once_and_missed_ones_are_skipped(took_s: float, next_s: float, overruns: int) -> None:
+    driven, before = Driven("a"), TICK_OVERRUNS._value.get()
+    driven.takes_s = took_s
+    assert driven.loop.run_phase(0.0) == pytest.approx(next_s)
+    assert TICK_OVERRUNS._value.get() == before + overruns
 
 
 async def test_the_loop_ends_when_told_to() -> None:
@@ -187,5 +222,5 @@ def test_a_runner_has_who_is_in_the_zone_or_about_to_be() -> None:
     assert not runner.has(player)
     runner.inbox.arrivals.append(player)
     assert runner.has(player)
-    driven.tick_all()
+    driven.run()
     assert runner.has(player) and not runner.has(Stage().player(1))

@@ -67,6 +67,7 @@ PURE = (
     "gameserver/world/",
     "gameserver/simulation/game.py",
     "gameserver/simulation/inbox.py",
+    "gameserver/simulation/phases.py",
     "gameserver/simulation/result.py",
     "gameserver/simulation/speech.py",
     "gameserver/simulation/tick.py",

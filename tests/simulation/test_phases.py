@@ -1,0 +1,48 @@
+"""When zones tick all at once and when in two phases, and that nothing but a lasting load changes it."""
+
+from __future__ import annotations
+
+import pytest
+
+from gameserver.simulation.phases import Phases
+
+INTERVAL_S = 0.05
+
+
+def dealt(phases: Phases[str], load: float, intervals: int) -> list[str]:
+    """How the zones were dealt out in each of so many intervals of this load, like "ac bd"."""
+    seen = []
+    for _ in range(intervals):
+        turns, passed_s = [], 0.0
+        while passed_s < INTERVAL_S * 0.99:
+            turns.append("".join(phases.current))
+            passed_s += phases.advance(load * INTERVAL_S if len(turns) == 1 else 0.0)
+        seen.append(" ".join(turns))
+    return seen
+
+
+def test_two_phases_come_with_a_lasting_load_and_go_without() -> None:
+    phases = Phases("abcd", INTERVAL_S)
+    assert set(dealt(phases, 0.45, 200)) == {"abcd"}
+    assert dealt(phases, 0.55, 200)[-1] == "ac bd"
+    assert set(dealt(phases, 0.3, 200)) == {"ac bd"}  # no way back yet
+    assert dealt(phases, 0.2, 200)[-1] == "abcd"
+    assert set(dealt(phases, 0.45, 200)) == {"abcd"}
+
+
+def test_one_interval_however_long_is_no_load() -> None:
+    phases = Phases("abcd", INTERVAL_S)
+    dealt(phases, 0.4, 200)
+    assert set(dealt(phases, 100.0, 1) + dealt(phases, 0.4, 50)) == {"abcd"}
+    dealt(phases, 0.9, 200)
+    assert set(dealt(phases, 0.0, 1) + dealt(phases, 0.9, 50)) == {"ac bd"}
+
+
+def test_a_heavy_load_is_answered_within_a_second() -> None:
+    phases = Phases("abcd", INTERVAL_S)
+    assert dealt(phases, 0.9, 20)[-1] == "ac bd"
+
+
+@pytest.mark.parametrize("zones", ["a", ""])
+def test_what_cannot_be_dealt_out_is_not(zones: str) -> None:
+    assert set(dealt(Phases(zones, INTERVAL_S), 0.9, 100)) == {zones}
