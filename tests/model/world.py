@@ -292,7 +292,7 @@ def _stuck(node: Node) -> list[str]:
     host = node.host
     left: dict[str, object] = {
         "sessions": len(host.registry),
-        "locks": host.registry._locks,
+        "locks": host.registry._turns._locks,
         "tasks": [task.get_name() for task in host.tasks._running],
         "dirty sessions": host.write_behind._dirty,
     }
