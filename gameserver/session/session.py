@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from typing import Final
 
 from gameserver.observability import metrics
 from gameserver.protocol.ids import ConnectionId, Epoch, PlayerId
@@ -16,14 +17,14 @@ class Dirty:
     """Which parts of the session hash are behind memory: bits of an int, and no enum, whose ``|`` costs more than all
     else that marking a session takes."""
 
-    NOTHING = 0
-    PLACE = 1
-    ITEMS = 2
-    STATE = 4
-    ACTIONS = 8
-    SPEECH = 16
-    STATUS = 32  # resume tokens and whether it is connected
-    ALL = 63
+    NOTHING: Final = 0
+    PLACE: Final = 1
+    ITEMS: Final = 2
+    STATE: Final = 4
+    ACTIONS: Final = 8
+    SPEECH: Final = 16
+    STATUS: Final = 32  # resume tokens and whether it is connected
+    ALL: Final = 63
 
 
 @dataclass(slots=True, eq=False)
