@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
+import pytest
 from hypothesis import HealthCheck, settings
+
+from gameserver.edge import wire
+
+ROOT = Path(__file__).parents[1]
+# What the tests start is of this tree, too, and not of the one that is installed: scripts/test --compiled has a copy.
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
 
 # A busy machine is no failure: how long an example takes is not what these tests are about.
 settings.register_profile("calm", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -15,3 +25,11 @@ pytest_plugins = [
     "tests.servers.cluster",
     "tests.servers.game",
 ]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if wire.__file__.endswith(".py"):
+        return
+    for item in items:
+        if item.get_closest_marker("plain"):
+            item.add_marker(pytest.mark.skip(reason="this copy is compiled, and the test is about plain code"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 
 from gameserver.edge.fanout import fan_out
 from gameserver.edge.frames import binary_frame
@@ -12,6 +13,8 @@ from gameserver.edge.tally import Tally
 from gameserver.link.messages import WorldFrame
 from gameserver.protocol.errors import Refusal, RefusalCode
 from gameserver.protocol.ids import ConnectionId
+
+pytestmark = pytest.mark.plain  # the wire is a stand-in
 
 
 class Wire:

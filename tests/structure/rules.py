@@ -192,6 +192,32 @@ def _metric_problems(kind: str, call: ast.Call) -> Iterator[str]:
         yield from (f"{name} has the label {label}, of no closed set" for label in sorted(labels & PERSONAL_LABELS))
 
 
+def errors_in_compiled_modules_have_names_of_their_own(root: Path) -> Iterator[str]:
+    """In a function that mypyc compiles, a name has the type of the first ``except`` that gives it. What another one
+    catches under the same name is then a TypeError."""
+    compiled = _compiled(root)
+    for module in modules(root):
+        if module.path not in compiled:
+            continue
+        for function in ast.walk(module.tree):
+            if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+                types: dict[str, set[str]] = {}
+                for node in ast.walk(function):
+                    if isinstance(node, ast.ExceptHandler) and node.name and node.type:
+                        types.setdefault(node.name, set()).add(ast.unparse(node.type))
+                for name in (name for name, caught in types.items() if len(caught) > 1):
+                    yield f"{module.path}:{function.lineno}: {name} is an error of several types in {function.name}"
+
+
+def _compiled(root: Path) -> set[str]:
+    """What setup.py names, by path."""
+    for node in ast.parse((root / "setup.py").read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "COMPILED":
+            folders: dict[str, str] = ast.literal_eval(node.value)
+            return {f"gameserver/{folder}/{name}.py" for folder, names in folders.items() for name in names.split()}
+    raise LookupError("setup.py names no modules to compile")
+
+
 def scripts_declare_keys_and_arguments(root: Path) -> Iterator[str]:
     for path in files(root / "gameserver"):
         if path.suffix == ".lua":
@@ -240,6 +266,7 @@ RULES: dict[str, Callable[[Path], Iterator[str]]] = {
         functions_are_short,
         names_say_something,
         metrics_are_declared_once_and_named_well,
+        errors_in_compiled_modules_have_names_of_their_own,
         scripts_declare_keys_and_arguments,
         nothing_names_a_machine,
     )

@@ -30,12 +30,14 @@ GOOD = {
     "gameserver/store/scripts/open.lua": (
         "-- KEYS[1]  the hash\n-- ARGV[1]  epoch\n-- ARGV[2…] the rest\n\nreturn KEYS[1] .. ARGV[1] .. ARGV[7]\n"
     ),
+    "setup.py": "COMPILED = {'world': 'zone', 'session': 'host'}\n",
     "client_demo/swarm.py": "class Bot:\n    pass\n",
     "tests/test_zone.py": "def test_zone():\n    pass\n",
     "docs/operations.md": "Files lie in /data, ~/work/x or ${HOME}/home/x; see https://example.org/work/play.\n",
 }
 
 LONG_FUNCTION = "def step():\n" + "    pass\n" * FUNCTION_LINES_MAX
+TWO_ERRORS = "def f():\n    try: pass\n    except KeyError as error: pass\n    except OSError as error: pass\n"
 
 # rule, file, what is planted there, what the complaint says
 PLANTED = [
@@ -83,6 +85,7 @@ PLANTED = [
      "Histogram('gameserver_tick', 'x')", "no unit"),
     ("metrics_are_declared_once_and_named_well", "gameserver/observability/metrics.py",
      "Counter('gameserver_says_total', 'x', ['player_id'])", "player_id"),
+    ("errors_in_compiled_modules_have_names_of_their_own", "gameserver/session/host.py", TWO_ERRORS, "error is an"),
     ("scripts_declare_keys_and_arguments", "gameserver/store/scripts/bare.lua", "return 1", "does not begin"),
     ("scripts_declare_keys_and_arguments", "gameserver/store/scripts/open.lua", "redis.call('DEL', KEYS[2])",
      "KEYS[2]"),

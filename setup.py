@@ -1,0 +1,47 @@
+"""Everything is told in pyproject.toml but for this: with GAMESERVER_COMPILE=1 in the environment the modules below are
+compiled to machine code by mypyc, from the same source. It takes a C compiler. Without it nothing is compiled.
+
+A compiled module is found before the .py beside it, so nothing is built where somebody edits: see scripts/compile.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tomllib
+from pathlib import Path
+
+from setuptools import setup
+
+# What a player's tick passes through. Left out: what games subclass (game, state); what gives a library functions that
+# have to be Python's own (connection); what mypyc cannot compile (registry: async generators) or compiles wrongly
+# (write_behind: one name for errors of several types); and what waits for stores most of its time.
+COMPILED = {
+    "edge": "door fanout frames limits outbox pollers ring senders server sockets tally wire",
+    "link": "local",
+    "session": "host publisher record session",
+    "simulation": "inbox loop result tick turn",
+    "store": "resp",
+    "world": "action_log entity grid inventory later speech view zone",
+}
+MYPY = "mypy==2.4.1"  # as in scripts/constraints.txt
+
+
+def compiled() -> dict[str, object]:
+    """What setuptools needs to know to compile; it reads types, so it needs what is imported."""
+    project = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]
+    needed = {"setup_requires": [MYPY, *project["dependencies"]]}
+    try:
+        from mypyc.build import mypycify
+    except ImportError:  # asked for what is needed, which comes first
+        return needed
+    paths = [f"gameserver/{folder}/{name}.py" for folder, names in COMPILED.items() for name in names.split()]
+    return needed | {"ext_modules": mypycify(paths, opt_level="3", group_name="gameserver")}
+
+
+if os.environ.get("GAMESERVER_COMPILE") != "1":
+    setup()
+elif "editable_wheel" in sys.argv or "develop" in sys.argv:
+    raise SystemExit("GAMESERVER_COMPILE=1: what is edited is not compiled. See scripts/compile.")
+else:
+    setup(**compiled())
