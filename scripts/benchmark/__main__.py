@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scripts.benchmark import load, machine, table
-from scripts.benchmark.contestants import contestants
+from scripts.benchmark.contestants import contestants, is_compiled, tree_of
 from scripts.benchmark.machine import MeasuringError
 from scripts.benchmark.options import Options, parse
 from scripts.benchmark.reading import medians
@@ -62,17 +62,25 @@ def _measure_scenario(options: Options, bench: Bench, summary: Summary, scenario
     if "ours" not in readings:
         return
     ours = bench.contenders["ours"]
+    if is_compiled(tree_of(options)):
+        summary.note("Stages were left out: this server is compiled, and its frames are not seen.")
+    else:
+        _note_stages(bench, summary, scenario)
+    if options.profile is not None:
+        tell(f"flame graph: {flame_graph(bench, scenario, ours, options.profile)}")
+
+
+def _note_stages(bench: Bench, summary: Summary, scenario: Scenario) -> None:
+    ours, readings = bench.contenders["ours"], summary.readings[scenario.name]["ours"]
     try:
         counted = stage_samples(bench, scenario, ours)
     except MeasuringError as reason:
         summary.note(f"Stages were left out: {reason}")
     else:
-        cpu_us = medians(readings["ours"]).cpu_us
+        cpu_us = medians(readings).cpu_us
         summary.stages[scenario.name] = {stage: share * cpu_us for stage, share in counted.shares().items()}
         total = sum(counted.stages.values())
         summary.unknown |= {function: samples / total for function, samples in counted.unknown.most_common(5)}
-    if options.profile is not None:
-        tell(f"flame graph: {flame_graph(bench, scenario, ours, options.profile)}")
 
 
 def show(options: Options, summary: Summary) -> int:

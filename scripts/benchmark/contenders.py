@@ -1,7 +1,8 @@
 """The servers that are compared, each started for one measurement and told how it is spoken to.
 
-``ours`` is this tree or the one of --tree, ``against`` another one; ``floor`` and ``woken`` are the bare system calls,
-drained once per tick and woken per packet; ``naive`` and ``colyseus`` are what one would use instead.
+``ours`` is this tree or the one of --tree, ``compiled`` a copy of it with its hot path compiled, ``against`` another
+one; ``floor`` and ``woken`` are the bare system calls, drained once per tick and woken per packet; ``naive`` and
+``colyseus`` are what one would use instead.
 """
 
 from __future__ import annotations
@@ -61,8 +62,9 @@ class Place:
 Serve = Callable[[Scenario, Place], AbstractContextManager[Served]]
 
 
-def our_server(tree: Path) -> Serve:
-    """The server of a checkout, with Redis and an embedded SQLite, and nothing but the limits on sign-ins raised."""
+def our_server(tree: Path, package: Path | None = None) -> Serve:
+    """The server of a checkout, with Redis and an embedded SQLite, and nothing but the limits on sign-ins raised.
+    ``package``: where its package is, if it is elsewhere."""
     python = tree / ".venv" / "bin" / "python"
     program = python if python.exists() else Path(sys.executable)
 
@@ -70,7 +72,7 @@ def our_server(tree: Path) -> Serve:
     def serve(scenario: Scenario, place: Place) -> Iterator[Served]:
         ready = place.folder / "ready"
         command: list[str | Path] = [program, "-m", "gameserver", "run", "games:Walk", "--ready-file", ready]
-        environment = _settings(scenario, place) | {"PYTHONPATH": f"{tree}{os.pathsep}{SERVED}"}
+        environment = _settings(scenario, place) | {"PYTHONPATH": f"{package or tree}{os.pathsep}{SERVED}"}
         with place.started(command, environment=environment) as process:
             until_s = time.monotonic() + START_S
             while not ready.exists():

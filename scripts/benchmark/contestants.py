@@ -15,7 +15,7 @@ from scripts.benchmark.options import Options
 
 def contestants(options: Options) -> tuple[dict[str, Serve], dict[str, str], list[str]]:
     """Contenders by name · versions by name · what is to be said beside the table."""
-    tree = options.tree or Path(os.environ.get("BENCH_TREE", ROOT))
+    tree = tree_of(options)
     serves: dict[str, Serve] = {}
     versions = {"Python": sys.version.split()[0], "Redis": _first_line("redis-server", "--version")}
     notes: list[str] = []
@@ -23,6 +23,13 @@ def contestants(options: Options) -> tuple[dict[str, Serve], dict[str, str], lis
         match name:
             case "ours":
                 serves[name] = contenders.our_server(tree)
+            case "compiled":
+                try:
+                    copy = _compiled_copy(tree)
+                except MeasuringError as reason:
+                    notes.append(f"The compiled server was left out: {reason}.")
+                else:
+                    serves[name] = contenders.our_server(tree, copy)
             case "against" if options.against is not None:
                 serves[name] = contenders.our_server(options.against)
             case "floor" | "woken":
@@ -39,6 +46,28 @@ def contestants(options: Options) -> tuple[dict[str, Serve], dict[str, str], lis
                     versions["Colyseus"] = installed.version
                     versions["Node.js"] = _first_line(installed.node, "--version")
     return serves, versions, notes
+
+
+def tree_of(options: Options) -> Path:
+    """The checkout whose server is ours."""
+    return options.tree or Path(os.environ.get("BENCH_TREE", ROOT))
+
+
+def is_compiled(tree: Path) -> bool:
+    return any((tree / "gameserver").rglob("*.so"))
+
+
+def _compiled_copy(tree: Path) -> Path:
+    """Made, or brought up to date, by the checkout's own scripts/compile."""
+    if is_compiled(tree):
+        raise MeasuringError(f"{tree.name} is one")
+    try:
+        made = subprocess.run([tree / "scripts" / "compile"], stdout=subprocess.PIPE, text=True, check=False)
+    except OSError:
+        raise MeasuringError(f"{tree.name} has no scripts/compile") from None
+    if made.returncode:
+        raise MeasuringError("scripts/compile failed")
+    return Path(made.stdout.strip())
 
 
 def _first_line(*command: str | Path) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from scripts.benchmark.load import Timing
 from scripts.benchmark.scenarios import SCENARIOS
 
-CONTENDERS = ("ours", "against", "floor", "woken", "naive", "colyseus")
+CONTENDERS = ("ours", "compiled", "against", "floor", "woken", "naive", "colyseus")
 FULL = Timing(warm_up_s=2.0, measure_s=8.0)
 QUICK = Timing(warm_up_s=1.0, measure_s=3.0)
 SPECIAL = {
@@ -19,15 +19,16 @@ SPECIAL = {
 }
 
 DESCRIPTION = """\
-What a player costs per tick: CPU time of our server per player-tick, every tick kept in Redis, beside the bare system
-calls of the same traffic (floor: sockets drained once per tick, woken: per packet), the server a newcomer would write
-(naive: websockets coroutines and a redis.asyncio pipeline) and, where npm is at hand, Colyseus, which keeps nothing.
-The server has one core, the load client (written in C) and Redis another. Contenders take turns in every round, and
-what is told is the median of the rounds.
+What a player costs per tick: CPU time of our server per player-tick, every tick kept in Redis, also with its hot path
+compiled (compiled: see scripts/compile), beside the bare system calls of the same traffic (floor: sockets drained once
+per tick, woken: per packet), the server a newcomer would write (naive: websockets coroutines and a redis.asyncio
+pipeline) and, where npm is at hand, Colyseus, which keeps nothing. The server has one core, the load client (written in
+C) and Redis another. Contenders take turns in every round, and what is told is the median of the rounds.
 """
 EPILOG = """\
-Bounded: everything takes about 25 minutes, --quick about 15, one scenario --quick two. What it starts it
-ends. Nothing is written but what --json, --profile and --write name, and npm's packages, to a folder below ~/.cache.
+Bounded: everything takes about 30 minutes, --quick about 18, one scenario --quick two. What it starts it
+ends. Nothing is written but what --json, --profile and --write name, the compiled copy, to build/compiled, and npm's
+packages, to a folder below ~/.cache.
 Compare two checkouts in one run:   scripts/bench --scenario rooms --quick --only ours,against --against DIR
 """
 

@@ -36,11 +36,11 @@ class Summary:
     def medians(self, scenario: str) -> dict[str, Reading]:
         return {name: medians(taken) for name, taken in self.readings.get(scenario, {}).items() if taken}
 
-    def ratios(self, scenario: str) -> dict[str, float]:
-        """``vs_…`` -> our cost over theirs."""
+    def ratios(self, scenario: str, whose: str = "ours") -> dict[str, float]:
+        """``vs_…`` -> our cost over theirs, of the plain server or the ``compiled`` one."""
         found = self.readings.get(scenario, {})
-        ours = found.get("ours")
-        rivals = RATIOS | {"vs_against": "against"}
+        ours = found.get(whose)
+        rivals = RATIOS | {f"vs_{of}": of for of in ("ours", "compiled", "against") if of != whose}
         return {name: ratio(ours, found[of]) for name, of in rivals.items() if ours and found.get(of)}
 
     def growth(self) -> float | None:
@@ -50,10 +50,11 @@ class Summary:
 
     def plain(self) -> dict[str, Any]:
         """For JSON. The ratios on top are those of the rooms; null where it was not measured."""
-        main = self.ratios(MAIN)
+        main, compiled = self.ratios(MAIN), self.ratios(MAIN, "compiled")
         memory, pressure = (medians(it) if it else None for it in (self.memory, self.pressure))
         return {
             **{name: main.get(name) for name in RATIOS},
+            "compiled": {name: compiled.get(name) for name in (*RATIOS, "vs_ours")},
             "zone_1000_vs_500": self.growth(),
             "p99_ticks_at_70_percent": pressure and pressure.p99_ratio,
             "core_share_at_70_percent": pressure and pressure.core_share,
@@ -65,6 +66,7 @@ class Summary:
             "scenarios": {
                 name: {
                     "ratios": self.ratios(name),
+                    "compiled_ratios": self.ratios(name, "compiled"),
                     "contenders": {of: asdict(reading) for of, reading in self.medians(name).items()},
                     "rounds": {of: [asdict(one) for one in rounds] for of, rounds in self.readings[name].items()},
                 }

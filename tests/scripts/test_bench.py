@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from scripts.benchmark import table
+from scripts.benchmark.contestants import is_compiled
 from scripts.benchmark.load import LoadReport
 from scripts.benchmark.machine import SERVED
 from scripts.benchmark.options import parse
@@ -191,6 +192,21 @@ def test_the_json_has_the_ratios_of_the_rooms_on_top(summary: Summary) -> None:
     assert told["scenarios"]["rooms"]["contenders"]["naive"]["cpu_us"] == 63
 
 
+def test_the_compiled_server_has_ratios_of_its_own(summary: Summary) -> None:
+    assert summary.plain()["compiled"]["vs_ours"] is None
+    assert "compiled is" not in table.render(summary)
+    summary.readings["rooms"]["compiled"] = costing(10, 11, 11)
+    told = summary.plain()
+    assert told["compiled"]["vs_ours"] == 0.5
+    assert told["compiled"]["vs_floor"] == 1.1
+    assert told["compiled"]["vs_colyseus"] == 0.25
+    assert told["vs_floor"] == 2.1
+    assert told["scenarios"]["rooms"]["ratios"]["vs_compiled"] == 2.0
+    head, _, *rows = (line.split("|") for line in table.render(summary).splitlines() if line.startswith("|"))
+    colyseus = next(row for row in rows if "Colyseus" in row[1])
+    assert colyseus[[name.strip() for name in head].index("compiled is")].strip() == "0.25 ×"
+
+
 def test_growth_compares_the_zones_of_1000_and_500(summary: Summary) -> None:
     assert summary.growth() is None
     summary.readings |= {"zone500": {"ours": costing(20, 20)}, "zone1000": {"ours": costing(19, 19)}}
@@ -228,7 +244,7 @@ def test_the_tables_go_between_the_marks_of_a_document() -> None:
     ("arguments", "told"),
     [
         (["--scenario", "everything"], "invalid choice: 'everything'"),
-        (["--only", "ours,theirs"], "'theirs' is none of ours, against, floor"),
+        (["--only", "ours,theirs"], "'theirs' is none of ours, compiled, against"),
         (["--only", "floor"], "measure ours with it"),
         (["--only", "ours,against"], "against needs --against DIR"),
         (["--repeat", "0"], "'0' is no number from 1 to 99"),
@@ -251,10 +267,10 @@ def test_arguments_that_make_no_sense_are_refused(
 def test_everything_is_measured_unless_told_otherwise() -> None:
     options = parse([])
     assert options.scenarios == (*SCENARIOS, "pressure", "memory")
-    assert options.contenders == ("ours", "floor", "woken", "naive", "colyseus")
+    assert options.contenders == ("ours", "compiled", "floor", "woken", "naive", "colyseus")
     assert (options.repeat, options.timing.measure_s) == (3, 8)
     assert parse(["--quick"]).timing.measure_s < 8
-    assert parse(["--against", str(ROOT)]).contenders[:2] == ("ours", "against")
+    assert parse(["--against", str(ROOT)]).contenders[:3] == ("ours", "compiled", "against")
 
 
 # --- all of it ---
@@ -322,6 +338,13 @@ def test_what_cannot_be_measured_is_told_in_a_line(tmp_path: Path) -> None:
     assert "scripts/bench: the server did not start" in ended.stderr
     assert "this tree is broken" in ended.stderr
     assert "Traceback" not in ended.stderr.partition("the server did not start")[0]
+
+
+def test_a_tree_that_is_compiled_is_known_by_its_extension_modules(tmp_path: Path) -> None:
+    assert not is_compiled(ROOT)
+    (tmp_path / "gameserver" / "edge").mkdir(parents=True)
+    (tmp_path / "gameserver" / "edge" / "wire.cpython-311-x86_64-linux-gnu.so").touch()
+    assert is_compiled(tmp_path)
 
 
 def broken_tree(folder: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import os
 import shutil
 import subprocess
@@ -80,6 +81,19 @@ async def test_players_play_on_a_compiled_server_and_go_on_after_kill_9(copy: Pa
     async with Raw(own_server.ws_url) as giver:
         again = await giver.sign_in("resume", token=token)
         assert (again["resumed"], again["last_seq"], again["inventory"]) == (True, seq, {})
+
+
+@pytest.mark.slow
+def test_it_is_measured_beside_the_plain_server(copy: Path, tmp_path: Path) -> None:
+    numbers = tmp_path / "numbers.json"
+    command = [sys.executable, "-m", "scripts.benchmark", "--quick", "--scenario", "rooms", "--only", "ours,compiled"]
+    command += ["--players", "20", "--seconds", "1", "--repeat", "1", "--json", str(numbers)]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
+    assert ended.returncode == 0, ended.stderr
+    told = json.loads(numbers.read_text())
+    assert told["compiled"]["vs_ours"] > 0
+    assert told["notes"] == []
+    assert "rooms" in told["stages_us"]  # of the plain one
 
 
 def test_it_is_compiled_by_the_mypy_that_checks_it() -> None:
