@@ -13,14 +13,14 @@ from pathlib import Path
 
 from setuptools import setup
 
-# What a player's tick passes through. Left out: what games subclass (game, state); what gives a library functions that
-# have to be Python's own (connection); what mypyc cannot compile (registry: async generators) or compiles wrongly
-# (write_behind: one name for errors of several types); and what waits for stores most of its time.
+# What a player's tick passes through. Left out: what games subclass (game, state), and what waits for stores most of its
+# time. mypyc compiles no async generators, and a library may want functions that are Python's own: both live elsewhere.
 COMPILED = {
-    "edge": "door fanout frames limits outbox pollers ring senders server sockets tally wire",
+    "edge": "connection door fanout frames limits outbox pollers ring senders server sockets tally wire",
     "link": "local",
-    "session": "host publisher record session",
-    "simulation": "inbox loop result tick turn",
+    "protocol": "codec world_frame",
+    "session": "host publisher record registry session watch write_behind",
+    "simulation": "inbox loop phases result tick turn",
     "store": "resp",
     "world": "action_log entity grid inventory later speech view zone",
 }

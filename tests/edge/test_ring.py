@@ -116,6 +116,7 @@ def test_nothing_to_send_is_no_system_call(new_ring: NewRing, calls: list[int]) 
     assert ring.send([]) == [] and calls == []
 
 
+@pytest.mark.plain
 def test_more_sends_than_the_ring_has_places_take_more_calls(
     new_ring: NewRing, new_pair: Callable[[], Pair], calls: list[int]
 ) -> None:
@@ -145,6 +146,7 @@ def test_sends_on_one_socket_keep_their_order(new_ring: NewRing, new_pair: Calla
     assert received(far, 2000) == b"".join(sent)
 
 
+@pytest.mark.plain
 def test_the_same_bytes_are_handed_over_once(new_ring: NewRing, new_pair: Callable[[], Pair], calls: list[int]) -> None:
     ring, pairs = new_ring(arena_bytes=1000), [new_pair() for _ in range(6)]
     calls.clear()
@@ -157,6 +159,7 @@ def test_the_same_bytes_are_handed_over_once(new_ring: NewRing, new_pair: Callab
     assert [received(far, len(data)) for (_, far), data in zip(pairs, shared, strict=True)] == shared
 
 
+@pytest.mark.plain
 def test_more_bytes_than_there_is_room_for_take_more_calls(
     new_ring: NewRing, new_pair: Callable[[], Pair], calls: list[int]
 ) -> None:
@@ -240,6 +243,7 @@ def test_what_the_system_does_not_begin_with_is_begun_anew(
     assert received(far, 66) == b"".join(sent)
 
 
+@pytest.mark.plain
 def test_if_the_system_begins_with_nothing_all_sockets_count_as_full_and_nothing_is_sent_later(
     new_ring: NewRing, new_pair: Callable[[], Pair], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -115,6 +115,7 @@ async def test_a_player_who_was_turned_away_is_not_waited_for_in_a_zone_it_never
     assert len(bench.registry) == 0
 
 
+@pytest.mark.plain
 async def test_who_is_to_leave_and_is_turned_away_on_the_same_tick_is_not_waited_for() -> None:
     bench = Bench()
     bench.game.closed_to.add(1)
@@ -152,6 +153,7 @@ async def test_nobody_leaves_while_an_exchange_is_under_way() -> None:
     assert await ended(ending)
 
 
+@pytest.mark.plain
 async def test_an_exchange_that_ends_after_its_zone_stopped_still_thaws_its_players() -> None:
     bench = Bench()
     one, other = bench.arrive(1, coins=1), bench.arrive(2)

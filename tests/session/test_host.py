@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import pytest
+
 from gameserver.link.local import LocalLink
 from gameserver.link.messages import Deliver, PlayerInputs, ToEdge
 from gameserver.protocol.errors import RefusalCode
@@ -22,6 +24,8 @@ from gameserver.tasks import Tasks
 from gameserver.world.action_log import ANSWERS_MAX
 from tests.session.standins import StillClock, profile, session
 from tests.simulation.tiny import Take, Tiny
+
+pytestmark = pytest.mark.plain  # stand-ins in the place of what a host is given
 
 
 class Bench:

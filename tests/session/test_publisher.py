@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from gameserver.link.local import LocalLink
 from gameserver.link.messages import Deliver, ToEdge
 from gameserver.protocol.errors import Refusal, RefusalCode
@@ -15,6 +17,7 @@ from tests.session.standins import StillClock, session
 from tests.simulation.tiny import Tiny
 
 
+@pytest.mark.plain
 def test_an_answer_to_an_older_session_of_a_player_is_not_given_to_the_newer_one() -> None:
     """The newer one's client sends the action again, and has the answer to that."""
     told: list[ToEdge] = []
