@@ -13,8 +13,8 @@ from pathlib import Path
 
 from setuptools import setup
 
-# What a player's tick passes through. Left out: what games subclass (game, state), and what waits for stores most of its
-# time. mypyc compiles no async generators, and a library may want functions that are Python's own: both live elsewhere.
+# What a player's tick passes through. Left out: what games subclass (game, state), and what waits for stores most of
+# its time. mypyc compiles no async generators, and a library may want functions of Python's own: both live elsewhere.
 COMPILED = {
     "edge": "connection door fanout frames limits outbox pollers ring senders server sockets tally wire",
     "link": "local",
