@@ -83,7 +83,7 @@ async def test_players_play_on_a_compiled_server_and_go_on_after_kill_9(copy: Pa
         assert (again["resumed"], again["last_seq"], again["inventory"]) == (True, seq, {})
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_it_is_measured_beside_the_plain_server(copy: Path, tmp_path: Path) -> None:
     numbers = tmp_path / "numbers.json"
     command = [sys.executable, "-m", "scripts.benchmark", "--quick", "--scenario", "rooms", "--only", "ours,compiled"]
