@@ -11,7 +11,7 @@ import structlog
 
 from gameserver import tasks as module
 from gameserver.clock import SystemClock
-from gameserver.tasks import Tasks
+from gameserver.tasks import Shared, Tasks
 
 
 @pytest.fixture
@@ -97,3 +97,49 @@ async def test_a_task_that_raises_is_logged_and_takes_nothing_down(logged: list[
     other.set()
     assert await tasks.drain(5)
     assert [(entry["event"], entry["task"]) for entry in logged] == [("background task failed", "broken")]
+
+
+class Asked:
+    """A question whose answer comes when the test says so."""
+
+    def __init__(self) -> None:
+        self.times = 0
+        self.may_answer = asyncio.Event()
+        self.error: Exception | None = None
+
+    async def ask(self) -> int:
+        self.times += 1
+        number = self.times
+        await self.may_answer.wait()
+        if self.error is not None:
+            raise self.error
+        return number
+
+
+async def test_who_asks_while_the_answer_is_on_its_way_shares_it_and_who_asks_later_asks_anew() -> None:
+    asked = Asked()
+    shared = Shared(asked.ask, "question")
+    waiting = [asyncio.create_task(shared.answer()) for _ in range(3)]
+    await asyncio.sleep(0)
+    waiting.pop().cancel()  # costs the others nothing
+    await asyncio.sleep(0)
+    asked.may_answer.set()
+    assert await asyncio.gather(*waiting) == [1, 1]
+    assert await shared.answer() == 2
+
+
+async def test_an_answer_that_nobody_waits_for_is_waited_for_at_the_end_and_its_error_is_no_warning() -> None:
+    asked = Asked()
+    asked.error = OSError("away")
+    shared = Shared(asked.ask, "question")
+    task = shared.start()
+    assert shared.start() is task
+    ending = asyncio.create_task(shared.end())
+    await asyncio.sleep(0.01)
+    assert not ending.done()
+    asked.may_answer.set()
+    await ending
+    assert task.done() and asked.times == 1
+    with pytest.raises(OSError, match="away"):
+        await shared.answer()
+    await shared.end()
