@@ -9,13 +9,15 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
+import structlog
 
 from gameserver.edge.limits import EdgeLimits
 from gameserver.edge.pollers import Asked, AskedOfSelectors, DrainedPoller
 from gameserver.edge.sockets import ClientSocket
 from gameserver.edge.wire import Wire
-from gameserver.link.messages import PlayerInputs, TickFrames, WorldFrame
+from gameserver.link.messages import TickFrames, WorldFrame
 from gameserver.protocol.ids import ConnectionId
+from tests.edge.ends import reset
 from tests.edge.scripted import (
     SENDERS,
     Bare,
@@ -170,23 +172,34 @@ async def test_what_waited_leaves_with_a_pass_and_a_peer_that_went_is_noticed(as
     poller.close()
 
 
-async def test_a_client_that_goes_while_others_are_read_does_not_stop_the_pass() -> None:
-    async with running_edge(**BY_HAND) as running, player(running) as one, player(running) as other:
-        first, second = list(running.edge._around.sockets)[-2:]
-        await one.send(MOVE)
-        await other.send(MOVE)
-        await asyncio.sleep(0.02)
+@pytest.mark.parametrize("asked", [select.epoll, AskedOfSelectors])
+async def test_who_goes_while_others_are_read_does_not_stop_the_pass(asked: Callable[[], Asked]) -> None:
+    poller = DrainedPoller(asked())
+    owners = [Owner(poller, raises=False) for _ in range(3)]
+    for owner in owners:
+        owner.ends = [other.wire for other in owners]  # whoever is read first ends them all
+        owner.far.send(b"hello")
+    await asyncio.sleep(0.02)
+    with structlog.testing.capture_logs() as logged:
+        poller.drain()
+    await asyncio.sleep(0)
+    assert logged == []
+    assert all(owner.is_lost for owner in owners) and sum(owner.read == b"hello" for owner in owners) == 1
+    for owner in owners:
+        owner.far.close()
+    poller.close()
 
-        def both_go(message: object) -> None:
-            if isinstance(message, PlayerInputs):
-                socket_of(running, first).abort()
-                socket_of(running, second).abort()
 
-        running.host.link.attach_host(both_go)
-        running.edge.read()
-        await asyncio.sleep(0)
-        assert first not in running.edge._around.sockets and second not in running.edge._around.sockets
-        running.host.link.attach_host(running.host.receive)
+@pytest.mark.parametrize("asked", [select.epoll, AskedOfSelectors])
+async def test_a_peer_that_resets_is_noticed(asked: Callable[[], Asked]) -> None:
+    poller = DrainedPoller(asked())
+    owner = Owner(poller, raises=False)
+    reset(owner.far)
+    await asyncio.sleep(0.02)
+    poller.drain()
+    await asyncio.sleep(0)
+    assert owner.is_lost and not poller._wires
+    poller.close()
 
 
 class Owner:
@@ -197,6 +210,7 @@ class Owner:
         self.raises = raises
         self.read = b""
         self.is_lost = False
+        self.ends: list[Wire] = []
         self.wire = Wire(near, self, poller, EdgeLimits())
         self.wire.start()
 
@@ -204,6 +218,8 @@ class Owner:
         if self.raises:
             raise RuntimeError("a bug")
         self.read += data
+        for wire in self.ends:
+            wire.abort()
 
     def pause_writing(self) -> None: ...
     def resume_writing(self) -> None: ...

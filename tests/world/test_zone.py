@@ -173,6 +173,14 @@ def test_assigning_what_is_there_already_changes_nothing() -> None:
     assert made.take_changed() == []
 
 
+@pytest.mark.parametrize("place", [(math.nan, 1.0), (1.0, math.inf), (-math.inf, math.inf), (math.inf, math.inf)])
+def test_a_move_to_a_place_that_is_none_is_refused_and_moves_nothing(place: tuple[float, float]) -> None:
+    entity = Entity(0, 3.0, 4.0)
+    with pytest.raises(ValueError, match="no place"):
+        entity.move(*place)
+    assert (entity.x, entity.y) == (3.0, 4.0)
+
+
 @pytest.mark.parametrize("place", [(math.nan, 1.0), (1.0, math.nan)])
 def test_a_place_that_is_none_is_refused_where_it_is_assigned(place: tuple[float, float]) -> None:
     made = zone()
