@@ -98,9 +98,33 @@ def test_without_root_the_package_to_install_is_named(machine: Machine) -> None:
     machine.add("apt-get", "#!/bin/sh\necho called >>apt-get.log\n")
     ended = machine.run("scripts/run")
     assert ended.returncode == 2
-    assert "missing: the venv module of python3" in ended.stderr
+    assert f"missing: the venv module of {machine.tools}/python3" in ended.stderr
     assert "sudo apt-get install python3.11-venv" in ended.stderr
     assert not (machine.project / "apt-get.log").exists()
+
+
+@pytest.mark.parametrize(
+    ("python3", "newer", "chosen"),
+    [
+        ("*ensurepip*", "never", "python3.12"),  # what the first cannot do
+        ("*libpython*", "never", "python3.12"),
+        ("*libpython*", "*libpython*", "python3"),
+        ("*libpython*", "*ensurepip*", "python3"),
+        ("never", "never", "python3"),
+    ],
+)
+def test_of_several_pythons_the_best_is_taken(machine: Machine, python3: str, newer: str, chosen: str) -> None:
+    for name, unable in (("python3", python3), ("python3.12", newer)):
+        machine.add(name, f'#!/bin/sh\ncase "$*" in {unable}) exit 1 ;; esac\n')
+    found = machine.run("bash", "-c", ". scripts/_environment; find_python")
+    assert found.stdout == f"{machine.tools}/{chosen}\n"
+
+
+def test_the_python_that_is_named_is_taken(machine: Machine) -> None:
+    for name in ("python3", "another"):
+        machine.add(name, "#!/bin/sh\n")
+    found = machine.run("bash", "-c", "PYTHON=another; . scripts/_environment; find_python")
+    assert found.stdout == "another\n"
 
 
 def test_without_root_the_servers_the_tests_need_are_named(machine: Machine) -> None:
