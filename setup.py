@@ -20,7 +20,7 @@ COMPILED = {
     "link": "local",
     "protocol": "codec world_frame",
     "session": "host publisher record registry session watch write_behind",
-    "simulation": "inbox loop phases result tick turn",
+    "simulation": "inbox loop phases result stopwatch tick turn zones",
     "store": "resp",
     "world": "action_log entity grid inventory later speech view zone",
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Protocol
+from typing import Final, Protocol
 
 import structlog
 
@@ -21,8 +21,8 @@ from gameserver.protocol.errors import Close, Refusal, RefusalCode
 from gameserver.protocol.ids import ConnectionId, PlayerId
 from gameserver.protocol.messages import SIGN_IN, ClientMessage, Guest, Login, Register, Resume
 
-_SIGN_IN = frozenset(SIGN_IN)
-_PLAYING = Stage.PLAYING  # asked for with every input
+_SIGN_IN: Final = frozenset(SIGN_IN)
+_PLAYING: Final = Stage.PLAYING  # asked for with every input
 _log = structlog.get_logger(__name__)
 
 
@@ -47,7 +47,7 @@ class Door:
     def __init__(self, link: LocalLink, sign_in: SignInCall, codec: ClientCodec, limits: EdgeLimits):
         self._link = link
         self._sign_in = sign_in
-        self._decode = codec.decode
+        self._codec = codec
         self._limits = limits
         self._tasks: set[asyncio.Task[None]] = set()
         self._inputs: list[tuple[ConnectionId, ClientMessage]] = []  # of players, for the host
@@ -56,7 +56,7 @@ class Door:
 
     def text_received(self, socket: ClientSocket, text: bytes) -> None:
         try:
-            message = self._decode(text)
+            message = self._codec.decode(text)
             if socket.stage is _PLAYING and type(message) not in _SIGN_IN:
                 self._inputs.append((socket.connection_id, message))
             else:

@@ -6,6 +6,7 @@ Server frames are not masked, so the same bytes go to every client. Pure.
 from __future__ import annotations
 
 import struct
+from typing import Final
 
 from gameserver.edge.limits import SHORT_FRAME_BYTES_MAX
 
@@ -14,12 +15,14 @@ try:
 except ImportError:  # no wheel for this platform
     from websockets.utils import apply_mask
 
-_FIN = 0x80
-_TEXT, _BINARY, _CLOSE, _PING = _FIN | 0x1, _FIN | 0x2, _FIN | 0x8, _FIN | 0x9
-_MASKED = 0x80
-_SHORT_HEADER_BYTES = 6  # first byte, mask bit and length, four bytes of mask
+_TEXT: Final = 0x81  # first bytes: the last frame of its message, and its opcode
+_BINARY: Final = 0x82
+_CLOSE: Final = 0x88
+_PING: Final = 0x89
+_MASKED: Final = 0x80
+_SHORT_HEADER_BYTES: Final = 6  # first byte, mask bit and length, four bytes of mask
 
-PING = bytes((_PING, 0))
+PING: Final = bytes((_PING, 0))
 
 
 def text_frame(payload: bytes) -> bytes:

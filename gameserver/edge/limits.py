@@ -6,9 +6,10 @@ Law: no client holds more memory, or costs more time before it has signed in, th
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
-_ROUNDING_S = 1e-6  # what adding up seconds may be wrong by
-SHORT_FRAME_BYTES_MAX = 125  # the longest payload whose length fits a WebSocket frame's second byte
+_ROUNDING_S: Final = 1e-6  # what adding up seconds may be wrong by
+SHORT_FRAME_BYTES_MAX: Final = 125  # the longest payload whose length fits a WebSocket frame's second byte
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import Enum, auto
+from typing import Final
 
 from gameserver.edge.tally import Tally
 from gameserver.edge.wire import Wire
@@ -22,7 +23,7 @@ class WorldFlow(Enum):
     AWAITING_FULL = auto()  # drained; a full frame was asked for
 
 
-_FLOWING = WorldFlow.FLOWING  # looked at for every viewer on every tick
+_FLOWING: Final = WorldFlow.FLOWING  # looked at for every viewer on every tick
 
 
 class Joiner:

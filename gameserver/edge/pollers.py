@@ -10,13 +10,14 @@ import asyncio
 import select
 import sys
 from selectors import EVENT_READ, EVENT_WRITE, DefaultSelector
-from typing import Protocol
+from typing import Final, Protocol
 
 import structlog
 
 from gameserver.edge.wire import Wire
 
-READS, WRITES = 0x1, 0x4  # epoll's EPOLLIN and EPOLLOUT
+READS: Final = 0x1  # epoll's EPOLLIN
+WRITES: Final = 0x4  # and EPOLLOUT
 _log = structlog.get_logger(__name__)
 
 

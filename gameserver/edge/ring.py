@@ -14,25 +14,26 @@ import mmap
 import os
 import struct
 import sys
-from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import cache
 from socket import socketpair
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 SENDS_MAX = 1024  # in one system call
 ARENA_BYTES = 1 << 20  # of different bytes in one system call
 
 _SETUP, _ENTER = 425, 426  # numbers of system calls
-_SEND = 26  # an operation
-_GETEVENTS = 1  # a flag of _ENTER: return when as many are done as were asked for
+_SENDS_ONLY_TELL_FAILURES = 1 << 11  # a feature
 _RINGS_AT, _SQES_AT = 0, 0x10000000  # what to map
 _PARAMS = struct.Struct("<6I 16x 8I 8x 8I 8x")  # sizes, flags, features; offsets of the submissions' ring; of the other
-_SQE = struct.Struct("<Bxxx i Q Q I I Q 24x")  # operation, descriptor, offset, address, length, flags, name
-_CQE = struct.Struct("<Q i I")  # name, result, flags
-_SEND_FLAGS = 0x4000 | 0x40  # no SIGPIPE; do not wait
-_FULL = -errno.EAGAIN  # a send's result: the socket takes nothing just now
-_WORD = 1 << 32
+_SQE: Final = struct.Struct("<I i 8x Q Q Q 24x")  # what to do, descriptor, address, length and flags, name
+_SQE_BYTES: Final = 64
+_CQE: Final = struct.Struct("<Q i I")  # name, result, flags
+_CQE_BYTES: Final = 16
+_SEND: Final = 26 | 1 << 6 << 8  # an operation, and that nothing is told if all of it was sent
+_SEND_FLAGS: Final = (0x4000 | 0x100 | 0x40) << 32  # no SIGPIPE; less than all is a failure; do not wait
+_FULL: Final = -errno.EAGAIN  # a send's result: the socket takes nothing just now
+_WORD: Final = 1 << 32
 
 
 class _Offsets(NamedTuple):
@@ -57,53 +58,62 @@ class Ring:
         with ExitStack() as opened:  # closed again if anything fails here
             self._fd = _system_call(_SETUP, sends_max, ctypes.addressof(params))
             opened.callback(os.close, self._fd)
-            self._sends_max, self._done_max, _, _, _, _, *offsets = _PARAMS.unpack(params.raw)
+            sizes = _PARAMS.unpack(params.raw)
+            self._sends_max: int = sizes[0]
+            self._done_max: int = sizes[1]
+            if not sizes[5] & _SENDS_ONLY_TELL_FAILURES:
+                raise OSError(errno.ENOSYS, "io_uring is too old here")
+            offsets = sizes[6:]
             self._map(_Offsets(*offsets[:8]), _Offsets(*offsets[8:]), opened)
             self._arena = opened.enter_context(mmap.mmap(-1, arena_bytes))
-            self._arena_address = ctypes.addressof(ctypes.c_char.from_buffer(self._arena))
+            self._arena_address: int = ctypes.addressof(ctypes.c_char.from_buffer(self._arena))
             self._prove()
             self._opened = opened.pop_all()
 
     def _map(self, sends: _Offsets, done: _Offsets, opened: ExitStack) -> None:
         """The rings of what is to be sent and of what was done, and the table of sends that the first one names."""
-        self._done_at, self._done_end = done.entries, done.entries + self._done_max * _CQE.size
+        self._done_at: int = done.entries
         names_at, names_end = sends.names // 4, sends.names // 4 + self._sends_max
-        rings_bytes = max(self._done_end, 4 * names_end)
+        rings_bytes = max(self._done_at + self._done_max * _CQE_BYTES, 4 * names_end)
         self._rings = opened.enter_context(mmap.mmap(self._fd, rings_bytes, offset=_RINGS_AT))
-        self._table = opened.enter_context(mmap.mmap(self._fd, self._sends_max * _SQE.size, offset=_SQES_AT))
+        self._table = opened.enter_context(mmap.mmap(self._fd, self._sends_max * _SQE_BYTES, offset=_SQES_AT))
         self._words = opened.enter_context(memoryview(self._rings)[: rings_bytes // 4 * 4].cast("I"))
         self._head, self._tail = sends.head // 4, sends.tail // 4
         self._done_head, self._done_tail = done.head // 4, done.tail // 4
         for place in range(self._sends_max):  # each place in the ring names the same entry of the table, always
             self._words[names_at + place] = place
 
-    def send(self, burst: Sequence[tuple[int, bytes]]) -> list[int]:
-        """Send each of the bytes on its non-blocking socket. For each: how many the kernel took, or minus the errno.
+    def send(self, burst: list[tuple[int, bytes]]) -> dict[int, int]:
+        """Send each of the bytes on its non-blocking socket. Of those that were not sent whole: the place in ``burst``,
+        and how many bytes the kernel took, or minus the errno.
 
         The same bytes one after the other are handed over once.
         """
-        results = [_FULL] * len(burst)
+        failed: dict[int, int] = {}
         begin = 0
         while begin < len(burst):
-            begin = self._send_some(burst, begin, results)
-        return results
+            begin = self._send_some(burst, begin, failed)
+        return failed
 
-    def _send_some(self, burst: Sequence[tuple[int, bytes]], begin: int, results: list[int]) -> int:
+    def _send_some(self, burst: list[tuple[int, bytes]], begin: int, failed: dict[int, int]) -> int:
         """In one system call; returns how far it came."""
-        count = self._submit(burst, begin)
+        count = self._submit(burst, begin, failed)
         try:
-            sent = _system_call(_ENTER, self._fd, count, count, _GETEVENTS)
+            sent = _system_call(_ENTER, self._fd, count)
         except OSError:
             sent = 0  # the system is short of something: like sockets that take nothing just now
         self._words[self._tail] = self._words[self._head]  # nothing is left for the next time
-        self._collect(results)
-        return begin + sent if sent else len(burst)
+        self._collect(failed)
+        if not sent:
+            failed.update(dict.fromkeys(range(begin, len(burst)), _FULL))
+            return len(burst)
+        return begin + sent
 
-    def _submit(self, burst: Sequence[tuple[int, bytes]], begin: int) -> int:
+    def _submit(self, burst: list[tuple[int, bytes]], begin: int, failed: dict[int, int]) -> int:
         """Put as many sends as there is room for into the ring."""
         arena, arena_bytes, table, mask = self._arena, len(self._arena), self._table, self._sends_max - 1
-        tail = first = self._words[self._tail]
-        filled = address = length = 0
+        first: int = self._words[self._tail]
+        tail, filled, address, length = first, 0, 0, 0
         before = None
         for name in range(begin, min(begin + self._sends_max, len(burst))):
             descriptor, data = burst[name]
@@ -112,24 +122,26 @@ class Ring:
                 if length > arena_bytes - filled:
                     if tail != first:
                         break
-                    length = arena_bytes  # the rest of it is not taken
+                    length = arena_bytes
                 arena[filled : filled + length] = data[:length]
                 address = self._arena_address + filled
                 filled += length
                 before = data
-            _SQE.pack_into(table, (tail & mask) * _SQE.size, _SEND, descriptor, 0, address, length, _SEND_FLAGS, name)
+            _SQE.pack_into(table, (tail & mask) * _SQE_BYTES, _SEND, descriptor, address, _SEND_FLAGS | length, name)
+            if length != len(data):
+                failed[name] = length  # unless it is told that it was even less
             tail += 1
         self._words[self._tail] = tail % _WORD
         return tail - first
 
-    def _collect(self, results: list[int]) -> None:
-        head, tail = self._words[self._done_head], self._words[self._done_tail]
-        begin = self._done_at + (head % self._done_max) * _CQE.size
-        end = begin + (tail - head) % _WORD * _CQE.size
-        beyond = max(end - self._done_end, 0)  # the ring goes on at its beginning
-        done = self._rings[begin : end - beyond] + self._rings[self._done_at : self._done_at + beyond]
-        for name, result, _ in _CQE.iter_unpack(done):
-            results[name] = result
+    def _collect(self, failed: dict[int, int]) -> None:
+        """What was not sent, or not all of it."""
+        head: int = self._words[self._done_head]
+        tail: int = self._words[self._done_tail]
+        for number in range(head, head + (tail - head) % _WORD):
+            place = self._done_at + number % self._done_max * _CQE_BYTES
+            name, result, _ = _CQE.unpack_from(self._rings, place)
+            failed[name] = result
         self._words[self._done_head] = tail
 
     def close(self) -> None:
@@ -140,7 +152,7 @@ class Ring:
         near, far = socketpair()
         with near, far:
             near.setblocking(False)
-            if self.send([(near.fileno(), b"a"), (near.fileno(), b"bc"), (-1, b"d")]) != [1, 2, -errno.EBADF]:
+            if self.send([(near.fileno(), b"a"), (near.fileno(), b"bc"), (-1, b"d")]) != {2: -errno.EBADF}:
                 raise OSError(errno.ENOSYS, "io_uring does not send here")
             assert far.recv(4) == b"abc"
 

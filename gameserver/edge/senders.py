@@ -5,7 +5,7 @@ Law: no client costs another its bytes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Protocol
 
 import structlog
@@ -17,7 +17,7 @@ _log = structlog.get_logger(__name__)
 
 
 class Sender(Protocol):
-    def send(self, burst: Iterable[tuple[Wire, bytes]]) -> None:
+    def send(self, burst: list[tuple[Wire, bytes]]) -> None:
         """Write to each wire, of which none is in it twice; what the kernel does not take, the wire keeps."""
         ...
 
@@ -27,7 +27,7 @@ class Sender(Protocol):
 class OneByOne:
     """Everywhere."""
 
-    def send(self, burst: Iterable[tuple[Wire, bytes]]) -> None:
+    def send(self, burst: list[tuple[Wire, bytes]]) -> None:
         for wire, data in burst:
             _guarded(wire, wire.write, data)
 
@@ -41,7 +41,7 @@ class AtOnce:
     def __init__(self, ring: Ring):
         self._ring = ring
 
-    def send(self, burst: Iterable[tuple[Wire, bytes]]) -> None:
+    def send(self, burst: list[tuple[Wire, bytes]]) -> None:
         wires: list[Wire] = []
         sends: list[tuple[int, bytes]] = []
         for wire, data in burst:
@@ -50,9 +50,9 @@ class AtOnce:
                 sends.append((wire.fd, data))
             else:
                 _guarded(wire, wire.write, data)
-        for wire, (_, data), sent in zip(wires, sends, self._ring.send(sends), strict=True):
-            if sent != len(data):
-                _guarded(wire, wire.wrote, data, sent)
+        for place, sent in self._ring.send(sends).items():
+            wire, (_, data) = wires[place], sends[place]
+            _guarded(wire, wire.wrote, data, sent)
 
     def close(self) -> None:
         self._ring.close()

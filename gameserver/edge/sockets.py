@@ -12,7 +12,7 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import Protocol
+from typing import Final, Protocol
 
 import structlog
 
@@ -31,7 +31,7 @@ from gameserver.protocol.errors import Close, Refusal, RefusalCode
 from gameserver.protocol.ids import ConnectionId
 from gameserver.protocol.messages import ServerMessage
 
-_SLICE_BYTES = 512  # fed to the parser at once: at most 85 frames before the message budget is asked again
+_SLICE_BYTES: Final = 512  # fed to the parser at once: at most 85 frames before the message budget is asked again
 _UNANSWERED_PINGS_MIN = 2  # after a stall of our own, pongs are still waiting to be read: the time alone proves nothing
 _NO_ROOM = b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\nRetry-After: 5\r\n\r\n"
 _CLOSED_BY_CLIENT, _CONNECTION_LOST = "closed_by_client", "connection_lost"  # beside the rows of Close, in CLOSES

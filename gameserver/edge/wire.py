@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 from errno import EAGAIN, EINTR, EIO, EWOULDBLOCK
 from socket import IPPROTO_TCP, SHUT_WR, SO_SNDBUF, SOL_SOCKET, TCP_NODELAY, socket
-from typing import Protocol
+from typing import Final, Protocol
 
 from gameserver.edge.limits import EdgeLimits
 
-_NOT_NOW = (EAGAIN, EWOULDBLOCK, EINTR)
+_NOT_NOW: Final = (EAGAIN, EWOULDBLOCK, EINTR)
 
 
 class WireOwner(Protocol):

@@ -11,7 +11,11 @@ _STORE_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.
 
 # --- simulation ---
 TICK_STEP_SECONDS = Histogram(
-    "gameserver_tick_step_seconds", "Time of one step of a tick", ["step"], buckets=_TICK_SECONDS, registry=REGISTRY
+    "gameserver_tick_step_seconds",
+    "Time of one step of a tick, in all zones of a phase",
+    ["step"],
+    buckets=_TICK_SECONDS,
+    registry=REGISTRY,
 )
 TICK_OVERRUNS = Counter("gameserver_tick_overruns_total", "Ticks that missed their deadline", registry=REGISTRY)
 ZONES_STOPPED = Counter("gameserver_zones_stopped_total", "Zones stopped because on_tick raised", registry=REGISTRY)

@@ -16,14 +16,14 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator, Sequence
 from enum import IntEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-FULL = 1  # flag: the snapshots in this frame are all there is in view; whatever else was known is to be forgotten
-FRAME = struct.Struct("<BBHI")
-SECTION = struct.Struct("<BBHHhhH")
-RECORD = struct.Struct("<IffBBH")
-VERSION = 1
-FACING_STEPS = 256  # facing is an angle: 0 is +x, 64 is +y, counted in 256ths of a turn
+FULL: Final = 1  # flag: the snapshots in this frame are all there is in view; what else was known is to be forgotten
+FRAME: Final = struct.Struct("<BBHI")
+SECTION: Final = struct.Struct("<BBHHhhH")
+RECORD: Final = struct.Struct("<IffBBH")
+VERSION: Final = 1
+FACING_STEPS: Final = 256  # facing is an angle: 0 is +x, 64 is +y, counted in 256ths of a turn
 
 LAYOUT: list[tuple[str, str]] = [
     ("id", "u32"), ("x", "f32"), ("y", "f32"), ("kind", "u8"), ("facing", "u8"), ("status", "u16"),

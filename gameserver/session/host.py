@@ -3,7 +3,7 @@ wait. Law: it never touches a socket and never waits; it knows connections by th
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from typing import Final
 
 import structlog
 
@@ -24,9 +24,9 @@ from gameserver.simulation.zones import Zones
 from gameserver.tasks import Tasks
 from gameserver.world.action_log import ANSWERS_MAX
 
-NOT_STORED = (Say, Whisper)  # actions that need no Redis
+NOT_STORED: Final = (Say, Whisper)  # actions that need no Redis
 log = structlog.get_logger(__name__)
-_ACTIVE = SessionState.ACTIVE  # asked for with every input; looking it up in the enum would cost more than the rest
+_ACTIVE: Final = SessionState.ACTIVE  # asked for with every input
 
 
 class Host:
@@ -69,11 +69,10 @@ class Host:
             case Resync():
                 self._resync(message.connection_id)
 
-    def _listen(self, inputs: Iterable[tuple[ConnectionId, ClientMessage]]) -> None:
+    def _listen(self, inputs: list[tuple[ConnectionId, ClientMessage]]) -> None:
         now_s = self._clock.monotonic_s()
-        session_of = self._registry.by_connection
         for connection_id, message in inputs:
-            session = session_of(connection_id)
+            session = self._registry.by_connection(connection_id)
             if session is None or session.state is not _ACTIVE:
                 continue  # it ended or moved while this was on its way; the client is being told
             session.last_input_s = now_s

@@ -145,13 +145,13 @@ class Publisher:
     # --- keeping ---
 
     def _mark(self, result: TickResult) -> None:
-        find, keeper, tick = self._registry.get, self._write_behind, result.tick
+        registry, keeper, tick = self._registry, self._write_behind, result.tick
         for player in result.moved:
-            if session := find(player.player_id):
+            if session := registry.get(player.player_id):
                 session.tick = tick
                 keeper.mark(session, Dirty.PLACE)
         for player in result.kept:
-            if session := find(player.player_id):
+            if session := registry.get(player.player_id):
                 session.tick = tick
                 keeper.mark(session, _take_changes(player, session))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from typing import Final
 
 import msgspec
 
@@ -24,7 +25,9 @@ from gameserver.world.inventory import Holding, Inventory
 from gameserver.world.speech import Speech, SpeechRecord
 from gameserver.world.state import PlayerState
 
-ITEM, MINTED, BURNED = "item:", "minted:", "burned:"
+ITEM: Final = "item:"
+MINTED: Final = "minted:"
+BURNED: Final = "burned:"
 
 
 def take_write(session: Session) -> SessionWrite:

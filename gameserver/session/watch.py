@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from math import ceil
+from typing import Final
 
 from gameserver.session.session import Session
 
-PERIOD_S = 0.5
-SHARES = 5  # read at a time: who has nothing else to write does not go to Redis for a few on every tick
+PERIOD_S: Final = 0.5
+SHARES: Final = 5  # read at a time: who has nothing else to write does not go to Redis for a few on every tick
 
 
 class Watch:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Final
 
 import structlog
 
@@ -26,7 +27,7 @@ from gameserver.store.connection import StoreUnavailable
 from gameserver.store.tick_writer import OwnerMissing, ServerChanged, SessionWrite, SessionWriter
 from gameserver.tasks import Tasks
 
-RETRY_S = 0.25
+RETRY_S: Final = 0.25
 
 log = structlog.get_logger(__name__)
 

@@ -7,13 +7,14 @@ those matters), and a numbered action beyond it is refused.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from gameserver.protocol.ids import PlayerId
 from gameserver.protocol.messages import Action, ClientMessage
 from gameserver.world.entity import Player
 from gameserver.world.exchange import Exchange, ExchangeResult
 
-INPUTS_MAX = 64
+INPUTS_MAX: Final = 64
 
 
 @dataclass(slots=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from functools import cache
 from random import Random
 
 import structlog
@@ -21,6 +20,7 @@ from gameserver.simulation.inbox import Inbox
 from gameserver.simulation.phases import Phases
 from gameserver.simulation.result import TickResult
 from gameserver.simulation.speech import Presence
+from gameserver.simulation.stopwatch import Stopwatch
 from gameserver.simulation.tick import step
 from gameserver.world.entity import Player
 from gameserver.world.zone import Zone, ZoneSpec
@@ -38,13 +38,12 @@ class ZoneRunner:
         self._game = game
         self._clock = clock
         self._presence = presence
-        self._lap_started_s = 0.0
         game.on_start(self.zone)
 
-    def run_tick(self) -> TickResult:
+    def run_tick(self, stopwatch: Stopwatch) -> TickResult:
         inbox, self.inbox = self.inbox, Inbox()
-        self._lap_started_s = self._clock.monotonic_s()
-        return step(self.zone, self._game, inbox, self._clock.wall_ms(), self._presence, self._lap)
+        stopwatch.start()
+        return step(self.zone, self._game, inbox, self._clock.wall_ms(), self._presence, stopwatch.lap)
 
     def has(self, player: Player) -> bool:
         """The player is in the zone, or will be with the next tick."""
@@ -60,14 +59,6 @@ class ZoneRunner:
 
     def stop(self) -> None:
         self._game.on_stop(self.zone)
-
-    def _lap(self, name: str) -> None:
-        now_s = self._clock.monotonic_s()
-        _step_seconds(name).observe(now_s - self._lap_started_s)
-        self._lap_started_s = now_s
-
-
-_step_seconds = cache(metrics.TICK_STEP_SECONDS.labels)
 
 
 class SimulationLoop:
@@ -93,6 +84,7 @@ class SimulationLoop:
         self._interval_s = 1.0 / tick_hz
         self._phases = Phases(runners, self._interval_s)
         self._clock = clock
+        self._stopwatch = Stopwatch(clock)
         self._act = act
         self._zone_stopped = zone_stopped
         self._before_ticks = before_ticks
@@ -124,12 +116,13 @@ class SimulationLoop:
                 self._tick(runner)
         metrics.ENTITIES.set(sum(len(runner.zone.entities) for runner in self.runners))
         self._call(self._after_ticks)
+        self._stopwatch.publish()
         ended_s = self._clock.monotonic_s()
         return self._skip_missed(deadline_s + self._phases.advance(ended_s - began_s), ended_s)
 
     def _tick(self, runner: ZoneRunner) -> None:
         try:
-            self._act(runner, runner.run_tick())
+            self._act(runner, runner.run_tick(self._stopwatch))
         except Exception:
             log.exception("zone stopped: its game raised", zone=runner.zone.name, tick=runner.zone.tick)
             runner.halt()

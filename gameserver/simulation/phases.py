@@ -6,14 +6,14 @@ Law: a zone's ticks are due an interval apart, and once, when the zones are deal
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 # A second phase costs a wake-up in cold caches, another look at the players' sockets and another write to Redis: 2 of
 # 26 µs a player-tick. It is worth that when one would be so long that whoever waits for something else notices. The
 # bounds lie far apart: what a second phase costs must not be what calls for it.
-TWO_ABOVE = 0.5  # of an interval spent on ticks
-ONE_BELOW = 0.25
-OVER_INTERVALS = 20  # the average's: a pause of the machine is no load
+TWO_ABOVE: Final = 0.5  # of an interval spent on ticks
+ONE_BELOW: Final = 0.25
+OVER_INTERVALS: Final = 20  # the average's: a pause of the machine is no load
 
 ZoneT = TypeVar("ZoneT")
 

@@ -6,9 +6,7 @@ Law: the actions of a player whose inventory is frozen by an exchange wait for i
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import cast
+from typing import Final, cast
 
 from gameserver.protocol.errors import Refusal, RefusalCode
 from gameserver.protocol.ids import PlayerId
@@ -21,20 +19,21 @@ from gameserver.world.entity import Player
 from gameserver.world.exchange import ExchangeOp
 from gameserver.world.zone import WaitingAction, Zone
 
-EXCHANGE_PATIENCE_S = 1.0  # an action waits this long behind an exchange of its player's, then it is refused
-SPEECH = (Say, Whisper)  # acked as accepted: a line is kept behind play
+EXCHANGE_PATIENCE_S: Final = 1.0  # an action waits this long behind an exchange of its player's, then it is refused
+SPEECH: Final = (Say, Whisper)  # acked as accepted: a line is kept behind play
 
 
-@dataclass(frozen=True, slots=True)
 class Turn:
     """The inputs of one tick being applied."""
 
-    zone: Zone
-    game: Game
-    presence: Presence
-    result: TickResult
+    def __init__(self, zone: Zone, game: Game, presence: Presence, result: TickResult):
+        self.zone = zone
+        self.game = game
+        self.presence = presence
+        self.result = result
+        self._handlers = game.handlers
 
-    def take(self, player: Player, messages: Iterable[ClientMessage]) -> None:
+    def take(self, player: Player, messages: list[ClientMessage]) -> None:
         for message in messages:
             if IS_ACTION[type(message)]:
                 self.take_action(player, cast(Action, message))
@@ -123,7 +122,7 @@ class Turn:
     def _handle(self, player: Player, message: ClientMessage) -> None:
         """Call the handler; a bug in it becomes a refusal that tells nothing."""
         try:
-            if (handler := self.game.handlers.get(type(message))) is not None:
+            if (handler := self._handlers.get(type(message))) is not None:
                 handler(self.game, self.zone, player, message)
             else:
                 self._handle_built_in(player, message)

@@ -11,6 +11,7 @@ after the other are a pipeline; one reply comes back for each, in order. See red
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 
 class _Heads(dict[int, bytes]):
@@ -25,8 +26,8 @@ class _Heads(dict[int, bytes]):
         return self._picture % number
 
 
-_LENGTH = _Heads(b"$%d", 1024)
-_HSET = _Heads(b"*%d\r\n$4\r\nHSET", 130)
+_LENGTH: Final = _Heads(b"$%d", 1024)
+_HSET: Final = _Heads(b"*%d\r\n$4\r\nHSET", 130)
 
 
 def pack(*words: bytes) -> bytes:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import partial
-from math import atan2, hypot, isfinite, tau
-from typing import TYPE_CHECKING, Any
+from math import atan2, hypot, inf, isfinite, tau
+from typing import TYPE_CHECKING, Any, Final
 
 from gameserver.protocol.ids import EntityId, PlayerId
 from gameserver.protocol.world_frame import FACING_STEPS, RECORD
@@ -23,7 +23,8 @@ from gameserver.world.state import PlayerState
 if TYPE_CHECKING:
     from gameserver.world.grid import Cell
 
-DISCONNECTED = 1  # bit 0 of status belongs to the server; a game may use the other fifteen
+_INF: Final = inf
+DISCONNECTED: Final = 1  # bit 0 of status belongs to the server; a game may use the other fifteen
 
 
 class Entity:
@@ -101,7 +102,7 @@ class Entity:
     def move(self, x: float, y: float) -> None:
         """Assign ``x`` and ``y`` at once."""
         if x != self._x or y != self._y:
-            if not isfinite(x + y):  # neither of them may be infinite, or no number
+            if not -_INF < x + y < _INF:  # neither of them may be infinite, or no number
                 raise ValueError(f"no place: {x}, {y}")
             self._x, self._y = x, y
             self.note()

@@ -19,6 +19,7 @@ from gameserver.session.publisher import Publisher
 from gameserver.session.registry import Registry
 from gameserver.session.session import Session
 from gameserver.simulation.result import TickResult
+from gameserver.simulation.stopwatch import Stopwatch
 from gameserver.simulation.zones import Zones
 from gameserver.tasks import Tasks
 from gameserver.world.entity import Player
@@ -80,7 +81,7 @@ class Bench:
         return one
 
     def tick(self) -> TickResult:
-        result = self.zones["tiny"].run_tick()
+        result = self.zones["tiny"].run_tick(Stopwatch(StillClock()))
         for player in result.left:
             self.departures.left(player)
         return result
@@ -122,7 +123,7 @@ async def test_who_is_to_leave_and_is_turned_away_on_the_same_tick_is_not_waited
     one = bench.arrive(1)
     ending = bench.begin_end(one)
     await asyncio.sleep(0.01)
-    result = bench.zones["tiny"].run_tick()
+    result = bench.zones["tiny"].run_tick(Stopwatch(StillClock()))
     publisher(Carrier(), left=bench.departures.left).act(bench.zones["tiny"], result)
     assert await ended(ending)
 

@@ -17,6 +17,7 @@ from gameserver.session.reception import Reception
 from gameserver.session.registry import Registry
 from gameserver.session.session import Session
 from gameserver.session.write_behind import WriteBehind
+from gameserver.simulation.stopwatch import Stopwatch
 from gameserver.simulation.zones import Zones
 from tests.session.standins import StillClock, profile, session, turns
 from tests.simulation.tiny import Tiny
@@ -68,7 +69,7 @@ class Bench:
 async def test_who_signs_in_twice_within_a_tick_arrives_once() -> None:
     bench = Bench()
     await asyncio.gather(bench.join(1, "n:1"), bench.join(1, "n:2"))
-    result = bench.zones["tiny"].run_tick()
+    result = bench.zones["tiny"].run_tick(Stopwatch(StillClock()))
     assert len(result.admitted) == 1 and len(bench.zones["tiny"].zone.entities) == 1
     assert bench.registry.connections == {PlayerId(1): "n:2"}
     assert bench.told == [CloseConnection(ConnectionId("n:1"), Close.TAKEN_OVER)]
@@ -78,13 +79,13 @@ async def test_a_new_session_arrives_while_the_player_of_an_older_one_is_about_t
     bench = Bench()
     await bench.join(1, "n:1")
     runner = bench.zones["tiny"]
-    (older,) = runner.run_tick().admitted
+    (older,) = runner.run_tick(Stopwatch(StillClock())).admitted
     before = bench.registry.get(PlayerId(1))
     assert before is not None
     bench.registry.remove(before)
     runner.inbox.departures.append((before.player, "fenced"))
     await bench.join(1, "n:2")
-    result = runner.run_tick()
+    result = runner.run_tick(Stopwatch(StillClock()))
     assert result.left == [older] and len(result.admitted) == 1
     assert runner.zone.players[PlayerId(1)] is not older
 
@@ -141,4 +142,4 @@ async def test_a_session_that_redis_lost_after_the_look_at_its_token_is_not_resu
     (told,) = bench.told
     assert isinstance(told, Declined) and told.code is RefusalCode.BAD_TOKEN
     await bench.join(1, "n:2")
-    assert bench.zones["tiny"].run_tick().admitted
+    assert bench.zones["tiny"].run_tick(Stopwatch(StillClock())).admitted
