@@ -11,10 +11,11 @@ import sys
 import tomllib
 from pathlib import Path
 
-from setuptools import setup
+from setuptools import Extension, setup
 
-# What a player's tick passes through. Left out: what games subclass (game, state), and what waits for stores most of
-# its time. mypyc compiles no async generators, and a library may want functions of Python's own: both live elsewhere.
+# What a player's tick passes through; gameserver/speedups/in_c.c comes to it. Left out: what games subclass (game,
+# state), and what waits for stores most of its time. mypyc compiles no async generators, and a library may want
+# functions of Python's own: both live elsewhere.
 COMPILED = {
     "edge": "connection door fanout frames limits outbox pollers ring senders server sockets tally wire",
     "link": "local",
@@ -36,7 +37,9 @@ def compiled() -> dict[str, object]:
     except ImportError:  # asked for what is needed, which comes first
         return needed
     paths = [f"gameserver/{folder}/{name}.py" for folder, names in COMPILED.items() for name in names.split()]
-    return needed | {"ext_modules": mypycify(paths, opt_level="3", group_name="gameserver")}
+    by_hand = Extension("gameserver.speedups.in_c", ["gameserver/speedups/in_c.c"], extra_compile_args=["-O3"])
+    modules = mypycify(paths, opt_level="3", group_name="gameserver")
+    return needed | {"ext_modules": [*modules, by_hand] if sys.platform == "linux" else modules}
 
 
 if os.environ.get("GAMESERVER_COMPILE") != "1":

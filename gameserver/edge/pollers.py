@@ -9,12 +9,15 @@ from __future__ import annotations
 import asyncio
 import select
 import sys
+from errno import EBADF
 from selectors import EVENT_READ, EVENT_WRITE, DefaultSelector
 from typing import Final, Protocol
 
 import structlog
 
+from gameserver import speedups
 from gameserver.edge.wire import Wire
+from gameserver.speedups import plain
 
 READS: Final = 0x1  # epoll's EPOLLIN
 WRITES: Final = 0x4  # and EPOLLOUT
@@ -39,8 +42,10 @@ class LoopPoller:
 class DrainedPoller:
     """Asks only when told to: epoll where there is one, else what Python's ``selectors`` finds."""
 
-    def __init__(self, asked: Asked | None = None) -> None:
+    def __init__(self, read_bytes: int, asked: Asked | None = None) -> None:
+        self._read_bytes = read_bytes
         self._asked = asked or (select.epoll() if sys.platform == "linux" else AskedOfSelectors())
+        self._read_ready = plain.read_ready if isinstance(self._asked, AskedOfSelectors) else speedups.read_ready
         self._wires: dict[int, Wire] = {}  # those that wait for something, by descriptor
 
     def poll(self, wire: Wire, reads: bool, writes: bool) -> None:
@@ -59,13 +64,13 @@ class DrainedPoller:
         wires = self._wires
         if not wires:
             return
-        for fd, events in self._asked.poll(0, len(wires)):
+        for fd, events, read in self._read_ready(self._asked, len(wires), self._read_bytes):
             wire = wires.get(fd)
             if wire is None:
                 continue  # gone, by what came of another
             try:
-                if events != WRITES:  # also what ends it
-                    wire.readable()
+                if read is not None:
+                    wire.was_read(read)
                 if events != READS:
                     wire.writable()
             except Exception:
@@ -84,6 +89,7 @@ class Asked(Protocol):
     def modify(self, fd: int, events: int, /) -> None: ...
     def unregister(self, fd: int, /) -> None: ...
     def poll(self, timeout_s: float, count_max: int, /) -> list[tuple[int, int]]: ...
+    def fileno(self) -> int: ...
     def close(self) -> None: ...
 
 
@@ -107,6 +113,9 @@ class AskedOfSelectors:
             (key.fd, (READS if events & EVENT_READ else 0) | (WRITES if events & EVENT_WRITE else 0))
             for key, events in self._selector.select(timeout_s)[:count_max]
         ]
+
+    def fileno(self) -> int:
+        raise OSError(EBADF, "a selector need not have a descriptor")
 
     def close(self) -> None:
         self._selector.close()

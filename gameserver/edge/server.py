@@ -24,6 +24,7 @@ from gameserver.edge.handshake import Handshake
 from gameserver.edge.http import Ready, Site, file_routes, health_routes
 from gameserver.edge.limits import EdgeLimits
 from gameserver.edge.outbox import Joiner, Outbox
+from gameserver.edge.pollers import DrainedPoller
 from gameserver.edge.senders import OneByOne, Sender, new_sender
 from gameserver.edge.sockets import ClientSocket, Surroundings
 from gameserver.edge.tally import Tally
@@ -72,6 +73,7 @@ class Edge:
             listener=self._door,
             mark=self._mark,
             joiner=Joiner(),
+            on_tick=DrainedPoller(limits.read_bytes),
             now_s=clock.monotonic_s(),
         )
         self._marked: list[Outbox] = []

@@ -18,7 +18,7 @@ import structlog
 
 from gameserver.clock import Clock
 from gameserver.edge.connection import Answer, Connection, Event, Happening
-from gameserver.edge.frames import PING, text_frame, whole_text
+from gameserver.edge.frames import PING, text_frame
 from gameserver.edge.limits import EdgeLimits, TokenBucket
 from gameserver.edge.outbox import Joiner, Outbox
 from gameserver.edge.pollers import DrainedPoller, LoopPoller
@@ -30,6 +30,7 @@ from gameserver.protocol.codec import encode_text
 from gameserver.protocol.errors import Close, Refusal, RefusalCode
 from gameserver.protocol.ids import ConnectionId
 from gameserver.protocol.messages import ServerMessage
+from gameserver.speedups import whole_text
 
 _SLICE_BYTES: Final = 512  # fed to the parser at once: at most 85 frames before the message budget is asked again
 _UNANSWERED_PINGS_MIN = 2  # after a stall of our own, pongs are still waiting to be read: the time alone proves nothing
@@ -69,7 +70,7 @@ class Surroundings:
     joiner: Joiner
     now_s: float  # when players were last read; what is read at once counts as having come at once
     at_once: LoopPoller = field(default_factory=LoopPoller)  # for who shakes hands, at either end of a connection
-    on_tick: DrainedPoller = field(default_factory=DrainedPoller)  # for everybody in between
+    on_tick: DrainedPoller  # for everybody in between
     emptied: asyncio.Event = field(default_factory=asyncio.Event)  # set when the last socket goes
     sockets: dict[ConnectionId, ClientSocket] = field(default_factory=dict)  # all of them
     connected: dict[ConnectionId, ClientSocket] = field(default_factory=dict)  # those that became WebSockets

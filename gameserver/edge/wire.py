@@ -149,16 +149,20 @@ class Wire:
 
     def readable(self) -> None:
         """Take in what came, ``read_bytes`` at most: more waits in the kernel for the next time."""
+        if self._reads:
+            try:
+                self.was_read(self._recv(self._read_bytes))
+            except OSError as error:
+                self.was_read(error.errno or EIO)
+
+    def was_read(self, read: bytes | int) -> None:
+        """The poller read this, nothing at the end, or could not read for this errno."""
         if not self._reads:
             return  # closed since the poller looked
-        try:
-            read = self._recv(self._read_bytes)
-        except BlockingIOError:
-            return
-        except OSError:
-            self.abort()
-            return
-        if read:
+        if isinstance(read, int):
+            if read not in _NOT_NOW:
+                self.abort()
+        elif read:
             self._owner.data_received(read)
         else:
             self.close()

@@ -16,6 +16,7 @@ from gameserver.failpoints import Guard, is_off
 from gameserver.profiles.records import Profile, Save
 from gameserver.session.lifecycle import SessionState
 from gameserver.session.session import Dirty, Session
+from gameserver.speedups import fill
 from gameserver.store import keys
 from gameserver.store.resp import hset_picture
 from gameserver.store.tick_writer import SessionWrite, session_write
@@ -56,9 +57,7 @@ def _take_place(session: Session) -> bytes:
     session.dirty = Dirty.NOTHING
     session.seq += 1
     player = session.player
-    seq, tick, facing = b"%d" % session.seq, b"%d" % session.tick, b"%d" % player.facing
-    x, y = b"%.4f" % player.x, b"%.4f" % player.y
-    return session.place_picture % (len(seq), seq, len(tick), tick, len(x), x, len(y), y, len(facing), facing)
+    return fill(session.place_picture, session.seq, session.tick, player.x, player.y, player.facing)
 
 
 def first_fields(session: Session) -> dict[str, str]:

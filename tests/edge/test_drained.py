@@ -131,7 +131,7 @@ async def test_writing_is_asked_about_only_while_something_waits(new_sender: New
 
 @pytest.mark.parametrize("asked", [select.epoll, AskedOfSelectors])
 async def test_a_bug_about_one_wire_costs_that_one_and_no_other(asked: Callable[[], Asked]) -> None:
-    poller = DrainedPoller(asked())
+    poller = DrainedPoller(1000, asked())
     owners = [Owner(poller, raises=True), Owner(poller, raises=False)]
     for owner in owners:
         owner.far.send(b"hello")
@@ -151,7 +151,7 @@ async def test_a_bug_about_one_wire_costs_that_one_and_no_other(asked: Callable[
 
 @pytest.mark.parametrize("asked", [select.epoll, AskedOfSelectors])
 async def test_what_waited_leaves_with_a_pass_and_a_peer_that_went_is_noticed(asked: Callable[[], Asked]) -> None:
-    poller = DrainedPoller(asked())
+    poller = DrainedPoller(1000, asked())
     owner = Owner(poller, raises=False)
     owner.far.setblocking(False)
     owner.wire.write(bytes(4_000_000))
@@ -174,7 +174,7 @@ async def test_what_waited_leaves_with_a_pass_and_a_peer_that_went_is_noticed(as
 
 @pytest.mark.parametrize("asked", [select.epoll, AskedOfSelectors])
 async def test_who_goes_while_others_are_read_does_not_stop_the_pass(asked: Callable[[], Asked]) -> None:
-    poller = DrainedPoller(asked())
+    poller = DrainedPoller(1000, asked())
     owners = [Owner(poller, raises=False) for _ in range(3)]
     for owner in owners:
         owner.ends = [other.wire for other in owners]  # whoever is read first ends them all
@@ -192,7 +192,7 @@ async def test_who_goes_while_others_are_read_does_not_stop_the_pass(asked: Call
 
 @pytest.mark.parametrize("asked", [select.epoll, AskedOfSelectors])
 async def test_a_peer_that_resets_is_noticed(asked: Callable[[], Asked]) -> None:
-    poller = DrainedPoller(asked())
+    poller = DrainedPoller(1000, asked())
     owner = Owner(poller, raises=False)
     reset(owner.far)
     await asyncio.sleep(0.02)

@@ -25,6 +25,7 @@ LAYERS: dict[str, set[str]] = {
     "tasks": set(),
     "failpoints": set(),
     "garbage": {"clock"},
+    "speedups": set(),
     "settings_table": {"config"},
     "observability": {"config"},
     "protocol": {"config", "clock"},
@@ -36,8 +37,8 @@ LAYERS: dict[str, set[str]] = {
     "accounts": {"profiles", "protocol", *GROUND},
     "chat": {"link", "world", "store", "profiles", "protocol", *GROUND},
     "simulation": {"link", "world", "protocol", *GROUND},
-    "session": {"simulation", "chat", "link", "world", "store", "profiles", "protocol", *GROUND},
-    "edge": {"link", "protocol", *GROUND},
+    "session": {"simulation", "chat", "link", "world", "store", "profiles", "protocol", "speedups", *GROUND},
+    "edge": {"link", "protocol", "speedups", *GROUND},
     "client": {"protocol"},
     "demo": set(),  # only what the package itself shows, as someone else's game
     "__init__": {"protocol", "world", "simulation"},
@@ -47,7 +48,7 @@ WIRING = {"app", "node", "host", "cli"}  # know every part
 
 # library -> the parts that may use it; one that is missing here is not used at all
 VENDORS: dict[str, set[str]] = {
-    "websockets": {"edge", "client"},
+    "websockets": {"edge", "client", "speedups"},
     "redis": {"store"},
     "hiredis": {"store"},
     "sqlalchemy": {"profiles"},

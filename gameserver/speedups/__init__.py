@@ -1,0 +1,11 @@
+"""What a player's tick does with single bytes and with a system call for each socket: in C where the server is compiled
+(see setup.py), else in Python. Both do the same, and a test compares them."""
+
+from __future__ import annotations
+
+try:
+    from gameserver.speedups.in_c import fill, read_ready, whole_text
+except ImportError:
+    from gameserver.speedups.plain import fill, read_ready, whole_text
+
+__all__ = ["fill", "read_ready", "whole_text"]
