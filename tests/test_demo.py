@@ -55,7 +55,7 @@ class Play:
 
     def tick(self, *messages: tuple[Player, ClientMessage]) -> TickResult:
         for player, message in messages:
-            self.inbox.add_input(player.player_id, message)
+            self.inbox.add_input(player, message)
         inbox, self.inbox = self.inbox, Inbox()
         result = step(self.zone, self.game, inbox, 0, lambda name: None, lambda name: None)
         self.inbox.outcomes += [(exchange, "done") for exchange in result.exchanges]

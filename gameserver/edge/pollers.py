@@ -46,26 +46,31 @@ class DrainedPoller:
         self._read_bytes = read_bytes
         self._asked = asked or (select.epoll() if sys.platform == "linux" else AskedOfSelectors())
         self._read_ready = plain.read_ready if isinstance(self._asked, AskedOfSelectors) else speedups.read_ready
-        self._wires: dict[int, Wire] = {}  # those that wait for something, by descriptor
+        self._wires: list[Wire | None] = []  # those that wait for something, by descriptor: small numbers
+        self._waiting = 0  # how many
 
     def poll(self, wire: Wire, reads: bool, writes: bool) -> None:
         fd, events = wire.fd, (READS if reads else 0) | (WRITES if writes else 0)
-        if not events:
-            if self._wires.pop(fd, None) is not None:
-                self._asked.unregister(fd)
-        elif fd in self._wires:
+        self._wires += [None] * (fd + 1 - len(self._wires))
+        is_known = self._wires[fd] is not None
+        if events and is_known:
             self._asked.modify(fd, events)
-        else:
+        elif events:
             self._asked.register(fd, events)
             self._wires[fd] = wire
+            self._waiting += 1
+        elif is_known:
+            self._asked.unregister(fd)
+            self._wires[fd] = None
+            self._waiting -= 1
 
     def drain(self) -> None:
         """Read from every wire that has something, once, and write to those that can take what waited."""
         wires = self._wires
-        if not wires:
+        if not self._waiting:
             return
-        for fd, events, read in self._read_ready(self._asked, len(wires), self._read_bytes):
-            wire = wires.get(fd)
+        for fd, events, read in self._read_ready(self._asked, self._waiting, self._read_bytes):
+            wire = wires[fd]
             if wire is None:
                 continue  # gone, by what came of another
             try:
@@ -79,7 +84,7 @@ class DrainedPoller:
 
     def close(self) -> None:
         self._asked.close()
-        self._wires = {}
+        self._wires, self._waiting = [], 0
 
 
 class Asked(Protocol):

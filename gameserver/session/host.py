@@ -90,7 +90,7 @@ class Host:
             self._tasks.start(self._departures.log_out(session), "logout")
         elif IS_ACTION[message_type] and self._needs_redis(session, message) and not self._can_store(session):
             self._refuse(connection_id, message, RefusalCode.TRY_LATER, "actions cannot be kept just now")
-        elif not self._zones[session.zone].inbox.add_input(session.player.player_id, message):
+        elif not self._zones[session.zone].inbox.add_input(session.player, message):
             self._refuse(connection_id, message, RefusalCode.TOO_MANY, "too many inputs for one tick")
 
     def _needs_redis(self, session: Session, message: ClientMessage) -> bool:
@@ -102,7 +102,7 @@ class Host:
     def _can_store(self, session: Session) -> bool:
         if not self._write_behind.can_store:
             return False
-        unanswered = len(session.unstored) + self._zones[session.zone].inbox.actions_of(session.player_id)
+        unanswered = len(session.unstored) + self._zones[session.zone].inbox.actions_of(session.player)
         return unanswered < ANSWERS_MAX
 
     def _refuse(self, connection_id: ConnectionId, message: ClientMessage, code: RefusalCode, reason: str = "") -> None:

@@ -147,11 +147,11 @@ class Publisher:
     def _mark(self, result: TickResult) -> None:
         registry, keeper, tick = self._registry, self._write_behind, result.tick
         for player in result.moved:
-            if session := registry.get(player.player_id):
+            if session := registry.session_of(player):
                 session.tick = tick
                 keeper.mark(session, Dirty.PLACE)
         for player in result.kept:
-            if session := registry.get(player.player_id):
+            if session := registry.session_of(player):
                 session.tick = tick
                 keeper.mark(session, _take_changes(player, session))
 

@@ -174,7 +174,7 @@ class Reception:
         if not entered:
             self._arrive(session)
         elif session.connection_id == connection_id:
-            runner.inbox.came_back(session.player_id)
+            runner.inbox.came_back(session.player)
 
     def _bind(self, session: Session, connection_id: ConnectionId, used_token: str | None) -> None:
         before = self._registry.bind(session, connection_id)
@@ -188,7 +188,7 @@ class Reception:
 
     def _arrive(self, session: Session) -> None:
         session.player.show_connected(session.connection_id is not None)
-        self._zones[session.zone].inbox.arrive(session.player)
+        self._zones[session.zone].inbox.arrivals.append(session.player)
 
     def _decline(self, connection_id: ConnectionId, refusal: Refusal) -> None:
         self._link.to_edge(Declined(connection_id, refusal.code, refusal.reason, refusal.retry_after_ms))

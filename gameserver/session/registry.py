@@ -33,8 +33,8 @@ class Registry:
 
     def session_of(self, player: Player) -> Session | None:
         """The session of exactly this player, not of one who has taken its place."""
-        session = self._by_player.get(player.player_id)
-        return session if session is not None and session.player is player else None
+        session: Session | None = player.keeper
+        return session
 
     def by_connection(self, connection_id: ConnectionId) -> Session | None:
         return self._by_connection.get(connection_id)
@@ -46,6 +46,7 @@ class Registry:
     def add(self, session: Session) -> None:
         assert session.player_id not in self._by_player, "a player has one session on a host"
         self._by_player[session.player_id] = session
+        session.player.keeper = session
         session.count()
         self._by_name[name_key(session.player.name)] = session
 
@@ -54,6 +55,7 @@ class Registry:
         self.unbind(session)
         if self._by_player.get(session.player_id) is session:
             del self._by_player[session.player_id]
+            session.player.keeper = None
             self._by_name.pop(name_key(session.player.name), None)
 
     def bind(self, session: Session, connection_id: ConnectionId) -> ConnectionId | None:

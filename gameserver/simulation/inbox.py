@@ -25,17 +25,12 @@ class Inbox:
     departures: list[tuple[Player, str]] = field(default_factory=list)  # whose sessions end, and why
     resyncs: list[PlayerId] = field(default_factory=list)  # viewers that need a full view
     outcomes: list[tuple[Exchange, ExchangeResult]] = field(default_factory=list)
-    inputs: dict[PlayerId, list[ClientMessage]] = field(default_factory=dict)
+    inputs: dict[Player, list[ClientMessage]] = field(default_factory=dict)
 
-    def arrive(self, player: Player) -> None:
-        """A session opened. What was said on a socket of an older session of the player is not said."""
-        self.inputs.pop(player.player_id, None)
-        self.arrivals.append(player)
-
-    def came_back(self, player: PlayerId) -> None:
+    def came_back(self, player: Player) -> None:
         """A socket is (again) at the other end; what its predecessor still had to say is not said."""
         self.inputs.pop(player, None)
-        self.returns.append(player)
+        self.returns.append(player.player_id)
 
     def lose(self, player: PlayerId) -> None:
         """The socket is lost, also one that only came since the last tick."""
@@ -43,7 +38,7 @@ class Inbox:
             self.returns.remove(player)
         self.lost.append(player)
 
-    def add_input(self, player: PlayerId, message: ClientMessage) -> bool:
+    def add_input(self, player: Player, message: ClientMessage) -> bool:
         """False when the player's queue is full; the message was not taken then."""
         queue = self.inputs.get(player)
         if queue is None:
@@ -54,7 +49,7 @@ class Inbox:
         queue.append(message)
         return True
 
-    def actions_of(self, player: PlayerId) -> int:
+    def actions_of(self, player: Player) -> int:
         """How many numbered actions of the player wait here."""
         return sum(isinstance(message, Action) for message in self.inputs.get(player, ()))
 

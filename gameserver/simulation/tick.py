@@ -121,9 +121,8 @@ def apply_inputs(zone: Zone, game: Game, inbox: Inbox, presence: Presence, resul
     turn = Turn(zone, game, presence, result)
     for player_id in list(zone.waiting):
         turn.apply_waiting(player_id)
-    for player_id, queue in inbox.inputs.items():
-        player = zone.players.get(player_id)
-        if player is not None:
+    for player, queue in inbox.inputs.items():
+        if zone.has(player):  # else it said this in a session that is over
             turn.take(player, queue)
 
 

@@ -22,6 +22,7 @@ from gameserver.world.state import PlayerState
 
 if TYPE_CHECKING:
     from gameserver.world.grid import Cell
+    from gameserver.world.zone import Zone
 
 _INF: Final = inf
 DISCONNECTED: Final = 1  # bit 0 of status belongs to the server; a game may use the other fifteen
@@ -134,7 +135,8 @@ class Player(Entity):
     a place for whatever the game needs until the player leaves."""
 
     __slots__ = (
-        "_on_change", "_state", "actions", "connected", "inventory", "is_new", "player_id", "speech", "volatile",
+        "_on_change", "_state", "actions", "connected", "inventory", "is_new", "keeper", "player_id", "speech",
+        "volatile", "zone",
     )  # fmt: skip
 
     def __init__(self, player_id: PlayerId, name: str, kind: int, x: float, y: float, state: PlayerState):
@@ -146,6 +148,8 @@ class Player(Entity):
         self.actions = ActionLog()
         self.speech = Speech()
         self.volatile: Any = None
+        self.keeper: Any = None  # a place for whoever keeps the player: the host puts its session there
+        self.zone: Zone | None = None  # where it is let in
         self.connected = False
         self.is_new = True  # never saved before: the game may choose where it starts
 

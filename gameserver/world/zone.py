@@ -179,16 +179,20 @@ class Zone:
     # --- for the server ---
 
     def admit(self, player: Player) -> None:
+        if (older := self.players.get(player.player_id)) is not None:
+            older.zone = None
         self.players[player.player_id] = player
+        player.zone = self
         player.note_kept_in(self.kept)
         self.add(player)
 
     def has(self, player: Player) -> bool:
         """This one, not another of the same name whose session was before it or comes after it."""
-        return self.players.get(player.player_id) is player
+        return player.zone is self
 
     def release(self, player: Player) -> None:
         del self.players[player.player_id]
+        player.zone = None
         player.note_kept_nowhere()
         self.kept.pop(player.player_id, None)
         self.remove(player)

@@ -142,7 +142,7 @@ async def test_nobody_leaves_while_an_exchange_is_under_way() -> None:
     bench = Bench()
     one, other = bench.arrive(1, coins=1), bench.arrive(2)
     bench.tick()
-    bench.zones["tiny"].inbox.add_input(one.player_id, Hand(seq=1, to=other.player_id))
+    bench.zones["tiny"].inbox.add_input(one.player, Hand(seq=1, to=other.player_id))
     (exchange,) = bench.tick().exchanges
     ending = bench.begin_end(one)
     await asyncio.sleep(0.05)
@@ -159,7 +159,7 @@ async def test_an_exchange_that_ends_after_its_zone_stopped_still_thaws_its_play
     bench = Bench()
     one, other = bench.arrive(1, coins=1), bench.arrive(2)
     bench.tick()
-    bench.zones["tiny"].inbox.add_input(one.player_id, Hand(seq=1, to=other.player_id))
+    bench.zones["tiny"].inbox.add_input(one.player, Hand(seq=1, to=other.player_id))
     result = bench.tick()
     carrier = Carrier()
     bench.zones["tiny"].stopped = True

@@ -9,7 +9,7 @@ import pytest
 from gameserver.link.local import LocalLink
 from gameserver.link.messages import Deliver, PlayerInputs, ToEdge
 from gameserver.protocol.errors import RefusalCode
-from gameserver.protocol.ids import ConnectionId, PlayerId
+from gameserver.protocol.ids import ConnectionId
 from gameserver.protocol.messages import Ack, ClientMessage, Refused
 from gameserver.session.departures import Departures
 from gameserver.session.host import Host
@@ -22,6 +22,7 @@ from gameserver.simulation.inbox import Inbox
 from gameserver.simulation.zones import Zones
 from gameserver.tasks import Tasks
 from gameserver.world.action_log import ANSWERS_MAX
+from gameserver.world.entity import Player
 from tests.session.standins import StillClock, profile, session
 from tests.simulation.tiny import Take, Tiny
 
@@ -71,7 +72,7 @@ class BrokenOnce(Inbox):
 
     is_broken: ClassVar[bool] = True
 
-    def add_input(self, player: PlayerId, message: ClientMessage) -> bool:
+    def add_input(self, player: Player, message: ClientMessage) -> bool:
         if self.is_broken:
             BrokenOnce.is_broken = False
             raise RuntimeError("secret detail")
@@ -87,7 +88,7 @@ def test_our_own_errors_are_told_without_detail_and_cost_one_input() -> None:
     bench.zones["tiny"].inbox = BrokenOnce()
     (refused,) = bench.send(1, 2)
     assert refused == Refused(RefusalCode.INTERNAL, "", 1)
-    assert [message.seq for message in bench.zones["tiny"].inbox.inputs[bench.one.player_id]] == [2]  # type: ignore[attr-defined]
+    assert [message.seq for message in bench.zones["tiny"].inbox.inputs[bench.one.player]] == [2]  # type: ignore[attr-defined]
 
 
 def test_an_action_that_was_applied_before_is_not_refused_when_it_comes_again() -> None:
@@ -96,7 +97,7 @@ def test_an_action_that_was_applied_before_is_not_refused_when_it_comes_again() 
     bench.one.player.actions.finish(1, "stored")
     bench.one.player.actions.begin(2)
     assert bench.send(1) == [] and bench.send(2) == []
-    assert [message.seq for message in bench.zones["tiny"].inbox.inputs[bench.one.player_id]] == [1, 2]  # type: ignore[attr-defined]
+    assert [message.seq for message in bench.zones["tiny"].inbox.inputs[bench.one.player]] == [1, 2]  # type: ignore[attr-defined]
 
 
 def test_so_many_actions_wait_for_a_slow_redis_and_no_more() -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from gameserver.protocol.ids import PlayerId
 from gameserver.simulation.inbox import INPUTS_MAX, Inbox
 from tests.simulation.tiny import Go, Stage, Take
 
-ME = PlayerId(1)
+ME, OTHER = Stage().player(1), Stage().player(2)
 
 
 def test_of_too_many_inputs_the_oldest_is_dropped() -> None:
@@ -29,13 +28,12 @@ def test_one_player_s_queue_is_not_another_s() -> None:
     inbox = Inbox()
     for seq in range(1, INPUTS_MAX + 1):
         inbox.add_input(ME, Take(seq=seq))
-    assert inbox.add_input(PlayerId(2), Take(seq=1))
+    assert inbox.add_input(OTHER, Take(seq=1))
 
 
-def test_what_was_said_in_an_older_session_is_not_said_in_the_next() -> None:
-    """A socket that was outlived elsewhere may still have spoken here: its word is not the new session's."""
+def test_what_was_said_on_an_older_socket_is_not_said_on_the_next() -> None:
     inbox = Inbox()
     inbox.add_input(ME, Take(seq=1))
-    inbox.add_input(PlayerId(2), Take(seq=1))
-    inbox.arrive(Stage().player(ME))
-    assert list(inbox.inputs) == [PlayerId(2)] and len(inbox.arrivals) == 1
+    inbox.add_input(OTHER, Take(seq=1))
+    inbox.came_back(ME)
+    assert list(inbox.inputs) == [OTHER] and inbox.returns == [ME.player_id]

@@ -172,7 +172,7 @@ def test_what_was_asked_for_on_a_tick_that_raises_leaves_nobody_frozen() -> None
     runner.inbox.arrivals += [one, other]
     driven.run()
     driven.games[0].tick_raises = True
-    runner.inbox.add_input(one.player_id, Hand(seq=1, to=other.player_id))
+    runner.inbox.add_input(one, Hand(seq=1, to=other.player_id))
     driven.run()
     assert runner.stopped and not one.inventory.frozen and not other.inventory.frozen
     assert one.inventory.held() == {"coin": 1}

@@ -30,6 +30,26 @@ def test_who_arrives_is_admitted_and_sees_everything_in_one_full_frame() -> None
     assert {record.id for section in sections for record in section.records} == {stone.id, player.id}
 
 
+def test_what_was_said_in_a_session_that_is_over_is_not_said_in_the_next() -> None:
+    """A socket that was outlived elsewhere may still have spoken here: its word is not the new session's."""
+    stage = Stage()
+    older, newer = stage.enter(1, coins=1), stage.player(1)
+    stage.inbox.arrivals.append(newer)
+    stage.tick((older, Go(5, 5)), (older, Take(seq=1)))
+    assert (older.x, older.y) != (5, 5) and answers(stage.result) == []
+    assert stage.zone.has(newer) and not stage.zone.has(older)
+    stage.tick((newer, Go(5, 5)))
+    assert (newer.x, newer.y) == (5, 5)
+
+
+def test_what_was_said_before_a_player_left_is_not_said() -> None:
+    stage = Stage()
+    player = stage.enter(1)
+    stage.inbox.departures.append((player, "bye"))
+    stage.tick((player, Take(seq=1)))
+    assert answers(stage.result) == [] and not stage.zone.has(player)
+
+
 def test_the_game_may_turn_a_player_away() -> None:
     stage = Stage()
     stage.game.closed_to.add(1)
@@ -426,7 +446,7 @@ def test_what_waits_behind_an_exchange_is_forgotten_when_its_player_comes_back_o
     exchange = stage.result.exchanges
     for _ in range(19):
         assert answers(stage.tick()) == []
-    stage.inbox.came_back(giver.player_id)
+    stage.inbox.came_back(giver)
     assert answers(stage.tick()) == []
     stage.tick((giver, Take(seq=2)))
     stage.result.exchanges = exchange

@@ -138,10 +138,10 @@ class Play:
             case "nudge" if stones:
                 random.choice(stones).facing += 7
             case "jump" if player:
-                stage.inbox.add_input(number, Go(*self.place()))
+                stage.inbox.add_input(player, Go(*self.place()))
             case "walk" if player:
                 dx, dy = random.uniform(-6, 6), random.uniform(-6, 6)
-                stage.inbox.add_input(number, Go(player.x + dx, player.y + dy))
+                stage.inbox.add_input(player, Go(player.x + dx, player.y + dy))
             case "join" if player is None and all(arrival.player_id != number for arrival in stage.inbox.arrivals):
                 stage.inbox.arrivals.append(stage.player(number, *self.place()))
             case "leave" if player:

@@ -148,7 +148,7 @@ class Stage:
 
     def tick(self, *messages: tuple[Player, ClientMessage]) -> TickResult:
         for player, message in messages:
-            assert self.inbox.add_input(player.player_id, message)
+            assert self.inbox.add_input(player, message)
         inbox, self.inbox = self.inbox, Inbox()
         self.now_ms += 50
         self.laps = []
