@@ -66,13 +66,11 @@ class DrainedPoller:
 
     def drain(self) -> None:
         """Read from every wire that has something, once, and write to those that can take what waited."""
-        wires = self._wires
         if not self._waiting:
             return
+        wires = self._wires.copy()  # what comes of one may end or move another, whose bytes are read already
         for fd, events, read in self._read_ready(self._asked, self._waiting, self._read_bytes):
             wire = wires[fd]
-            if wire is None:
-                continue  # gone, by what came of another
             try:
                 if read is not None:
                     wire.was_read(read)

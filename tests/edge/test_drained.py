@@ -12,7 +12,7 @@ import pytest
 import structlog
 
 from gameserver.edge.limits import EdgeLimits
-from gameserver.edge.pollers import Asked, AskedOfSelectors, DrainedPoller
+from gameserver.edge.pollers import Asked, AskedOfSelectors, DrainedPoller, LoopPoller
 from gameserver.edge.sockets import ClientSocket
 from gameserver.edge.wire import Wire
 from gameserver.link.messages import TickFrames, WorldFrame
@@ -33,6 +33,7 @@ from tests.edge.scripted import (
 
 BY_HAND: dict[str, Any] = {"read_within_s": 3600.0}
 MOVE = client_frame(b'{"type":"move","dx":1,"dy":0}')
+AT_ONCE = LoopPoller()
 
 
 @contextlib.asynccontextmanager
@@ -191,6 +192,27 @@ async def test_who_goes_while_others_are_read_does_not_stop_the_pass(asked: Call
 
 
 @pytest.mark.parametrize("asked", [select.epoll, AskedOfSelectors])
+async def test_who_is_moved_while_others_are_read_loses_nothing_that_came(asked: Callable[[], Asked]) -> None:
+    poller = DrainedPoller(1000, asked())
+    owners = [Owner(poller, raises=False) for _ in range(3)]
+    for owner in owners:
+        owner.moves = [other.wire for other in owners]  # whoever is read first moves them all
+        owner.far.send(b"hello")
+    await asyncio.sleep(0.02)
+    poller.drain()
+    assert [owner.read for owner in owners] == [b"hello"] * 3 and not any(poller._wires)
+    for owner in owners:
+        owner.far.send(b", again")
+    await asyncio.sleep(0.02)  # now the loop reads them
+    assert [owner.read for owner in owners] == [b"hello, again"] * 3
+    for owner in owners:
+        owner.wire.abort()
+        owner.far.close()
+    await asyncio.sleep(0)
+    poller.close()
+
+
+@pytest.mark.parametrize("asked", [select.epoll, AskedOfSelectors])
 async def test_a_peer_that_resets_is_noticed(asked: Callable[[], Asked]) -> None:
     poller = DrainedPoller(1000, asked())
     owner = Owner(poller, raises=False)
@@ -211,6 +233,7 @@ class Owner:
         self.read = b""
         self.is_lost = False
         self.ends: list[Wire] = []
+        self.moves: list[Wire] = []
         self.wire = Wire(near, self, poller, EdgeLimits())
         self.wire.start()
 
@@ -220,6 +243,8 @@ class Owner:
         self.read += data
         for wire in self.ends:
             wire.abort()
+        for wire in self.moves:
+            wire.move_to(AT_ONCE)
 
     def pause_writing(self) -> None: ...
     def resume_writing(self) -> None: ...
