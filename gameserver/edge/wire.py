@@ -149,11 +149,14 @@ class Wire:
 
     def readable(self) -> None:
         """Take in what came, ``read_bytes`` at most: more waits in the kernel for the next time."""
-        if self._reads:
-            try:
-                self.was_read(self._recv(self._read_bytes))
-            except OSError as error:
-                self.was_read(error.errno or EIO)
+        if not self._reads:
+            return
+        read: bytes | int
+        try:
+            read = self._recv(self._read_bytes)
+        except OSError as error:
+            read = error.errno or EIO
+        self.was_read(read)
 
     def was_read(self, read: bytes | int) -> None:
         """The poller read this, nothing at the end, or could not read for this errno."""

@@ -119,6 +119,17 @@ async def test_a_connection_that_broke_is_told_as_lost_whatever_finds_out(ends: 
     assert ends.told[-1] == "lost" and ends.wire.fileno() == -1
 
 
+async def test_a_bug_of_the_owner_is_not_taken_for_one_of_the_connection(ends: Ends) -> None:
+    def data_received(data: bytes) -> None:
+        raise BrokenPipeError("of something else")
+
+    ends.data_received = data_received  # type: ignore[method-assign]
+    ends.give(b"hello")
+    with pytest.raises(BrokenPipeError):
+        ends.wire.readable()
+    assert not ends.wire.is_closing
+
+
 async def test_a_wire_can_be_handed_to_another_poller(ends: Ends) -> None:
     other = Asked()
     ends.wire.write(b"x" * 50_000)
