@@ -37,7 +37,8 @@ def compiled() -> dict[str, object]:
     except ImportError:  # asked for what is needed, which comes first
         return needed
     paths = [f"gameserver/{folder}/{name}.py" for folder, names in COMPILED.items() for name in names.split()]
-    by_hand = Extension("gameserver.speedups.in_c", ["gameserver/speedups/in_c.c"], extra_compile_args=["-O3"])
+    in_c = ["gameserver/speedups/in_c.c"]
+    by_hand = Extension("gameserver.speedups.in_c", in_c, extra_compile_args=["-O3"], libraries=["m"])
     modules = mypycify(paths, opt_level="3", group_name="gameserver")
     return needed | {"ext_modules": [*modules, by_hand] if sys.platform == "linux" else modules}
 

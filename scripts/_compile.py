@@ -46,7 +46,7 @@ def fingerprint() -> str:
     """Of all that what is compiled is made of: the types of what it imports, too, are part of it."""
     digest = hashlib.sha256(f"{sys.version} {sysconfig.get_platform()} mypy {version('mypy')}".encode())
     for name in sources(ROOT):
-        if name.suffix in (".py", ".c") and (name.parts[0] == "gameserver" or name == Path("setup.py")):
+        if name.suffix in (".py", ".pyi", ".c") and (name.parts[0] == "gameserver" or name == Path("setup.py")):
             digest.update(f"{name}\0".encode() + (ROOT / name).read_bytes())
     digest.update((ROOT / "pyproject.toml").read_bytes())
     return digest.hexdigest()
