@@ -106,7 +106,8 @@ static int write_int(struct word *word, PyObject *value) {
     if (number == -1 && PyErr_Occurred()) return -1;
     word->length = number < 0;
     word->text[0] = '-';
-    word->length += write_digits(word->text + word->length, number < 0 ? -(unsigned long long)number : number, 1);
+    unsigned long long size = number < 0 ? -(unsigned long long)number : (unsigned long long)number;
+    word->length += write_digits(word->text + word->length, size, 1);
     return 0;
 }
 
@@ -133,12 +134,12 @@ static int write_float(struct word *word, PyObject *value) {
     return 0;
 }
 
-/* The picture with `%d` and `%b` replaced by the length and the text of one word after the other, and `%%` by `%`.
-   How many bytes it takes; -1 if it is no such picture. */
+/* The picture with each `%d`, and the `%b` that follows it, replaced by the length and the text of one word after the
+   other, and `%%` by `%`. How many bytes it takes; -1 if it is no such picture. */
 static Py_ssize_t paint(const char *picture, Py_ssize_t bytes, const struct word *words, char *out) {
     const char *end = picture + bytes;
     char *begin = out;
-    int used = 0;
+    int place = 0; /* two for each word: its length, then its text */
     while (picture < end) {
         const char *mark = memchr(picture, '%', (size_t)(end - picture));
         size_t plain = (size_t)((mark ? mark : end) - picture);
@@ -146,25 +147,26 @@ static Py_ssize_t paint(const char *picture, Py_ssize_t bytes, const struct word
         out += plain;
         if (mark == NULL) break;
         if (mark + 1 == end) return -1;
+        const struct word *word = &words[place / 2];
         if (mark[1] == '%') {
             *out++ = '%';
-        } else if (mark[1] == 'd' && used < VALUES) {
-            out += write_digits(out, (unsigned long long)words[used].length, 1);
-        } else if (mark[1] == 'b' && used < VALUES) {
-            memcpy(out, words[used].text, (size_t)words[used].length);
-            out += words[used++].length;
-        } else {
+        } else if (place == 2 * VALUES || mark[1] != "db"[place % 2]) {
             return -1;
+        } else if (place++ % 2 == 0) {
+            out += write_digits(out, (unsigned long long)word->length, 1);
+        } else {
+            memcpy(out, word->text, (size_t)word->length);
+            out += word->length;
         }
         picture = mark + 2;
     }
-    return used == VALUES ? out - begin : -1;
+    return place == 2 * VALUES ? out - begin : -1;
 }
 
 static PyObject *fill(PyObject *module, PyObject *const *args, Py_ssize_t count) {
     if (count != 1 + VALUES || !PyBytes_Check(args[0])) return PyErr_Format(PyExc_TypeError, "a picture and 5 values");
     struct word words[VALUES];
-    Py_ssize_t picture_bytes = PyBytes_GET_SIZE(args[0]), bytes = 2 * picture_bytes; /* a length is longer than its %d */
+    Py_ssize_t picture_bytes = PyBytes_GET_SIZE(args[0]), bytes = picture_bytes; /* a length fits where `%d%b` was */
     for (int at = 0; at < VALUES; at++) {
         PyObject *value = args[1 + at];
         if (at == 2 || at == 3 ? write_float(&words[at], value) : write_int(&words[at], value)) return NULL;
@@ -186,6 +188,7 @@ static PyMethodDef functions[] = {
     {NULL, NULL, 0, NULL},
 };
 
-static struct PyModuleDef module = {.m_base = PyModuleDef_HEAD_INIT, .m_name = "in_c", .m_size = 0, .m_methods = functions};
+static struct PyModuleDef module = {
+    .m_base = PyModuleDef_HEAD_INIT, .m_name = "in_c", .m_size = 0, .m_methods = functions};
 
 PyMODINIT_FUNC PyInit_in_c(void) { return PyModule_Create(&module); }

@@ -26,7 +26,10 @@ class Asked(Protocol):
 
 def read_ready(asked: Asked, count_max: int, bytes_max: int, /) -> list[tuple[int, int, bytes | int | None]]:
     """Of each socket that is ready: its descriptor, epoll's events, and what could be read of it at once, ``bytes_max``
-    at most; nothing at its end, the errno if it cannot be read, None if it only waited to be written."""
+    at most; nothing at its end, the errno if it cannot be read, None if it only waited to be written. No socket blocks.
+    ValueError if fewer than one of either is asked for."""
+    if count_max < 1 or bytes_max < 1:
+        raise ValueError("at least one socket and one byte")
     return [
         (fd, events, _read(fd, bytes_max) if events != _WRITES else None) for fd, events in asked.poll(0, count_max)
     ]
