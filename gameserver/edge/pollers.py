@@ -68,9 +68,7 @@ class DrainedPoller:
         """Read from every wire that has something, once, and write to those that can take what waited."""
         if not self._waiting:
             return
-        wires = self._wires.copy()  # what comes of one may end or move another, whose bytes are read already
-        for fd, events, read in self._read_ready(self._asked, self._waiting, self._read_bytes):
-            wire = wires[fd]
+        for wire, events, read in self._read_ready(self._asked, self._wires, self._waiting, self._read_bytes):
             try:
                 if read is not None:
                     wire.was_read(read)

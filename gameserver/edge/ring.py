@@ -83,21 +83,21 @@ class Ring:
         for place in range(self._sends_max):  # each place in the ring names the same entry of the table, always
             self._words[names_at + place] = place
 
-    def send(self, burst: list[tuple[int, bytes]]) -> dict[int, int]:
-        """Send each of the bytes on its non-blocking socket. Of those that were not sent whole: the place in ``burst``,
+    def send(self, descriptors: list[int], parts: list[bytes]) -> dict[int, int]:
+        """Send to each of the non-blocking sockets its part. Of those that were not sent whole: the place in the lists,
         and how many bytes the kernel took, or minus the errno.
 
         The same bytes one after the other are handed over once.
         """
         failed: dict[int, int] = {}
         begin = 0
-        while begin < len(burst):
-            begin = self._send_some(burst, begin, failed)
+        while begin < len(parts):
+            begin = self._send_some(descriptors, parts, begin, failed)
         return failed
 
-    def _send_some(self, burst: list[tuple[int, bytes]], begin: int, failed: dict[int, int]) -> int:
+    def _send_some(self, descriptors: list[int], parts: list[bytes], begin: int, failed: dict[int, int]) -> int:
         """In one system call; returns how far it came."""
-        count = self._submit(burst, begin, failed)
+        count = self._submit(descriptors, parts, begin, failed)
         try:
             sent = _system_call(_ENTER, self._fd, count)
         except OSError:
@@ -105,18 +105,18 @@ class Ring:
         self._words[self._tail] = self._words[self._head]  # nothing is left for the next time
         self._collect(failed)
         if not sent:
-            failed.update(dict.fromkeys(range(begin, len(burst)), _FULL))
-            return len(burst)
+            failed.update(dict.fromkeys(range(begin, len(parts)), _FULL))
+            return len(parts)
         return begin + sent
 
-    def _submit(self, burst: list[tuple[int, bytes]], begin: int, failed: dict[int, int]) -> int:
+    def _submit(self, descriptors: list[int], parts: list[bytes], begin: int, failed: dict[int, int]) -> int:
         """Put as many sends as there is room for into the ring."""
         arena, arena_bytes, table, mask = self._arena, len(self._arena), self._table, self._sends_max - 1
         first: int = self._words[self._tail]
         tail, filled, address, length = first, 0, 0, 0
         before = None
-        for name in range(begin, min(begin + self._sends_max, len(burst))):
-            descriptor, data = burst[name]
+        for name in range(begin, min(begin + self._sends_max, len(parts))):
+            data = parts[name]
             if data is not before:
                 length = len(data)
                 if length > arena_bytes - filled:
@@ -127,7 +127,8 @@ class Ring:
                 address = self._arena_address + filled
                 filled += length
                 before = data
-            _SQE.pack_into(table, (tail & mask) * _SQE_BYTES, _SEND, descriptor, address, _SEND_FLAGS | length, name)
+            place = (tail & mask) * _SQE_BYTES
+            _SQE.pack_into(table, place, _SEND, descriptors[name], address, _SEND_FLAGS | length, name)
             if length != len(data):
                 failed[name] = length  # unless it is told that it was even less
             tail += 1
@@ -152,7 +153,7 @@ class Ring:
         near, far = socketpair()
         with near, far:
             near.setblocking(False)
-            if self.send([(near.fileno(), b"a"), (near.fileno(), b"bc"), (-1, b"d")]) != {2: -errno.EBADF}:
+            if self.send([near.fileno(), near.fileno(), -1], [b"a", b"bc", b"d"]) != {2: -errno.EBADF}:
                 raise OSError(errno.ENOSYS, "io_uring does not send here")
             assert far.recv(4) == b"abc"
 

@@ -5,7 +5,6 @@ Law: no client costs another its bytes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Protocol
 
 import structlog
@@ -17,8 +16,8 @@ _log = structlog.get_logger(__name__)
 
 
 class Sender(Protocol):
-    def send(self, burst: list[tuple[Wire, bytes]]) -> None:
-        """Write to each wire, of which none is in it twice; what the kernel does not take, the wire keeps."""
+    def send(self, wires: list[Wire], parts: list[bytes]) -> None:
+        """Write to each wire, none of them twice, its part; what the kernel does not take, the wire keeps."""
         ...
 
     def close(self) -> None: ...
@@ -27,9 +26,9 @@ class Sender(Protocol):
 class OneByOne:
     """Everywhere."""
 
-    def send(self, burst: list[tuple[Wire, bytes]]) -> None:
-        for wire, data in burst:
-            _guarded(wire, wire.write, data)
+    def send(self, wires: list[Wire], parts: list[bytes]) -> None:
+        for number, wire in enumerate(wires):
+            _write(wire, parts[number])
 
     def close(self) -> None:
         """There is nothing to close."""
@@ -41,18 +40,22 @@ class AtOnce:
     def __init__(self, ring: Ring):
         self._ring = ring
 
-    def send(self, burst: list[tuple[Wire, bytes]]) -> None:
-        wires: list[Wire] = []
-        sends: list[tuple[int, bytes]] = []
-        for wire, data in burst:
+    def send(self, wires: list[Wire], parts: list[bytes]) -> None:
+        clear: list[Wire] = []
+        descriptors: list[int] = []
+        taken: list[bytes] = []
+        for number, wire in enumerate(wires):
             if wire.is_clear:
-                wires.append(wire)
-                sends.append((wire.fd, data))
+                clear.append(wire)
+                descriptors.append(wire.fd)
+                taken.append(parts[number])
             else:
-                _guarded(wire, wire.write, data)
-        for place, sent in self._ring.send(sends).items():
-            wire, (_, data) = wires[place], sends[place]
-            _guarded(wire, wire.wrote, data, sent)
+                _write(wire, parts[number])
+        for place, sent in self._ring.send(descriptors, taken).items():
+            try:
+                clear[place].wrote(taken[place], sent)
+            except Exception:
+                _failed(clear[place])
 
     def close(self) -> None:
         self._ring.close()
@@ -69,10 +72,14 @@ def new_sender() -> Sender:
     return sender
 
 
-def _guarded(wire: Wire, told: Callable[..., None], *what: object) -> None:
-    """A bug about this wire ends it, and no other is left without its bytes."""
+def _write(wire: Wire, data: bytes) -> None:
     try:
-        told(*what)
+        wire.write(data)
     except Exception:
-        _log.exception("wire_failed")
-        wire.abort()
+        _failed(wire)
+
+
+def _failed(wire: Wire) -> None:
+    """A bug about this wire ends it, and no other is left without its bytes."""
+    _log.exception("wire_failed")
+    wire.abort()

@@ -28,6 +28,7 @@ from gameserver.edge.pollers import DrainedPoller
 from gameserver.edge.senders import OneByOne, Sender, new_sender
 from gameserver.edge.sockets import ClientSocket, Surroundings
 from gameserver.edge.tally import Tally
+from gameserver.edge.wire import Wire
 from gameserver.link.local import LocalLink
 from gameserver.link.messages import CloseConnection, Declined, Deliver, Opened, TickFrames, ToEdge
 from gameserver.protocol.codec import ClientCodec, encode_text
@@ -107,7 +108,13 @@ class Edge:
     def flush(self) -> None:
         """Send what is queued. Called after each tick; what is queued without one leaves at the end of the turn."""
         marked, self._marked = self._marked, []
-        self._sender.send([(outbox.wire, taken) for outbox in marked if (taken := outbox.take())])
+        wires: list[Wire] = []
+        parts: list[bytes] = []
+        for outbox in marked:
+            if taken := outbox.take():
+                wires.append(outbox.wire)
+                parts.append(taken)
+        self._sender.send(wires, parts)
 
     def stop_accepting(self) -> None:
         """Close the gate; handshakes under way are answered 503."""

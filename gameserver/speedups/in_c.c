@@ -10,56 +10,81 @@
 
 /* --- read_ready --- */
 
+typedef struct {
+    PyObject_HEAD
+    PyObject *wires; /* by descriptor */
+    struct epoll_event *events;
+    char *room;
+    Py_ssize_t bytes_max;
+    int count, at;
+} Ready;
+
 /* What can be read at once of a socket that does not block: bytes, or an errno. */
 static PyObject *read_once(int fd, char *room, Py_ssize_t bytes_max) {
     ssize_t count = recv(fd, room, (size_t)bytes_max, MSG_DONTWAIT);
     return count < 0 ? PyLong_FromLong(errno) : PyBytes_FromStringAndSize(room, count);
 }
 
-static PyObject *read_event(const struct epoll_event *event, char *room, Py_ssize_t bytes_max) {
-    PyObject *fd = PyLong_FromLong(event->data.fd);
+static PyObject *read_event(const Ready *ready, const struct epoll_event *event, PyObject *wire) {
     PyObject *events = PyLong_FromUnsignedLong(event->events);
-    PyObject *came = event->events == EPOLLOUT ? Py_NewRef(Py_None) : read_once(event->data.fd, room, bytes_max);
-    PyObject *read = fd && events && came ? PyTuple_New(3) : NULL;
-    if (read == NULL) {
-        Py_XDECREF(fd);
-        Py_XDECREF(events);
-        Py_XDECREF(came);
-        return NULL;
-    }
-    PyTuple_SET_ITEM(read, 0, fd);
-    PyTuple_SET_ITEM(read, 1, events);
-    PyTuple_SET_ITEM(read, 2, came);
+    PyObject *came = event->events == EPOLLOUT ? Py_NewRef(Py_None)
+                                               : read_once(event->data.fd, ready->room, ready->bytes_max);
+    PyObject *read = events && came ? PyTuple_Pack(3, wire, events, came) : NULL;
+    Py_XDECREF(events);
+    Py_XDECREF(came);
     return read;
 }
 
-static PyObject *read_all(const struct epoll_event *events, int count, char *room, Py_ssize_t bytes_max) {
-    PyObject *ready = PyList_New(count);
-    for (int at = 0; ready != NULL && at < count; at++) {
-        PyObject *read = read_event(&events[at], room, bytes_max);
-        if (read == NULL) Py_CLEAR(ready);
-        else PyList_SET_ITEM(ready, at, read);
+static PyObject *ready_next(PyObject *self) {
+    Ready *ready = (Ready *)self;
+    while (ready->at < ready->count) {
+        const struct epoll_event *event = &ready->events[ready->at++];
+        PyObject *wire = event->data.fd < PyList_GET_SIZE(ready->wires)
+                             ? PyList_GET_ITEM(ready->wires, event->data.fd) : Py_None;
+        if (wire != Py_None) return read_event(ready, event, wire);
     }
-    return ready;
+    return NULL;
 }
 
+static void ready_dealloc(PyObject *self) {
+    Ready *ready = (Ready *)self;
+    Py_XDECREF(ready->wires);
+    PyMem_Free(ready->events);
+    PyMem_Free(ready->room);
+    PyObject_Free(self);
+}
+
+static PyTypeObject ready_type = {
+    PyVarObject_HEAD_INIT(NULL, 0)
+    .tp_name = "gameserver.speedups.in_c.Ready",
+    .tp_basicsize = sizeof(Ready),
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    .tp_dealloc = ready_dealloc,
+    .tp_iter = PyObject_SelfIter,
+    .tp_iternext = ready_next,
+};
+
 static PyObject *read_ready(PyObject *module, PyObject *args) {
-    PyObject *asked, *ready = NULL;
+    PyObject *asked, *wires;
     int count_max;
     Py_ssize_t bytes_max;
-    if (!PyArg_ParseTuple(args, "Oin", &asked, &count_max, &bytes_max)) return NULL;
+    if (!PyArg_ParseTuple(args, "OO!in", &asked, &PyList_Type, &wires, &count_max, &bytes_max)) return NULL;
     int epoll = PyObject_AsFileDescriptor(asked);
     if (epoll < 0) return NULL;
     if (count_max < 1 || bytes_max < 1) return PyErr_Format(PyExc_ValueError, "at least one socket and one byte");
-    struct epoll_event *events = PyMem_New(struct epoll_event, (size_t)count_max);
-    char *room = PyMem_Malloc((size_t)bytes_max);
-    int count = events && room ? epoll_wait(epoll, events, count_max, 0) : -1;
-    if (events == NULL || room == NULL) PyErr_NoMemory();
-    else if (count < 0) PyErr_SetFromErrno(PyExc_OSError);
-    else ready = read_all(events, count, room, bytes_max);
-    PyMem_Free(events);
-    PyMem_Free(room);
-    return ready;
+    Ready *ready = PyObject_New(Ready, &ready_type);
+    if (ready == NULL) return NULL;
+    ready->wires = Py_NewRef(wires);
+    ready->events = PyMem_New(struct epoll_event, (size_t)count_max);
+    ready->room = PyMem_Malloc((size_t)bytes_max);
+    ready->bytes_max = bytes_max;
+    ready->at = 0;
+    ready->count = ready->events && ready->room ? epoll_wait(epoll, ready->events, count_max, 0) : -1;
+    if (ready->count >= 0) return (PyObject *)ready;
+    if (ready->events && ready->room) PyErr_SetFromErrno(PyExc_OSError);
+    else PyErr_NoMemory();
+    Py_DECREF(ready);
+    return NULL;
 }
 
 /* --- whole_text: RFC 6455, section 5.2 --- */
@@ -191,4 +216,4 @@ static PyMethodDef functions[] = {
 static struct PyModuleDef module = {
     .m_base = PyModuleDef_HEAD_INIT, .m_name = "in_c", .m_size = 0, .m_methods = functions};
 
-PyMODINIT_FUNC PyInit_in_c(void) { return PyModule_Create(&module); }
+PyMODINIT_FUNC PyInit_in_c(void) { return PyType_Ready(&ready_type) < 0 ? NULL : PyModule_Create(&module); }

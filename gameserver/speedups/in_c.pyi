@@ -1,6 +1,10 @@
-from gameserver.speedups.plain import Asked
+from collections.abc import Iterator
 
-def read_ready(asked: Asked, count_max: int, bytes_max: int, /) -> list[tuple[int, int, bytes | int | None]]: ...
+from gameserver.speedups.plain import Asked, T
+
+def read_ready(
+    asked: Asked, wires: list[T | None], count_max: int, bytes_max: int, /
+) -> Iterator[tuple[T, int, bytes | int | None]]: ...
 def whole_text(frame: bytes, /) -> bytes | None: ...
 
 # Unlike the one in Python: OverflowError for an int beyond 64 bits.

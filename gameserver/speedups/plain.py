@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from errno import EIO
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 try:
     from websockets.speedups import apply_mask  # in C: a fifth of the other's time
 except ImportError:  # no wheel for this platform
     from websockets.utils import apply_mask
 
+T = TypeVar("T")
 _WRITES = 0x4  # epoll's EPOLLOUT
 _LAST_TEXT, _MASKED = 0x81, 0x80
 _HEADER_BYTES = 6  # first byte, mask bit and length, four bytes of mask
@@ -24,15 +26,24 @@ class Asked(Protocol):
     def fileno(self) -> int: ...
 
 
-def read_ready(asked: Asked, count_max: int, bytes_max: int, /) -> list[tuple[int, int, bytes | int | None]]:
-    """Of each socket that is ready: its descriptor, epoll's events, and what could be read of it at once, ``bytes_max``
-    at most; nothing at its end, the errno if it cannot be read, None if it only waited to be written. No socket blocks.
+def read_ready(
+    asked: Asked, wires: list[T | None], count_max: int, bytes_max: int, /
+) -> Iterator[tuple[T, int, bytes | int | None]]:
+    """Of each socket that is ready: the wire that ``wires`` has at its descriptor, epoll's events, and what can be read
+    of it at once, ``bytes_max`` at most; nothing at its end, the errno if it cannot be read, None if it only waited to
+    be written. It is read when its turn comes, and passed over if ``wires`` has none for it any more. No socket blocks.
     ValueError if fewer than one of either is asked for."""
     if count_max < 1 or bytes_max < 1:
         raise ValueError("at least one socket and one byte")
-    return [
-        (fd, events, _read(fd, bytes_max) if events != _WRITES else None) for fd, events in asked.poll(0, count_max)
-    ]
+    return _read_each(asked.poll(0, count_max), wires, bytes_max)
+
+
+def _read_each(
+    ready: list[tuple[int, int]], wires: list[T | None], bytes_max: int
+) -> Iterator[tuple[T, int, bytes | int | None]]:
+    for fd, events in ready:
+        if fd < len(wires) and (wire := wires[fd]) is not None:
+            yield wire, events, _read(fd, bytes_max) if events != _WRITES else None
 
 
 def _read(fd: int, bytes_max: int) -> bytes | int:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from gameserver.edge.senders import OneByOne, Sender
+from gameserver.edge.wire import Wire
 from tests.edge.ends import Ends
 from tests.edge.scripted import at_once
 
@@ -18,6 +19,10 @@ from tests.edge.scripted import at_once
 def sender(request: pytest.FixtureRequest) -> Iterator[Sender]:
     with contextlib.closing(request.param()) as sender:
         yield sender
+
+
+def send(sender: Sender, burst: list[tuple[Wire, bytes]]) -> None:
+    sender.send([wire for wire, _ in burst], [part for _, part in burst])
 
 
 @pytest.fixture
@@ -31,7 +36,7 @@ def some() -> Iterator[list[Ends]]:
 
 
 async def test_each_gets_its_bytes_and_nothing_is_kept(sender: Sender, some: list[Ends]) -> None:
-    sender.send([(ends.wire, b"%d" % n * 100) for n, ends in enumerate(some)])
+    send(sender, [(ends.wire, b"%d" % n * 100) for n, ends in enumerate(some)])
     assert [ends.take(100) for ends in some] == [b"0" * 100, b"1" * 100, b"2" * 100]
     assert all(ends.wire.is_clear and not ends.asked.writes and ends.told == [] for ends in some)
 
@@ -40,7 +45,7 @@ async def test_what_comes_after_a_backlog_waits_behind_it(sender: Sender, some: 
     slow = some[1]
     slow.wire.write(b"x" * 50_000)
     slow.take(2000)  # the kernel could take something again
-    sender.send([(ends.wire, b"news") for ends in some])
+    send(sender, [(ends.wire, b"news") for ends in some])
     assert some[0].take(4) == some[2].take(4) == b"news"
     assert slow.take(48_004) == b"x" * 48_000 + b"news"
 
@@ -51,7 +56,7 @@ async def test_what_is_closing_gets_nothing_more(sender: Sender, some: list[Ends
     ending.wire.write(b"x" * 50_000)
     ending.wire.close()
     half.wire.write_eof()
-    sender.send([(ends.wire, b"too late") for ends in some])
+    send(sender, [(ends.wire, b"too late") for ends in some])
     assert ending.take(50_000) == b"x" * 50_000
     await asyncio.sleep(0)
     for ends in some:
@@ -65,7 +70,7 @@ async def test_a_number_that_another_has_by_now_gets_nothing(sender: Sender, som
     await asyncio.sleep(0)
     os.dup2(bystander.wire.fd, gone.wire.fd)
     try:
-        sender.send([(gone.wire, b"for another"), (bystander.wire, b"for me")])
+        send(sender, [(gone.wire, b"for another"), (bystander.wire, b"for me")])
     finally:
         os.close(gone.wire.fd)
     assert bystander.take(6) == b"for me"
@@ -78,9 +83,9 @@ async def test_a_client_that_broke_is_told_as_lost_later_and_the_others_get_thei
 ) -> None:
     broken = some[1]
     broken.reset()
-    sender.send([(ends.wire, b"news") for ends in some])
+    send(sender, [(ends.wire, b"news") for ends in some])
     assert broken.told == [] and broken.wire.is_closing  # never from inside a call
-    sender.send([(ends.wire, b"more") for ends in some])
+    send(sender, [(ends.wire, b"more") for ends in some])
     await asyncio.sleep(0)
     assert broken.told == ["lost"] and broken.wire.fileno() == -1
     assert some[0].take(8) == some[2].take(8) == b"newsmore"
@@ -89,7 +94,7 @@ async def test_a_client_that_broke_is_told_as_lost_later_and_the_others_get_thei
 async def test_what_a_full_client_is_not_sent_is_kept_and_its_owner_told_once(sender: Sender, some: list[Ends]) -> None:
     full, sent = some[1], [n.to_bytes(4, "big") * 2500 for n in range(10)]
     for piece in sent:
-        sender.send([(full.wire, piece), (some[0].wire, b"news"), (some[2].wire, piece[:4])])
+        send(sender, [(full.wire, piece), (some[0].wire, b"news"), (some[2].wire, piece[:4])])
     assert full.told == ["pause"] and full.asked.writes
     assert full.wire.get_write_buffer_size() > 20_000
     assert some[0].take(40) == b"news" * 10
@@ -104,7 +109,7 @@ async def test_what_the_kernel_takes_nothing_of_is_kept_whole(sender: Sender, so
         while True:
             filled += full.wire._socket.send(bytes(100_000))
     news = b"".join(b"%07d " % n for n in range(100))
-    sender.send([(ends.wire, news) for ends in some])
+    send(sender, [(ends.wire, news) for ends in some])
     assert full.wire.get_write_buffer_size() == len(news) and full.asked.writes
     assert full.take(filled + len(news)) == bytes(filled) + news
     assert some[0].take(len(news)) == some[2].take(len(news)) == news
@@ -117,7 +122,7 @@ async def test_a_bug_about_one_client_costs_no_other_its_bytes(sender: Sender, s
     faulty, other, behind = some
     faulty.pause_writing = bug  # type: ignore[method-assign]
     behind.wire.write(b"x" * 30_000)
-    sender.send([(faulty.wire, bytes(100_000)), (other.wire, bytes(range(250)) * 400), (behind.wire, b"news")])
+    send(sender, [(faulty.wire, bytes(100_000)), (other.wire, bytes(range(250)) * 400), (behind.wire, b"news")])
     await asyncio.sleep(0)
     assert faulty.told == ["lost"]
     assert other.take(100_000) == bytes(range(250)) * 400

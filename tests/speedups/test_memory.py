@@ -18,6 +18,7 @@ if sys.platform != "linux":
 
 CALLS = 1000
 PICTURE = b"%d%b" * 5
+WIRES = list(range(1024))
 
 
 @pytest.fixture(scope="module")
@@ -43,12 +44,13 @@ CASES: dict[str, Callable[[ModuleType, dict[str, Any]], object]] = {
     "no picture": lambda in_c, _: in_c.fill(b"%d", 1, 2, 1.5, -2.5, 255),
     "too large": lambda in_c, _: in_c.fill(PICTURE, 1, 2**70, 1.5, -2.5, 255),
     "no number": lambda in_c, _: in_c.fill(PICTURE, 1, 2, 1.5, "text", 255),
-    "nothing ready": lambda in_c, epolls: in_c.read_ready(epolls["quiet"], 100, 10_000),
-    "ready to be written": lambda in_c, epolls: in_c.read_ready(epolls["writable"], 100, 10_000),
-    "ready to be read": lambda in_c, epolls: in_c.read_ready(epolls["ended"], 100, 10_000),
-    "not one socket": lambda in_c, epolls: in_c.read_ready(epolls["ended"], 0, 10_000),
-    "no memory": lambda in_c, epolls: in_c.read_ready(epolls["ended"], 100, sys.maxsize),
-    "no epoll": lambda in_c, _: in_c.read_ready(0, 100, 10_000),
+    "nothing ready": lambda in_c, epolls: in_c.read_ready(epolls["quiet"], WIRES, 100, 10_000),
+    "ready to be written": lambda in_c, epolls: list(in_c.read_ready(epolls["writable"], WIRES, 100, 10_000)),
+    "ready to be read": lambda in_c, epolls: list(in_c.read_ready(epolls["ended"], WIRES, 100, 10_000)),
+    "left half way": lambda in_c, epolls: next(in_c.read_ready(epolls["ended"], WIRES, 100, 10_000)),
+    "not one socket": lambda in_c, epolls: in_c.read_ready(epolls["ended"], WIRES, 0, 10_000),
+    "no memory": lambda in_c, epolls: in_c.read_ready(epolls["ended"], WIRES, 100, sys.maxsize),
+    "no epoll": lambda in_c, _: in_c.read_ready(0, WIRES, 100, 10_000),
 }
 
 
