@@ -29,6 +29,7 @@ from gameserver.world.state import PlayerState
 ITEM: Final = "item:"
 MINTED: Final = "minted:"
 BURNED: Final = "burned:"
+_PLACE: Final = hset_picture(b"seq", b"tick", b"x", b"y", b"facing")
 
 
 def take_write(session: Session) -> SessionWrite:
@@ -50,14 +51,13 @@ def take_fields(session: Session) -> list[bytes]:
 
 
 def _take_place(session: Session) -> bytes:
-    """The same of one who only moved, as most do on most ticks: what never changes of it is packed once a session."""
-    if not session.place_picture:
-        key = keys.session(session.player_id, session.epoch).encode()
-        session.place_picture = hset_picture(key, b"seq", b"tick", b"x", b"y", b"facing")
+    """The same of one who only moved, as most do on most ticks."""
+    if not session.key:
+        session.key = keys.session(session.player_id, session.epoch).encode()
     session.dirty = Dirty.NOTHING
     session.seq += 1
     player = session.player
-    return fill(session.place_picture, session.seq, session.tick, player.x, player.y, player.facing)
+    return fill(_PLACE, session.key, session.seq, session.tick, player.x, player.y, player.facing)
 
 
 def first_fields(session: Session) -> dict[str, str]:

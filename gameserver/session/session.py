@@ -50,7 +50,7 @@ class Session:
     dirty_kinds: set[str] = field(default_factory=set)
     unstored: list[Ack] = field(default_factory=list)  # acks to be given once Redis has replied
     stored_waiters: list[asyncio.Future[bool]] = field(default_factory=list)
-    place_picture: bytes = b""  # the tick's usual write without its values; made when first needed
+    key: bytes = b""  # of its hash; made when first needed
     is_counted: bool = False  # in the metric, which counts what the registry has
 
     def count(self) -> None:

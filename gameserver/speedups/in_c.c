@@ -107,11 +107,12 @@ static PyObject *whole_text(PyObject *module, PyObject *frame) {
 
 /* --- fill --- */
 
-enum { VALUES = 5, DIGITS_MAX = 24, TEXT_MAX = 400, DECIMALS = 4 };
+enum { WORDS = 6, DIGITS_MAX = 24, LENGTH_MAX = 20, TEXT_MAX = 400, DECIMALS = 4 };
 
 struct word {
-    char text[TEXT_MAX]; /* a float of 309 digits and its decimals fit */
-    int length;
+    const char *text;
+    Py_ssize_t length;
+    char room[TEXT_MAX]; /* for a number: a float of 309 digits and its decimals fit */
 };
 
 /* Decimal digits, at least so many of them. */
@@ -129,10 +130,11 @@ static int write_digits(char *out, unsigned long long number, int at_least) {
 static int write_int(struct word *word, PyObject *value) {
     long long number = PyLong_AsLongLong(value);
     if (number == -1 && PyErr_Occurred()) return -1;
-    word->length = number < 0;
-    word->text[0] = '-';
     unsigned long long size = number < 0 ? -(unsigned long long)number : (unsigned long long)number;
-    word->length += write_digits(word->text + word->length, size, 1);
+    word->text = word->room;
+    word->length = number < 0;
+    word->room[0] = '-';
+    word->length += write_digits(word->room + word->length, size, 1);
     return 0;
 }
 
@@ -141,20 +143,21 @@ static int write_int(struct word *word, PyObject *value) {
 static int write_float(struct word *word, PyObject *value) {
     double number = PyFloat_AsDouble(value);
     if (number == -1.0 && PyErr_Occurred()) return -1;
+    word->text = word->room;
     double scaled = fabs(number) * 1e4, below = floor(scaled), rest = scaled - below;
     if (scaled < 1e10 && fabs(rest - 0.5) > 1e-5) {
         unsigned long long units = (unsigned long long)below + (rest > 0.5);
         word->length = signbit(number) != 0;
-        word->text[0] = '-';
-        word->length += write_digits(word->text + word->length, units / 10000, 1);
-        word->text[word->length++] = '.';
-        word->length += write_digits(word->text + word->length, units % 10000, DECIMALS);
+        word->room[0] = '-';
+        word->length += write_digits(word->room + word->length, units / 10000, 1);
+        word->room[word->length++] = '.';
+        word->length += write_digits(word->room + word->length, units % 10000, DECIMALS);
         return 0;
     }
     char *printed = PyOS_double_to_string(number, 'f', DECIMALS, 0, NULL);
     if (printed == NULL) return -1;
-    word->length = (int)strlen(printed);
-    memcpy(word->text, printed, (size_t)word->length);
+    word->length = (Py_ssize_t)strlen(printed);
+    memcpy(word->room, printed, (size_t)word->length);
     PyMem_Free(printed);
     return 0;
 }
@@ -175,7 +178,7 @@ static Py_ssize_t paint(const char *picture, Py_ssize_t bytes, const struct word
         const struct word *word = &words[place / 2];
         if (mark[1] == '%') {
             *out++ = '%';
-        } else if (place == 2 * VALUES || mark[1] != "db"[place % 2]) {
+        } else if (place == 2 * WORDS || mark[1] != "db"[place % 2]) {
             return -1;
         } else if (place++ % 2 == 0) {
             out += write_digits(out, (unsigned long long)word->length, 1);
@@ -185,22 +188,24 @@ static Py_ssize_t paint(const char *picture, Py_ssize_t bytes, const struct word
         }
         picture = mark + 2;
     }
-    return place == 2 * VALUES ? out - begin : -1;
+    return place == 2 * WORDS ? out - begin : -1;
 }
 
 static PyObject *fill(PyObject *module, PyObject *const *args, Py_ssize_t count) {
-    if (count != 1 + VALUES || !PyBytes_Check(args[0])) return PyErr_Format(PyExc_TypeError, "a picture and 5 values");
-    struct word words[VALUES];
-    Py_ssize_t picture_bytes = PyBytes_GET_SIZE(args[0]), bytes = picture_bytes; /* a length fits where `%d%b` was */
-    for (int at = 0; at < VALUES; at++) {
-        PyObject *value = args[1 + at];
-        if (at == 2 || at == 3 ? write_float(&words[at], value) : write_int(&words[at], value)) return NULL;
-        bytes += words[at].length;
-    }
+    if (count != 1 + WORDS || !PyBytes_Check(args[0]) || !PyBytes_Check(args[1]))
+        return PyErr_Format(PyExc_TypeError, "a picture, a key and 5 numbers");
+    struct word words[WORDS];
+    words[0].text = PyBytes_AS_STRING(args[1]);
+    words[0].length = PyBytes_GET_SIZE(args[1]);
+    if (write_int(&words[1], args[2]) || write_int(&words[2], args[3]) || write_float(&words[3], args[4]) ||
+        write_float(&words[4], args[5]) || write_int(&words[5], args[6]))
+        return NULL;
+    Py_ssize_t picture_bytes = PyBytes_GET_SIZE(args[0]), bytes = picture_bytes;
+    for (int at = 0; at < WORDS; at++) bytes += LENGTH_MAX + words[at].length;
     char *room = PyMem_Malloc((size_t)bytes);
     if (room == NULL) return PyErr_NoMemory();
     bytes = paint(PyBytes_AS_STRING(args[0]), picture_bytes, words, room);
-    PyObject *filled = bytes < 0 ? PyErr_Format(PyExc_ValueError, "a picture has 5 places")
+    PyObject *filled = bytes < 0 ? PyErr_Format(PyExc_ValueError, "a picture has 6 places")
                                  : PyBytes_FromStringAndSize(room, bytes);
     PyMem_Free(room);
     return filled;

@@ -61,7 +61,7 @@ def whole_text(frame: bytes, /) -> bytes | None:
     return None
 
 
-def fill(picture: bytes, seq: int, tick: int, x: float, y: float, facing: int, /) -> bytes:
+def fill(picture: bytes, key: bytes, seq: int, tick: int, x: float, y: float, facing: int, /) -> bytes:
     """``picture`` with these in their places, each with its length before it: see ``store.resp.hset_picture``."""
     a, b, c, d, e = b"%d" % seq, b"%d" % tick, b"%.4f" % x, b"%.4f" % y, b"%d" % facing
-    return picture % (len(a), a, len(b), b, len(c), c, len(d), d, len(e), e)
+    return picture % (len(key), key, len(a), a, len(b), b, len(c), c, len(d), d, len(e), e)

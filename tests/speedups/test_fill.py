@@ -14,7 +14,7 @@ from gameserver.speedups import plain
 from gameserver.store.resp import hset_picture, pack_hset
 
 NAMES = (b"seq", b"tick", b"x", b"y", b"facing")
-PICTURE = hset_picture(b"session:{5}:7", *NAMES)
+PICTURE, KEY = hset_picture(*NAMES), b"session:{5}:7"
 I64_MIN, I64_MAX = -(2**63), 2**63 - 1
 ints = st.integers(I64_MIN, I64_MAX)
 
@@ -41,22 +41,22 @@ floats = st.one_of(st.floats(), halves(), st.floats(-1e4, 1e4), st.floats(1e5, 1
 @given(ints, ints, floats, floats, ints)
 def test_the_twins_write_the_same(in_c: ModuleType, seq: int, tick: int, x: float, y: float, facing: int) -> None:
     values = (seq, tick, x, y, facing)
-    assert in_c.fill(PICTURE, *values) == plain.fill(PICTURE, *values)
+    assert in_c.fill(PICTURE, KEY, *values) == plain.fill(PICTURE, KEY, *values)
 
 
 @pytest.mark.parametrize("value", SPECIAL, ids=repr)
 def test_they_do_for_numbers_that_are_special(in_c: ModuleType, value: float) -> None:
     for number in (value, math.nextafter(value, math.inf), math.nextafter(value, -math.inf)):
         values = (1, 2, number, -number, 3)
-        assert in_c.fill(PICTURE, *values) == plain.fill(PICTURE, *values)
+        assert in_c.fill(PICTURE, KEY, *values) == plain.fill(PICTURE, KEY, *values)
 
 
 @given(st.integers(0, 10**10), st.booleans())
 def test_and_next_to_any_half(in_c: ModuleType, units: int, is_negative: bool) -> None:
     half = (units + 0.5) / 1e4 * (-1 if is_negative else 1)
     x, y = math.nextafter(half, math.inf), math.nextafter(half, -math.inf)
-    assert in_c.fill(PICTURE, 1, 2, x, y, 3) == plain.fill(PICTURE, 1, 2, x, y, 3)
-    assert in_c.fill(PICTURE, 1, 2, half, 0.0, 3) == plain.fill(PICTURE, 1, 2, half, 0.0, 3)
+    assert in_c.fill(PICTURE, KEY, 1, 2, x, y, 3) == plain.fill(PICTURE, KEY, 1, 2, x, y, 3)
+    assert in_c.fill(PICTURE, KEY, 1, 2, half, 0.0, 3) == plain.fill(PICTURE, KEY, 1, 2, half, 0.0, 3)
 
 
 @given(st.binary(max_size=40), st.tuples(*[st.binary(max_size=9)] * 5), ints, floats)
@@ -64,7 +64,7 @@ def test_and_next_to_any_half(in_c: ModuleType, units: int, is_negative: bool) -
 def test_keys_and_names_may_hold_whatever_they_like(
     twin: ModuleType, key: bytes, names: tuple[bytes, ...], count: int, place: float
 ) -> None:
-    filled = twin.fill(hset_picture(key, *names), count, 2, place, 1.5, 255)
+    filled = twin.fill(hset_picture(*names), key, count, 2, place, 1.5, 255)
     values = (b"%d" % count, b"2", b"%.4f" % place, b"1.5000", b"255")
     pairs = zip(names, values, strict=True)
     assert filled == pack_hset(key, [word for pair in pairs for word in pair])
@@ -74,7 +74,9 @@ def test_keys_and_names_may_hold_whatever_they_like(
 def test_ints_of_64_bits(twin: ModuleType, number: int) -> None:
     values = (number, number, 1.0, 1.0, number)
     fields = (b"%d" % number, b"%d" % number, b"1.0000", b"1.0000", b"%d" % number)
-    assert twin.fill(PICTURE, *values) == PICTURE % tuple(part for field in fields for part in (len(field), field))
+    assert twin.fill(PICTURE, KEY, *values) == PICTURE % tuple(
+        part for word in (KEY, *fields) for part in (len(word), word)
+    )
 
 
 @pytest.mark.parametrize("number", [I64_MIN - 1, I64_MAX + 1, 10**30])
@@ -82,53 +84,53 @@ def test_ints_of_64_bits(twin: ModuleType, number: int) -> None:
 def test_beyond_them_one_writes_and_the_other_refuses(in_c: ModuleType, number: int, which: int) -> None:
     values: list[float] = [1, 2, 0.5, 0.5, 3]
     values[which] = number
-    assert b"%d" % number in plain.fill(PICTURE, *values)  # type: ignore[arg-type]
+    assert b"%d" % number in plain.fill(PICTURE, KEY, *values)  # type: ignore[arg-type]
     with pytest.raises(OverflowError):
-        in_c.fill(PICTURE, *values)
+        in_c.fill(PICTURE, KEY, *values)
 
 
 @pytest.mark.parametrize("number", [3, -3, True, 10**25])
 def test_a_place_may_be_an_int(twin: ModuleType, number: int) -> None:
-    assert b"%.4f" % number in twin.fill(PICTURE, 1, 2, number, 0.0, 3)
+    assert b"%.4f" % number in twin.fill(PICTURE, KEY, 1, 2, number, 0.0, 3)
 
 
 @pytest.mark.parametrize(
     "picture",
     [
-        b"", b"no place", b"%d%b" * 4, b"%d%b" * 6, b"%d%b" * 5 + b"%", b"%", b"%d%b" * 4 + b"%d", b"%d" * 10,
-        b"%d%b" * 4 + b"%b%d", b"%d%d%b" + b"%d%b" * 4, b"%d%b" * 4 + b"%b", b"%d%b" * 5 + b"%d", b"%d%b" * 5 + b"%b",
-        b"%d%b" * 4 + b"%d%", b"%d%b" * 4 + b"%d%y", b"%d%b" * 4 + b"%d%\0", b"%%d%%b" * 5, b"%d" * 10_000,
-        b"%b" * 10, b"%b%d" * 5, b"%d%b" * 100_000,
+        b"", b"no place", b"%d%b" * 5, b"%d%b" * 7, b"%d%b" * 6 + b"%", b"%", b"%d%b" * 5 + b"%d", b"%d" * 10,
+        b"%d%b" * 5 + b"%b%d", b"%d%d%b" + b"%d%b" * 5, b"%d%b" * 5 + b"%b", b"%d%b" * 6 + b"%d", b"%d%b" * 6 + b"%b",
+        b"%d%b" * 5 + b"%d%", b"%d%b" * 5 + b"%d%y", b"%d%b" * 5 + b"%d%\0", b"%%d%%b" * 6, b"%d" * 10_000,
+        b"%b" * 12, b"%b%d" * 6, b"%d%b" * 100_000,
     ],
 )  # fmt: skip
 def test_what_is_no_such_picture_is_refused(twin: ModuleType, picture: bytes) -> None:
     with pytest.raises((TypeError, ValueError)):
-        twin.fill(picture, 1, 2, 0.5, 0.5, 3)
+        twin.fill(picture, KEY, 1, 2, 0.5, 0.5, 3)
 
 
 @given(st.lists(st.sampled_from((b"%", b"%d", b"%b", b"%d%b", b"%%", b"d", b"b", b"\0", b"$"))).map(b"".join))
-@example(b"%d%b" * 5)
+@example(b"%d%b" * 6)
 def test_a_picture_is_one_for_both_or_for_neither(in_c: ModuleType, picture: bytes) -> None:
     values = (I64_MIN, I64_MIN, -sys.float_info.max, -sys.float_info.max, I64_MIN)  # the longest there are
     try:
-        expected = plain.fill(picture, *values)
+        expected = plain.fill(picture, KEY, *values)
     except (TypeError, ValueError):
         with pytest.raises(ValueError):
-            in_c.fill(picture, *values)
+            in_c.fill(picture, KEY, *values)
     else:
-        assert in_c.fill(picture, *values) == expected
+        assert in_c.fill(picture, KEY, *values) == expected
 
 
 @pytest.mark.parametrize("wrong", ["text", None, object()])
-@pytest.mark.parametrize("which", range(6))
-def test_what_is_no_number_is_a_type_error(twin: ModuleType, which: int, wrong: object) -> None:
-    values: list[object] = [PICTURE, 1, 2, 0.5, 0.5, 3]
+@pytest.mark.parametrize("which", range(7))
+def test_what_is_neither_bytes_nor_a_number_is_a_type_error(twin: ModuleType, which: int, wrong: object) -> None:
+    values: list[object] = [PICTURE, KEY, 1, 2, 0.5, 0.5, 3]
     values[which] = wrong
     with pytest.raises(TypeError):
         twin.fill(*values)
 
 
-@pytest.mark.parametrize("count", [0, 1, 5, 7])
+@pytest.mark.parametrize("count", [0, 1, 6, 8])
 def test_so_are_too_few_and_too_many(twin: ModuleType, count: int) -> None:
     with pytest.raises(TypeError):
-        twin.fill(*[PICTURE, 1, 2, 0.5, 0.5, 3, 4][:count])
+        twin.fill(*[PICTURE, KEY, 1, 2, 0.5, 0.5, 3, 4][:count])

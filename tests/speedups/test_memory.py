@@ -17,7 +17,7 @@ if sys.platform != "linux":
     pytest.skip("there is no epoll", allow_module_level=True)
 
 CALLS = 1000
-PICTURE = b"%d%b" * 5
+PICTURE, KEY = b"%d%b" * 6, b"session:{5}:7"
 WIRES = list(range(1024))
 
 
@@ -39,11 +39,11 @@ CASES: dict[str, Callable[[ModuleType, dict[str, Any]], object]] = {
     "a text": lambda in_c, _: in_c.whole_text(b"\x81\xfd" + bytes(129)),
     "no text": lambda in_c, _: in_c.whole_text(b"hello"),
     "no bytes": lambda in_c, _: in_c.whole_text("text"),
-    "a place": lambda in_c, _: in_c.fill(PICTURE, 10**17, 10**17, 1.5, -2.5, 255),
-    "a place that Python prints": lambda in_c, _: in_c.fill(PICTURE, 1, 2, 1e300, -1e300, 255),
-    "no picture": lambda in_c, _: in_c.fill(b"%d", 1, 2, 1.5, -2.5, 255),
-    "too large": lambda in_c, _: in_c.fill(PICTURE, 1, 2**70, 1.5, -2.5, 255),
-    "no number": lambda in_c, _: in_c.fill(PICTURE, 1, 2, 1.5, "text", 255),
+    "a place": lambda in_c, _: in_c.fill(PICTURE, KEY, 10**17, 10**17, 1.5, -2.5, 255),
+    "a place that Python prints": lambda in_c, _: in_c.fill(PICTURE, KEY, 1, 2, 1e300, -1e300, 255),
+    "no picture": lambda in_c, _: in_c.fill(b"%d", KEY, 1, 2, 1.5, -2.5, 255),
+    "too large": lambda in_c, _: in_c.fill(PICTURE, KEY, 1, 2**70, 1.5, -2.5, 255),
+    "no number": lambda in_c, _: in_c.fill(PICTURE, KEY, 1, 2, 1.5, "text", 255),
     "nothing ready": lambda in_c, epolls: in_c.read_ready(epolls["quiet"], WIRES, 100, 10_000),
     "ready to be written": lambda in_c, epolls: list(in_c.read_ready(epolls["writable"], WIRES, 100, 10_000)),
     "ready to be read": lambda in_c, epolls: list(in_c.read_ready(epolls["ended"], WIRES, 100, 10_000)),

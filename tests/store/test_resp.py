@@ -32,9 +32,9 @@ def test_an_hset_of_any_size_is_packed_as_hiredis_packs_it(key: bytes, some: lis
 
 @given(words, fields)
 def test_a_picture_with_its_values_is_the_packed_command(key: bytes, some: list[tuple[bytes, bytes]]) -> None:
-    picture = hset_picture(key, *(name for name, _ in some))
-    values = tuple(part for _, value in some for part in (len(value), value))
-    assert picture % values == pack_hset(key, [word for pair in some for word in pair])
+    picture = hset_picture(*(name for name, _ in some))
+    words = tuple(part for word in (key, *(value for _, value in some)) for part in (len(word), word))
+    assert picture % words == pack_hset(key, [word for pair in some for word in pair])
 
 
 def test_a_value_that_looks_like_the_protocol_stays_a_value() -> None:
