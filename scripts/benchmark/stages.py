@@ -15,6 +15,10 @@ STAGES: dict[str, tuple[str, ...]] = {
     "read": (
         "gameserver/edge/pollers.py",
         "gameserver/edge/wire.py:readable",
+        "gameserver/edge/wire.py:was_read",
+        "gameserver/speedups/plain.py:read_ready",
+        "gameserver/speedups/plain.py:_read_each",
+        "gameserver/speedups/plain.py:_read",
         "gameserver/edge/sockets.py",
         "gameserver/edge/limits.py",
         "gameserver/edge/server.py:read",
@@ -24,7 +28,7 @@ STAGES: dict[str, tuple[str, ...]] = {
     "decode": (
         "gameserver/edge/connection.py",
         "gameserver/edge/frames.py:short_texts",
-        "gameserver/edge/frames.py:whole_text",
+        "gameserver/speedups/plain.py:whole_text",
         "gameserver/edge/door.py",
         "gameserver/protocol/codec.py",
         "websockets/",
@@ -61,6 +65,7 @@ STAGES: dict[str, tuple[str, ...]] = {
         "gameserver/session/",
         "gameserver/session/publisher.py:_mark",
         "gameserver/session/publisher.py:_take_changes",
+        "gameserver/speedups/plain.py:fill",
         "gameserver/store/",
         "gameserver/profiles/",
         "asyncio/streams.py",  # only Redis is spoken to by streams
