@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, TypeVar
 
 import structlog
@@ -25,6 +26,8 @@ from gameserver.tasks import finish
 T = TypeVar("T")
 CONNECTIONS_MAX = 16  # ordinary calls in flight; further callers wait for a connection until their deadline
 
+_up = cache(STORE_UP.labels)
+_seconds = cache(STORE_SECONDS.labels)
 log = structlog.get_logger()
 
 
@@ -112,16 +115,16 @@ class Store:
         try:
             yield
         except (RedisError, RedisClusterException, OSError) as error:  # asyncio's TimeoutError is an OSError
-            STORE_ERRORS.labels(store="redis").inc()
-            STORE_UP.labels(store="redis").set(0)
+            STORE_ERRORS.labels("redis").inc()
+            _up("redis").set(0)
             raise StoreUnavailable(f"{operation}: {str(error) or 'the deadline passed'}") from error
         except StoreUnavailable:  # of a part of this, after which another part may have been well
-            STORE_UP.labels(store="redis").set(0)
+            _up("redis").set(0)
             raise
         else:
-            STORE_UP.labels(store="redis").set(1)
+            _up("redis").set(1)
         finally:
-            STORE_SECONDS.labels(store="redis", operation=operation).observe(time.perf_counter() - started_s)
+            _seconds("redis", operation).observe(time.perf_counter() - started_s)
 
     async def _timed(self, operation: str, work: Callable[[], Awaitable[T]]) -> T:
         with self.measured(operation):

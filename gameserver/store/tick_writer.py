@@ -11,21 +11,18 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, cast
 
-import hiredis
 from redis.asyncio.connection import AbstractConnection
-from redis.exceptions import InvalidResponse, ReadOnlyError, ResponseError
+from redis.exceptions import InvalidResponse, ReadOnlyError
 
 from gameserver.protocol.ids import Epoch, PlayerId
 from gameserver.store import keys
 from gameserver.store.connection import Store, StoreUnavailable
+from gameserver.store.pipeline import Pipeline
 from gameserver.store.resp import pack, pack_hset
 from gameserver.store.sentinels import is_current
 
-_READ_BYTES = 65536
-_NOT_YET = object()
-_CHANGED = b":0\r\n"  # the reply to an HSET that added no field
 _NO_CLIENT = 2**62  # a client id that no server has given out
 _PREDECESSORS_MAX = 16
 
@@ -77,6 +74,7 @@ class TickWriter:
     def __init__(self, store: Store, connection: AbstractConnection | None = None):
         self._store = store
         self._connection = connection or store.dedicated_connection()
+        self._pipeline: Pipeline | None = None  # while connected
         self._turn = asyncio.Lock()
         self._name = f"tick-{secrets.token_hex(8)}"  # how the server tells our connections from others'
         self._server: _Server | None = None  # the last we were connected to
@@ -97,35 +95,34 @@ class TickWriter:
         packed = b"".join([command for _, command in batch] + [_read_pointer(player) for player, _ in checked])
         with self._store.measured("tick_write"):
             async with asyncio.timeout(self._store.timeout_s) as deadline, self._turn:
-                pointers = await self._exchange(packed, len(batch), len(checked), deadline.when())
+                pointers = await self._exchange(packed, len(batch), len(checked), deadline)
         return _fenced(checked, pointers)
 
     async def ping(self) -> None:
         """Raises StoreUnavailable when a write could not be made now."""
         with self._store.measured("tick_ping"):
             async with asyncio.timeout(self._store.timeout_s) as deadline, self._turn:
-                await self._exchange(pack(b"PING"), 0, 1, deadline.when())
+                await self._exchange(pack(b"PING"), 0, 1, deadline)
 
-    async def _exchange(self, packed: bytes, writes: int, reads: int, deadline_s: float | None) -> list[bytes | None]:
-        await self._make_ready()
+    async def _exchange(self, packed: bytes, writes: int, reads: int, deadline: asyncio.Timeout) -> list[bytes | None]:
+        pipeline = await self._make_ready()
+        # On Python 3.11 the ``wait_for`` in redis-py's connecting can lose the cancellation that is the deadline (it
+        # returns normally), and what waits below would wait for ever, with its turn taken.
+        if deadline.expired():
+            raise TimeoutError
         try:
-            # Once more: on Python 3.11 the ``wait_for`` in redis-py's connecting can lose the cancellation that is the
-            # deadline (it returns normally), and what waits here would wait for ever, with its turn taken.
-            async with asyncio.timeout_at(deadline_s):
-                reader, writer = _streams(self._connection)
-                writer.write(packed)
-                await writer.drain()
-                return await _read_replies(reader, writes, reads)
+            return await pipeline.ask(packed, writes, reads)
         except BaseException:
             # Also cancellation: the replies to this write must not meet the next one. And who refuses a write may be
             # the primary no more.
             await self._drop()
             raise
 
-    async def _make_ready(self) -> None:
-        if self._connection.is_connected:
-            if is_current(self._connection) and not await self._connection.can_read():
-                return
+    async def _make_ready(self) -> Pipeline:
+        pipeline = self._pipeline
+        if pipeline is not None and self._connection.is_connected:
+            if pipeline.is_clean and is_current(self._connection):
+                return pipeline
             await self._drop()  # the primary is elsewhere; or it closed, or sent something that nobody asked for
         try:
             await self._connection.connect()  # type: ignore[no-untyped-call]
@@ -133,9 +130,11 @@ class TickWriter:
         except BaseException:
             await self._drop()
             raise
+        self._pipeline = Pipeline(_transport(self._connection))
         before, self._server = self._server, server
         if before not in (None, server):
             raise ServerChanged("tick_write: redis has restarted or failed over; everything is written again")
+        return self._pipeline
 
     async def _meet(self) -> _Server:
         """Who it is that we are connected to, once it has forgotten our connection before this one. Closing that was
@@ -157,6 +156,8 @@ class TickWriter:
         self._predecessors[server.run_id] = int(await self._ask("CLIENT", "ID"))
         if len(self._predecessors) > _PREDECESSORS_MAX:
             del self._predecessors[next(iter(self._predecessors))]
+        if await self._connection.can_read():
+            raise InvalidResponse("tick_write: redis sent what nobody asked for")
         return server
 
     async def _ask(self, *words: str | int) -> Any:
@@ -164,50 +165,21 @@ class TickWriter:
         return await self._connection.read_response()
 
     async def _drop(self) -> None:
+        self._pipeline = None
         if self._connection.is_connected:
-            _streams(self._connection)[1].transport.abort()  # close() would go on sending what is buffered
+            _transport(self._connection).abort()  # close() would go on sending what is buffered
         await self._connection.disconnect(nowait=True)
 
 
-def _streams(connection: AbstractConnection) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """What redis-py's connection reads from and writes to. Not public there, but its ``read_response`` sets a timer
-    and builds strings for each reply, which costs more than all the rest of a write."""
-    reader, writer = connection._reader, connection._writer
-    assert reader is not None and writer is not None
-    return reader, writer
+def _transport(connection: AbstractConnection) -> asyncio.Transport:
+    """Of redis-py's connection, where it is not public."""
+    writer = connection._writer
+    assert writer is not None
+    return cast(asyncio.Transport, writer.transport)
 
 
 def _read_pointer(player: PlayerId) -> bytes:
     return pack(b"HGET", keys.owner(player).encode(), b"epoch")
-
-
-async def _read_replies(reader: asyncio.StreamReader, writes: int, reads: int) -> list[Any]:
-    """The replies to the reads, which follow those to the writes. Raises the first error among either.
-
-    Nearly every write changes fields that are there, and Redis says so: ``:0``. As long as nothing else comes, its
-    replies are counted by comparing bytes, in no time; whatever follows is parsed.
-    """
-    parser = hiredis.Reader(protocolError=InvalidResponse, replyError=ResponseError, notEnoughData=_NOT_YET)
-    replies: list[Any] = []
-    expected = writes + reads
-    while len(replies) < expected:
-        chunk = await reader.read(_READ_BYTES)
-        if not chunk:
-            raise ConnectionResetError("the server closed the connection")
-        if not replies and not parser.has_data():
-            usual = min(writes, len(chunk) // len(_CHANGED))
-            if chunk.startswith(_CHANGED * usual):
-                writes, expected = writes - usual, expected - usual
-                chunk = chunk[usual * len(_CHANGED) :]
-        parser.feed(chunk)
-        while (reply := parser.gets()) is not _NOT_YET:
-            replies.append(reply)
-    if len(replies) > expected or parser.has_data():
-        raise InvalidResponse(f"{len(replies)} replies where {expected} were due")
-    for reply in replies:
-        if isinstance(reply, ResponseError):
-            raise reply
-    return replies[writes:]
 
 
 def _fenced(checked: Sequence[tuple[PlayerId, Epoch]], pointers: Sequence[bytes | None]) -> set[PlayerId]:

@@ -1,0 +1,145 @@
+"""A request's replies are counted in however they are cut into pieces, and none is ever left for the next request."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from redis.exceptions import InvalidResponse, ResponseError
+
+from gameserver.store.pipeline import Pipeline, Replies
+
+REPLIES = [
+    (b":0\r\n", 0),
+    (b":1\r\n", 1),
+    (b"$-1\r\n", None),
+    (b"$3\r\nabc\r\n", b"abc"),
+    (b"$4\r\n:0\r\n\r\n", b":0\r\n"),
+]
+WRITTEN = b":0\r\n"
+
+
+def cut(stream: bytes, places: list[int]) -> list[bytes]:
+    edges = [0, *sorted(place % (len(stream) + 1) for place in places), len(stream)]
+    return [stream[begin:end] for begin, end in pairwise(edges) if begin < end]
+
+
+@given(
+    writes=st.lists(st.sampled_from([b":0\r\n", b":0\r\n", b":0\r\n", b":5\r\n"]), max_size=12),
+    reads=st.lists(st.sampled_from(REPLIES), max_size=5),
+    places=st.lists(st.integers(0, 200), max_size=6),
+)
+def test_the_replies_to_the_reads_are_the_last_however_they_come(
+    writes: list[bytes], reads: list[tuple[bytes, object]], places: list[int]
+) -> None:
+    if not writes and not reads:
+        return
+    replies = Replies(len(writes), len(reads))
+    pieces = cut(b"".join(writes) + b"".join(reply for reply, _ in reads), places)
+    assert [replies.take(piece) for piece in pieces] == [False] * (len(pieces) - 1) + [True]
+    assert replies.read() == [value for _, value in reads]
+
+
+@pytest.mark.parametrize("usual", [b":0\r\n", b":7\r\n"])
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("read", [b":9\r\n", b"-ERR no\r\n"])
+def test_the_first_error_is_raised_when_all_are_here(usual: bytes, first: bool, read: bytes) -> None:
+    refused = b"-OOM none left\r\n"
+    replies = Replies(2, 1)
+    assert not replies.take(refused + usual if first else usual + refused)
+    assert replies.take(read)
+    with pytest.raises(ResponseError, match="none left"):
+        replies.read()
+
+
+@pytest.mark.parametrize("more", [b":0\r\n", b":", b"$1\r\n"])
+@pytest.mark.parametrize("due", [WRITTEN * 2, b":1\r\n:0\r\n"])
+def test_more_than_was_asked_for_is_an_error(due: bytes, more: bytes) -> None:
+    with pytest.raises(InvalidResponse):
+        Replies(2, 0).take(due + more)
+
+
+def test_what_is_no_reply_is_an_error() -> None:
+    with pytest.raises(InvalidResponse):
+        Replies(2, 0).take(b":0\r\nHTTP/1.1 400 Bad Request\r\n")
+
+
+# --- on a connection ---
+
+
+@pytest.fixture
+async def peer() -> AsyncIterator[Peer]:
+    peer = Peer()
+    server = await asyncio.start_server(peer.met, "127.0.0.1", 0)
+    _, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+    peer.pipeline = Pipeline(writer.transport)  # type: ignore[arg-type]
+    await peer.is_met.wait()
+    yield peer
+    writer.transport.abort()
+    peer.writer.close()
+    server.close()
+
+
+class Peer:
+    """What is at the other end, by hand."""
+
+    pipeline: Pipeline
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+    def __init__(self) -> None:
+        self.is_met = asyncio.Event()
+
+    async def met(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader, self.writer = reader, writer
+        self.is_met.set()
+
+    async def say(self, words: bytes) -> None:
+        self.writer.write(words)
+        await asyncio.sleep(0.02)
+
+
+async def test_requests_take_turns(peer: Peer) -> None:
+    for number in range(3):
+        asking = asyncio.create_task(peer.pipeline.ask(b"ask", 1, 1))
+        assert await peer.reader.readexactly(3) == b"ask"
+        await peer.say(b":0\r\n")
+        assert not asking.done()
+        await peer.say(b":%d\r\n" % number)
+        assert await asking == [number]
+        assert peer.pipeline.is_clean
+
+
+async def test_what_nobody_asked_for_makes_it_unclean(peer: Peer) -> None:
+    await peer.say(b":0\r\n")
+    assert not peer.pipeline.is_clean
+
+
+async def test_what_comes_behind_the_replies_makes_it_unclean(peer: Peer) -> None:
+    asking = asyncio.create_task(peer.pipeline.ask(b"ask", 1, 0))
+    await peer.reader.readexactly(3)
+    await peer.say(b":0\r\n")
+    await peer.say(b":0\r\n")
+    assert await asking == []
+    assert not peer.pipeline.is_clean
+
+
+async def test_a_lost_connection_ends_the_request(peer: Peer) -> None:
+    asking = asyncio.create_task(peer.pipeline.ask(b"ask", 1, 0))
+    await peer.reader.readexactly(3)
+    peer.writer.close()
+    with pytest.raises(ConnectionResetError):
+        await asking
+    assert not peer.pipeline.is_clean
+
+
+async def test_nonsense_ends_the_request(peer: Peer) -> None:
+    asking = asyncio.create_task(peer.pipeline.ask(b"ask", 1, 0))
+    await peer.reader.readexactly(3)
+    await peer.say(b"nonsense\r\n")
+    with pytest.raises(InvalidResponse):
+        await asking
