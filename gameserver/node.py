@@ -30,6 +30,7 @@ from gameserver.store.connection import Store
 EDGE_CLOSE_S = 2.0
 SESSIONS_SHARE = 0.8  # of the time to drain: saving; the rest is for goodbyes
 READ_WITHIN_S = 0.05  # players are read at least this often, also where ticks are slower
+READ_LATE_S = 0.25  # the same where ticks ask for it often enough: should they not come
 
 log = structlog.get_logger(__name__)
 
@@ -118,8 +119,7 @@ class Node:
 
 def _limits(settings: Settings, tick_hz: int) -> EdgeLimits:
     return EdgeLimits(
-        # Ticks ask for it, and a tick that is a little late must not be run ahead of.
-        read_within_s=READ_WITHIN_S * (1.2 if tick_hz * READ_WITHIN_S >= 1 else 1.0),
+        read_within_s=READ_LATE_S if tick_hz * READ_WITHIN_S >= 1 else READ_WITHIN_S,
         connections_max=settings.connections_max,
         messages_per_s=settings.messages_per_s,
         messages_burst=settings.message_burst,

@@ -107,6 +107,8 @@ class Edge:
 
     def flush(self) -> None:
         """Send what is queued. Called after each tick; what is queued without one leaves at the end of the turn."""
+        if not self._marked:
+            return
         marked, self._marked = self._marked, []
         wires: list[Wire] = []
         parts: list[bytes] = []

@@ -12,6 +12,8 @@ from gameserver.protocol.messages import Ack
 from gameserver.session.lifecycle import SessionEvent, SessionState, move
 from gameserver.world.entity import Player
 
+_OPEN: Final = (SessionState.JOINING, SessionState.ACTIVE, SessionState.DISCONNECTED)
+
 
 class Dirty:
     """Which parts of the session hash are behind memory: bits of an int, and no enum, whose ``|`` costs more than all
@@ -65,7 +67,7 @@ class Session:
     @property
     def is_open(self) -> bool:
         """It takes inputs, or would if its client came back."""
-        return self.state in (SessionState.JOINING, SessionState.ACTIVE, SessionState.DISCONNECTED)
+        return self.state in _OPEN
 
     def take(self, event: SessionEvent) -> None:
         """Move along the table of the lifecycle."""

@@ -6,7 +6,6 @@ those matters), and a numbered action beyond it is refused.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Final
 
 from gameserver.protocol.ids import PlayerId
@@ -17,15 +16,15 @@ from gameserver.world.exchange import Exchange, ExchangeResult
 INPUTS_MAX: Final = 64
 
 
-@dataclass(slots=True)
 class Inbox:
-    arrivals: list[Player] = field(default_factory=list)  # sessions opened since the last tick
-    returns: list[PlayerId] = field(default_factory=list)  # a socket is (again) at the other end
-    lost: list[PlayerId] = field(default_factory=list)  # sockets lost
-    departures: list[tuple[Player, str]] = field(default_factory=list)  # whose sessions end, and why
-    resyncs: list[PlayerId] = field(default_factory=list)  # viewers that need a full view
-    outcomes: list[tuple[Exchange, ExchangeResult]] = field(default_factory=list)
-    inputs: dict[Player, list[ClientMessage]] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self.arrivals: list[Player] = []  # sessions opened since the last tick
+        self.returns: list[PlayerId] = []  # a socket is (again) at the other end
+        self.lost: list[PlayerId] = []  # sockets lost
+        self.departures: list[tuple[Player, str]] = []  # whose sessions end, and why
+        self.resyncs: list[PlayerId] = []  # viewers that need a full view
+        self.outcomes: list[tuple[Exchange, ExchangeResult]] = []
+        self.inputs: dict[Player, list[ClientMessage]] = {}
 
     def came_back(self, player: Player) -> None:
         """A socket is (again) at the other end; what its predecessor still had to say is not said."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from gameserver.protocol.errors import Refusal
 from gameserver.protocol.messages import AckLevel, ChatLine
@@ -22,17 +22,17 @@ class Verdict:
     refusal: Refusal | None = None
 
 
-@dataclass(slots=True)
 class TickResult:
-    tick: int
-    admitted: list[Player] = field(default_factory=list)  # to be welcomed; they get a full frame this tick
-    declined: list[tuple[Player, str]] = field(default_factory=list)
-    left: list[Player] = field(default_factory=list)
-    moved: list[Player] = field(default_factory=list)  # position, facing or status changed
-    kept: list[Player] = field(default_factory=list)  # inventory, state or action log changed
-    verdicts: list[Verdict] = field(default_factory=list)
-    exchanges: list[Exchange] = field(default_factory=list)
-    outgoing: list[Outgoing] = field(default_factory=list)
-    lines: list[tuple[Player, ChatLine]] = field(default_factory=list)
-    frames: list[ViewFrame] = field(default_factory=list)
-    errors: list[Exception] = field(default_factory=list)  # what handlers raised that is not a refusal
+    def __init__(self, tick: int):
+        self.tick = tick
+        self.admitted: list[Player] = []  # to be welcomed; they get a full frame this tick
+        self.declined: list[tuple[Player, str]] = []
+        self.left: list[Player] = []
+        self.moved: list[Player] = []  # position, facing or status changed
+        self.kept: list[Player] = []  # inventory, state or action log changed
+        self.verdicts: list[Verdict] = []
+        self.exchanges: list[Exchange] = []
+        self.outgoing: list[Outgoing] = []
+        self.lines: list[tuple[Player, ChatLine]] = []
+        self.frames: list[ViewFrame] = []
+        self.errors: list[Exception] = []  # what handlers raised that is not a refusal

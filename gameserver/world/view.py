@@ -62,8 +62,10 @@ class TickEncoder:
             yield ViewFrame(encode_frame(self._tick, self._news(before, now), full=full), viewers, full)
 
     def _staying_frames(self, crossings: Mapping[PlayerId, Crossing]) -> Iterator[ViewFrame]:
-        together: dict[tuple[bytes, ...], list[PlayerId]] = {}
         deltas = self._deltas
+        if not any(deltas.values()):
+            return
+        together: dict[tuple[bytes, ...], list[PlayerId]] = {}
         for cell in self._watched:
             sections = [
                 delta for every, cells in cell.shown.items() for delta in map(deltas[every].get, cells) if delta

@@ -163,7 +163,7 @@ async def test_an_exchange_that_ends_after_its_zone_stopped_still_thaws_its_play
     result = bench.tick()
     carrier = Carrier()
     bench.zones["tiny"].stopped = True
-    publisher(carrier).act(bench.zones["tiny"], TickResult(9, exchanges=result.exchanges))
+    publisher(carrier).act(bench.zones["tiny"], result_with(result.exchanges))
     ending = bench.begin_end(one)
     await asyncio.sleep(0.05)
     assert not ending.done()
@@ -268,3 +268,9 @@ async def test_a_drain_ends_in_time_when_somebody_cannot_be_saved() -> None:
     bench.tick()
     bench.tick()
     await bench.tasks.drain(1)
+
+
+def result_with(exchanges: list[Exchange]) -> TickResult:
+    result = TickResult(9)
+    result.exchanges += exchanges
+    return result

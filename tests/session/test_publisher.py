@@ -39,9 +39,15 @@ def test_an_answer_to_an_older_session_of_a_player_is_not_given_to_the_newer_one
     registry.add(newer)
     registry.bind(newer, ConnectionId("n:2"))
     refusal = Refusal(RefusalCode.TRY_LATER, "the exchange could not be made")
-    publisher.act(zones["tiny"], TickResult(1, verdicts=[Verdict(older.player, 23, refusal=refusal)]))
+    publisher.act(zones["tiny"], result_of(Verdict(older.player, 23, refusal=refusal)))
     assert told == []
-    publisher.act(zones["tiny"], TickResult(2, verdicts=[Verdict(newer.player, 24, refusal=refusal)]))
+    publisher.act(zones["tiny"], result_of(Verdict(newer.player, 24, refusal=refusal)))
     (delivered,) = told
     assert isinstance(delivered, Deliver) and isinstance(delivered.message, Refused)
     assert delivered.message.seq == 24
+
+
+def result_of(verdict: Verdict) -> TickResult:
+    result = TickResult(1)
+    result.verdicts.append(verdict)
+    return result
