@@ -1,9 +1,10 @@
 """One connection without I/O: bytes in, messages and happenings out, bytes to write left in ``take_output``.
 
-``websockets`` does the handshake, fragments, control frames and the closing handshake. The common case, one short whole
-text frame in one read, goes around its parser. That is right only where the parser stands between two frames; it does
-when every byte fed to it has come out again as a frame. A frame with a needlessly long length field comes out shorter
-than it went in: then the count never returns to zero and the short cut stays closed, which is slow but not wrong.
+``websockets`` does the handshake, fragments, control frames and the closing handshake. The common cases, one short
+whole text frame in one read and the answer to a ping, go around its parser. That is right only where the parser stands
+between two frames; it does when every byte fed to it has come out again as a frame. A frame with a needlessly long
+length field comes out shorter than it went in: then the count never returns to zero and the short cut stays closed,
+which is slow but not wrong.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from websockets.http11 import Request, Response
 from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
 
-from gameserver.edge.frames import close_frame, short_texts, text_frame, wire_bytes_min
+from gameserver.edge.frames import EMPTY_BYTES, EMPTY_PONG, close_frame, short_texts, text_frame, wire_bytes_min
 from gameserver.edge.handshake import SUBPROTOCOL, select_subprotocol
 from gameserver.edge.limits import EdgeLimits
 from gameserver.protocol.codec import encode_text
@@ -83,6 +84,8 @@ class Connection:
         """What ``read`` means. After a ``Close`` or PEER_CLOSED nothing more comes."""
         if not self.between_frames:
             return self._parse(read)
+        if len(read) == EMPTY_BYTES and read.startswith(EMPTY_PONG):
+            return [Happening.PONG]
         texts, taken = short_texts(read)
         events: list[Event] = [*texts]
         if taken < len(read):

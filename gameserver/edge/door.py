@@ -50,7 +50,8 @@ class Door:
         self._codec = codec
         self._limits = limits
         self._tasks: set[asyncio.Task[None]] = set()
-        self._inputs: list[tuple[ConnectionId, ClientMessage]] = []  # of players, for the host
+        self._players: list[ConnectionId] = []  # who said something that the host is not told of yet
+        self._inputs: list[ClientMessage] = []  # what it was
 
     # --- what sockets tell ---
 
@@ -58,7 +59,8 @@ class Door:
         try:
             message = self._codec.decode(text)
             if socket.stage is _PLAYING and type(message) not in _SIGN_IN:
-                self._inputs.append((socket.connection_id, message))
+                self._players.append(socket.connection_id)
+                self._inputs.append(message)
             else:
                 self._before_play(socket, message)
         except Refusal as refusal:
@@ -70,8 +72,9 @@ class Door:
     def pass_on(self) -> None:
         """Tell the host what players said since the last time."""
         if self._inputs:
+            players, self._players = self._players, []
             inputs, self._inputs = self._inputs, []
-            self._link.to_host(PlayerInputs(inputs))
+            self._link.to_host(PlayerInputs(players, inputs))
 
     def drained(self, socket: ClientSocket) -> None:
         self._link.to_host(Resync(socket.connection_id))

@@ -8,6 +8,7 @@ from gameserver.edge.frames import binary_frame
 from gameserver.edge.outbox import Outbox
 from gameserver.link.messages import WorldFrame
 from gameserver.protocol.ids import ConnectionId
+from gameserver.speedups import ahead
 
 
 def fan_out(frames: Iterable[WorldFrame], outboxes: Mapping[ConnectionId, Outbox]) -> list[Outbox]:
@@ -16,6 +17,6 @@ def fan_out(frames: Iterable[WorldFrame], outboxes: Mapping[ConnectionId, Outbox
     filled: list[Outbox] = []
     for frame in frames:
         ready, full = binary_frame(frame.payload), frame.full
-        there = filter(None, map(outboxes.get, frame.connection_ids))
-        filled += [outbox for outbox in there if outbox.world(ready, full)]
+        there = list(filter(None, map(outboxes.get, frame.connection_ids)))
+        filled += [outbox for outbox in ahead(there) if outbox.world(ready, full)]
     return filled

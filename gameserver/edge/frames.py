@@ -19,10 +19,13 @@ _TEXT: Final = 0x81  # first bytes: the last frame of its message, and its opcod
 _BINARY: Final = 0x82
 _CLOSE: Final = 0x88
 _PING: Final = 0x89
+_PONG: Final = 0x8A
 _MASKED: Final = 0x80
 _SHORT_HEADER_BYTES: Final = 6  # first byte, mask bit and length, four bytes of mask
 
 PING: Final = bytes((_PING, 0))
+EMPTY_PONG: Final = bytes((_PONG, _MASKED))  # how the answer to that begins; its mask follows, and nothing more
+EMPTY_BYTES: Final = _SHORT_HEADER_BYTES  # what a frame without payload takes on the wire
 
 
 def text_frame(payload: bytes) -> bytes:

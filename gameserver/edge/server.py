@@ -34,6 +34,7 @@ from gameserver.link.messages import CloseConnection, Declined, Deliver, Opened,
 from gameserver.protocol.codec import ClientCodec, encode_text
 from gameserver.protocol.errors import Close
 from gameserver.protocol.ids import ConnectionId, NodeId
+from gameserver.speedups import ahead
 
 __all__ = ["Edge", "EdgeLimits", "SignInCall", "SignedIn"]
 
@@ -112,7 +113,7 @@ class Edge:
         marked, self._marked = self._marked, []
         wires: list[Wire] = []
         parts: list[bytes] = []
-        for outbox in marked:
+        for outbox in ahead(marked):
             if taken := outbox.take():
                 wires.append(outbox.wire)
                 parts.append(taken)

@@ -31,9 +31,11 @@ class ResumeSession(msgspec.Struct, frozen=True):
 
 
 class PlayerInputs(msgspec.Struct, frozen=True):
-    """What connections whose sessions are open have said since the last of these, decoded, in the order of arrival."""
+    """What connections whose sessions are open have said since the last of these, decoded, in the order of arrival:
+    who, and beside it what. A connection is in here as often as it said something."""
 
-    inputs: list[tuple[ConnectionId, ClientMessage]]
+    connection_ids: list[ConnectionId]
+    messages: list[ClientMessage]
 
 
 class Leave(msgspec.Struct, frozen=True):

@@ -21,6 +21,7 @@ from gameserver.session.registry import Registry
 from gameserver.session.session import Dirty, Session
 from gameserver.session.write_behind import WriteBehind
 from gameserver.simulation.zones import Zones
+from gameserver.speedups import ahead
 from gameserver.tasks import Tasks
 from gameserver.world.action_log import ANSWERS_MAX
 
@@ -57,7 +58,7 @@ class Host:
     def receive(self, message: ToHost) -> None:
         match message:
             case PlayerInputs():
-                self._listen(message.inputs)
+                self._listen(message.connection_ids, message.messages)
             case Join():
                 self._reception.expect(message.connection_id)
                 self._tasks.start(self._reception.join(message), "join")
@@ -69,10 +70,11 @@ class Host:
             case Resync():
                 self._resync(message.connection_id)
 
-    def _listen(self, inputs: list[tuple[ConnectionId, ClientMessage]]) -> None:
+    def _listen(self, connection_ids: list[ConnectionId], messages: list[ClientMessage]) -> None:
         now_s = self._clock.monotonic_s()
-        for connection_id, message in inputs:
-            session = self._registry.by_connection(connection_id)
+        sessions = [self._registry.by_connection(connection_id) for connection_id in connection_ids]
+        for number, session in enumerate(ahead(sessions)):
+            connection_id, message = connection_ids[number], messages[number]
             if session is None or session.state is not _ACTIVE:
                 continue  # it ended or moved while this was on its way; the client is being told
             session.last_input_s = now_s

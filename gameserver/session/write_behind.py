@@ -23,6 +23,7 @@ from gameserver.session.lifecycle import SessionState
 from gameserver.session.record import take_write
 from gameserver.session.session import Dirty, Session
 from gameserver.session.watch import Watch
+from gameserver.speedups import ahead
 from gameserver.store.connection import StoreUnavailable
 from gameserver.store.tick_writer import OwnerMissing, ServerChanged, SessionWrite, SessionWriter
 from gameserver.tasks import Tasks
@@ -106,7 +107,7 @@ class WriteBehind:
         sessions, self._dirty = self._dirty, set()
         flight = _Flight(sessions, watched=watched)
         broken = []
-        for session in sessions:
+        for session in ahead(list(sessions)):
             try:
                 flight.batch.append(take_write(session))
             except Exception:

@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 try:
-    from gameserver.speedups.in_c import fill, read_ready, whole_text
+    from gameserver.speedups.in_c import ahead, fill, read_ready, whole_text
 except ImportError:
-    from gameserver.speedups.plain import fill, read_ready, whole_text
+    from gameserver.speedups.plain import ahead, fill, read_ready, whole_text
 
-__all__ = ["fill", "read_ready", "whole_text"]
+__all__ = ["ahead", "fill", "read_ready", "whole_text"]

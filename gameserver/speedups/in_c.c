@@ -8,6 +8,70 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+/* --- ahead: most of what a player costs is waiting for memory that no cache has any more --- */
+
+enum { FAR = 8, NEAR = 4, NEXT = 2 }; /* so many objects before their turn: they, what they refer to, and what that does */
+enum { LINES = 3, LINE_BYTES = 64, BEFORE_BYTES = 16 }; /* fetched of an object, from where the collector's words are */
+
+static int fetch(PyObject *object, void *unused) {
+    const char *at = (const char *)object - BEFORE_BYTES;
+    for (int line = 0; line < LINES; line++) __builtin_prefetch(at + line * LINE_BYTES, 1);
+    return 0;
+}
+
+static int visit(PyObject *object, visitproc what) {
+    return PyObject_IS_GC(object) ? Py_TYPE(object)->tp_traverse(object, what, NULL) : 0;
+}
+
+static int fetch_referents(PyObject *object, void *unused) { return visit(object, fetch); }
+
+static int fetch_theirs(PyObject *object, void *unused) { return visit(object, fetch_referents); }
+
+typedef struct {
+    PyObject_HEAD
+    PyObject *objects;
+    Py_ssize_t at;
+} Ahead;
+
+static PyObject *object_at(const Ahead *ahead, Py_ssize_t at) {
+    return at < PyList_GET_SIZE(ahead->objects) ? PyList_GET_ITEM(ahead->objects, at) : Py_None;
+}
+
+static PyObject *ahead_next(PyObject *self) {
+    Ahead *ahead = (Ahead *)self;
+    Py_ssize_t at = ahead->at;
+    if (at >= PyList_GET_SIZE(ahead->objects)) return NULL;
+    for (int near = 0; at == 0 && near < FAR; near++) fetch(object_at(ahead, near), NULL);
+    fetch(object_at(ahead, at + FAR), NULL);
+    fetch_referents(object_at(ahead, at + NEAR), NULL);
+    ahead->at++;
+    return Py_NewRef(PyList_GET_ITEM(ahead->objects, at));
+}
+
+static void ahead_dealloc(PyObject *self) {
+    Py_XDECREF(((Ahead *)self)->objects);
+    PyObject_Free(self);
+}
+
+static PyTypeObject ahead_type = {
+    PyVarObject_HEAD_INIT(NULL, 0)
+    .tp_name = "gameserver.speedups.in_c.Ahead",
+    .tp_basicsize = sizeof(Ahead),
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    .tp_dealloc = ahead_dealloc,
+    .tp_iter = PyObject_SelfIter,
+    .tp_iternext = ahead_next,
+};
+
+static PyObject *ahead(PyObject *module, PyObject *objects) {
+    if (!PyList_Check(objects)) return PyErr_Format(PyExc_TypeError, "what to go through is a list");
+    Ahead *ahead = PyObject_New(Ahead, &ahead_type);
+    if (ahead == NULL) return NULL;
+    ahead->objects = Py_NewRef(objects);
+    ahead->at = 0;
+    return (PyObject *)ahead;
+}
+
 /* --- read_ready --- */
 
 typedef struct {
@@ -35,12 +99,19 @@ static PyObject *read_event(const Ready *ready, const struct epoll_event *event,
     return read;
 }
 
+static PyObject *wire_at(const Ready *ready, int at) {
+    int fd = at < ready->count ? ready->events[at].data.fd : -1;
+    return fd >= 0 && fd < PyList_GET_SIZE(ready->wires) ? PyList_GET_ITEM(ready->wires, fd) : Py_None;
+}
+
 static PyObject *ready_next(PyObject *self) {
     Ready *ready = (Ready *)self;
+    fetch(wire_at(ready, ready->at + FAR), NULL);
+    fetch_referents(wire_at(ready, ready->at + NEAR), NULL);
+    fetch_theirs(wire_at(ready, ready->at + NEXT), NULL);
     while (ready->at < ready->count) {
-        const struct epoll_event *event = &ready->events[ready->at++];
-        PyObject *wire = event->data.fd < PyList_GET_SIZE(ready->wires)
-                             ? PyList_GET_ITEM(ready->wires, event->data.fd) : Py_None;
+        const struct epoll_event *event = &ready->events[ready->at];
+        PyObject *wire = wire_at(ready, ready->at++);
         if (wire != Py_None) return read_event(ready, event, wire);
     }
     return NULL;
@@ -212,6 +283,7 @@ static PyObject *fill(PyObject *module, PyObject *const *args, Py_ssize_t count)
 }
 
 static PyMethodDef functions[] = {
+    {"ahead", ahead, METH_O, NULL},
     {"read_ready", read_ready, METH_VARARGS, NULL},
     {"whole_text", whole_text, METH_O, NULL},
     {"fill", (PyCFunction)(void (*)(void))fill, METH_FASTCALL, NULL},
@@ -221,4 +293,7 @@ static PyMethodDef functions[] = {
 static struct PyModuleDef module = {
     .m_base = PyModuleDef_HEAD_INIT, .m_name = "in_c", .m_size = 0, .m_methods = functions};
 
-PyMODINIT_FUNC PyInit_in_c(void) { return PyType_Ready(&ready_type) < 0 ? NULL : PyModule_Create(&module); }
+PyMODINIT_FUNC PyInit_in_c(void) {
+    if (PyType_Ready(&ready_type) < 0 || PyType_Ready(&ahead_type) < 0) return NULL;
+    return PyModule_Create(&module);
+}

@@ -92,7 +92,10 @@ class ScriptedHost:
         link.attach_host(self.receive)
 
     def receive(self, message: ToHost) -> None:
-        self.told += [PlayerInput(*told) for told in message.inputs] if isinstance(message, PlayerInputs) else [message]
+        if isinstance(message, PlayerInputs):
+            self.told += map(PlayerInput, message.connection_ids, message.messages)
+        else:
+            self.told.append(message)
         self._news.set()
         if not self.answers:
             return

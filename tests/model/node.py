@@ -145,7 +145,7 @@ class Node:
         if isinstance(message, Join | ResumeSession):
             self._to_host(message)
         elif socket.is_playing_here:
-            self._to_host(PlayerInputs([(socket.connection_id, message)]))
+            self._to_host(PlayerInputs([socket.connection_id], [message]))
 
     def _lost(self, socket: Socket) -> None:
         if self.sockets.pop(socket.connection_id, None) is not None:

@@ -62,7 +62,7 @@ class Bench:
 
     def send(self, *seqs: int) -> list[Refused]:
         self.told.clear()
-        self.link.to_host(PlayerInputs([(ConnectionId("n:1"), Take(seq=seq)) for seq in seqs]))
+        self.link.to_host(PlayerInputs([ConnectionId("n:1")] * len(seqs), [Take(seq=seq) for seq in seqs]))
         delivered = [message.message for message in self.told if isinstance(message, Deliver)]
         return [message for message in delivered if isinstance(message, Refused)]
 

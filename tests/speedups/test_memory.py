@@ -35,7 +35,11 @@ def epolls() -> Iterator[dict[str, Any]]:
         opened.close()
 
 
+LISTED = [object(), [], WIRES, int, None] * 5
 CASES: dict[str, Callable[[ModuleType, dict[str, Any]], object]] = {
+    "all of a list": lambda in_c, _: list(in_c.ahead(LISTED)),
+    "some of a list": lambda in_c, _: next(in_c.ahead(LISTED)),
+    "no list": lambda in_c, _: in_c.ahead(()),
     "a text": lambda in_c, _: in_c.whole_text(b"\x81\xfd" + bytes(129)),
     "no text": lambda in_c, _: in_c.whole_text(b"hello"),
     "no bytes": lambda in_c, _: in_c.whole_text("text"),
