@@ -19,6 +19,8 @@ from functools import cache
 from socket import socketpair
 from typing import Any, Final, NamedTuple
 
+from gameserver.speedups import SEND_BYTES, lay_out
+
 SENDS_MAX = 1024  # in one system call
 ARENA_BYTES = 1 << 20  # of different bytes in one system call
 
@@ -26,12 +28,8 @@ _SETUP, _ENTER = 425, 426  # numbers of system calls
 _SENDS_ONLY_TELL_FAILURES = 1 << 11  # a feature
 _RINGS_AT, _SQES_AT = 0, 0x10000000  # what to map
 _PARAMS = struct.Struct("<6I 16x 8I 8x 8I 8x")  # sizes, flags, features; offsets of the submissions' ring; of the other
-_SQE: Final = struct.Struct("<I i 8x Q Q Q 24x")  # what to do, descriptor, address, length and flags, name
-_SQE_BYTES: Final = 64
 _CQE: Final = struct.Struct("<Q i I")  # name, result, flags
 _CQE_BYTES: Final = 16
-_SEND: Final = 26 | 1 << 6 << 8  # an operation, and that nothing is told if all of it was sent
-_SEND_FLAGS: Final = (0x4000 | 0x100 | 0x40) << 32  # no SIGPIPE; less than all is a failure; do not wait
 _FULL: Final = -errno.EAGAIN  # a send's result: the socket takes nothing just now
 _WORD: Final = 1 << 32
 
@@ -76,7 +74,7 @@ class Ring:
         names_at, names_end = sends.names // 4, sends.names // 4 + self._sends_max
         rings_bytes = max(self._done_at + self._done_max * _CQE_BYTES, 4 * names_end)
         self._rings = opened.enter_context(mmap.mmap(self._fd, rings_bytes, offset=_RINGS_AT))
-        self._table = opened.enter_context(mmap.mmap(self._fd, self._sends_max * _SQE_BYTES, offset=_SQES_AT))
+        self._table = opened.enter_context(mmap.mmap(self._fd, self._sends_max * SEND_BYTES, offset=_SQES_AT))
         self._words = opened.enter_context(memoryview(self._rings)[: rings_bytes // 4 * 4].cast("I"))
         self._head, self._tail = sends.head // 4, sends.tail // 4
         self._done_head, self._done_tail = done.head // 4, done.tail // 4
@@ -111,29 +109,13 @@ class Ring:
 
     def _submit(self, descriptors: list[int], parts: list[bytes], begin: int, failed: dict[int, int]) -> int:
         """Put as many sends as there is room for into the ring."""
-        arena, arena_bytes, table, mask = self._arena, len(self._arena), self._table, self._sends_max - 1
         first: int = self._words[self._tail]
-        tail, filled, address, length = first, 0, 0, 0
-        before = None
-        for name in range(begin, min(begin + self._sends_max, len(parts))):
-            data = parts[name]
-            if data is not before:
-                length = len(data)
-                if length > arena_bytes - filled:
-                    if tail != first:
-                        break
-                    length = arena_bytes
-                arena[filled : filled + length] = data[:length]
-                address = self._arena_address + filled
-                filled += length
-                before = data
-            place = (tail & mask) * _SQE_BYTES
-            _SQE.pack_into(table, place, _SEND, descriptors[name], address, _SEND_FLAGS | length, name)
-            if length != len(data):
-                failed[name] = length  # unless it is told that it was even less
-            tail += 1
-        self._words[self._tail] = tail % _WORD
-        return tail - first
+        count, last_bytes = lay_out(self._table, self._arena, self._arena_address, first, descriptors, parts, begin)
+        last = begin + count - 1
+        if last_bytes != len(parts[last]):
+            failed[last] = last_bytes  # unless it is told that it was even less
+        self._words[self._tail] = (first + count) % _WORD
+        return count
 
     def _collect(self, failed: dict[int, int]) -> None:
         """What was not sent, or not all of it."""

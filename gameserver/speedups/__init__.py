@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
-try:
-    from gameserver.speedups.in_c import ahead, fill, read_ready, whole_text
-except ImportError:
-    from gameserver.speedups.plain import ahead, fill, read_ready, whole_text
+from gameserver.speedups.plain import SEND_BYTES
 
-__all__ = ["ahead", "fill", "read_ready", "whole_text"]
+try:
+    from gameserver.speedups.in_c import ahead, fill, lay_out, read_ready, whole_text
+except ImportError:
+    from gameserver.speedups.plain import ahead, fill, lay_out, read_ready, whole_text
+
+__all__ = ["SEND_BYTES", "ahead", "fill", "lay_out", "read_ready", "whole_text"]

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -282,10 +283,83 @@ static PyObject *fill(PyObject *module, PyObject *const *args, Py_ssize_t count)
     return filled;
 }
 
+/* --- lay_out: struct io_uring_sqe of <linux/io_uring.h>, as far as a send needs it --- */
+
+struct send {
+    uint32_t what;
+    int32_t descriptor;
+    uint64_t unused;
+    uint64_t address;
+    uint32_t length, flags;
+    uint64_t name;
+    uint64_t unused_too[3];
+};
+
+enum { SEND = 26, TELL_FAILURES_ONLY = 1 << 6 << 8, SEND_FLAGS = MSG_NOSIGNAL | MSG_WAITALL | MSG_DONTWAIT };
+
+struct room {
+    Py_buffer table, arena;
+    uint64_t address; /* the arena's */
+    Py_ssize_t filled;
+};
+
+/* The part's bytes in the arena: how many; -1 if they have to wait for the next call. */
+static Py_ssize_t take_in(struct room *room, PyObject *part, int is_first) {
+    Py_ssize_t length = PyBytes_GET_SIZE(part), left = room->arena.len - room->filled;
+    if (length > left && !is_first) return -1;
+    if (length > left) length = left;
+    memcpy((char *)room->arena.buf + room->filled, PyBytes_AS_STRING(part), (size_t)length);
+    room->filled += length;
+    return length;
+}
+
+static PyObject *lay_out_all(struct room *room, uint64_t first, PyObject *descriptors, PyObject *parts, Py_ssize_t begin) {
+    Py_ssize_t places = room->table.len / (Py_ssize_t)sizeof(struct send), length = 0, count = 0;
+    PyObject *before = NULL;
+    for (Py_ssize_t name = begin; count < places && name < PyList_GET_SIZE(parts); name++) {
+        PyObject *part = PyList_GET_ITEM(parts, name);
+        long descriptor = PyLong_AsLong(PyList_GET_ITEM(descriptors, name));
+        if (descriptor == -1 && PyErr_Occurred()) return NULL;
+        if (!PyBytes_Check(part)) return PyErr_Format(PyExc_TypeError, "a part is bytes");
+        if (part != before) {
+            Py_ssize_t taken = take_in(room, part, count == 0);
+            if (taken < 0) break;
+            length = taken;
+            before = part;
+        }
+        struct send *send = (struct send *)room->table.buf + (first + (uint64_t)count) % (uint64_t)places;
+        *send = (struct send){.what = SEND | TELL_FAILURES_ONLY, .descriptor = (int32_t)descriptor,
+                              .address = room->address + (uint64_t)(room->filled - length),
+                              .length = (uint32_t)length, .flags = SEND_FLAGS, .name = (uint64_t)name};
+        count++;
+        if (length < PyBytes_GET_SIZE(part)) break;
+    }
+    return Py_BuildValue("nn", count, length);
+}
+
+static PyObject *lay_out(PyObject *module, PyObject *args) {
+    struct room room = {0};
+    unsigned long long address, first;
+    PyObject *descriptors, *parts, *laid_out = NULL;
+    Py_ssize_t begin;
+    if (!PyArg_ParseTuple(args, "w*w*KKO!O!n", &room.table, &room.arena, &address, &first, &PyList_Type, &descriptors,
+                          &PyList_Type, &parts, &begin))
+        return NULL;
+    room.address = address;
+    if (begin < 0 || PyList_GET_SIZE(descriptors) != PyList_GET_SIZE(parts))
+        PyErr_SetString(PyExc_ValueError, "a descriptor for each part, and none before the first");
+    else
+        laid_out = lay_out_all(&room, first, descriptors, parts, begin);
+    PyBuffer_Release(&room.table);
+    PyBuffer_Release(&room.arena);
+    return laid_out;
+}
+
 static PyMethodDef functions[] = {
     {"ahead", ahead, METH_O, NULL},
     {"read_ready", read_ready, METH_VARARGS, NULL},
     {"whole_text", whole_text, METH_O, NULL},
+    {"lay_out", lay_out, METH_VARARGS, NULL},
     {"fill", (PyCFunction)(void (*)(void))fill, METH_FASTCALL, NULL},
     {NULL, NULL, 0, NULL},
 };

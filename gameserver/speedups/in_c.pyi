@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from mmap import mmap
 
 from gameserver.speedups.plain import Asked, T
 
@@ -10,3 +11,13 @@ def whole_text(frame: bytes, /) -> bytes | None: ...
 
 # Unlike the one in Python: OverflowError for an int beyond 64 bits.
 def fill(picture: bytes, key: bytes, seq: int, tick: int, x: float, y: float, facing: int, /) -> bytes: ...
+def lay_out(
+    table: mmap | bytearray,
+    arena: mmap | bytearray,
+    arena_address: int,
+    first: int,
+    descriptors: list[int],
+    parts: list[bytes],
+    begin: int,
+    /,
+) -> tuple[int, int]: ...

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import struct
 from collections.abc import Iterator
 from errno import EIO
+from mmap import mmap
 from typing import Protocol, TypeVar
 
 try:
@@ -16,6 +18,10 @@ T = TypeVar("T")
 _WRITES = 0x4  # epoll's EPOLLOUT
 _LAST_TEXT, _MASKED = 0x81, 0x80
 _HEADER_BYTES = 6  # first byte, mask bit and length, four bytes of mask
+SEND_BYTES = 64  # an entry of io_uring's table of what to do
+_SEND = struct.Struct("<I i 8x Q Q Q 24x")  # what to do, descriptor, address, length and flags, name
+_WHAT = 26 | 1 << 6 << 8  # send, and tell nothing if all of it was sent
+_FLAGS = (0x4000 | 0x100 | 0x40) << 32  # no SIGPIPE; less than all is a failure; do not wait
 _SHORT_BYTES_MAX = 125  # the longest payload whose length fits the second byte
 
 
@@ -71,3 +77,38 @@ def fill(picture: bytes, key: bytes, seq: int, tick: int, x: float, y: float, fa
     """``picture`` with these in their places, each with its length before it: see ``store.resp.hset_picture``."""
     a, b, c, d, e = b"%d" % seq, b"%d" % tick, b"%.4f" % x, b"%.4f" % y, b"%d" % facing
     return picture % (len(key), key, len(a), a, len(b), b, len(c), c, len(d), d, len(e), e)
+
+
+def lay_out(
+    table: mmap | bytearray,
+    arena: mmap | bytearray,
+    arena_address: int,
+    first: int,
+    descriptors: list[int],
+    parts: list[bytes],
+    begin: int,
+    /,
+) -> tuple[int, int]:
+    """Put the sends of ``parts[begin:]``, of which there is at least one, into io_uring's ``table``, from place
+    ``first`` on and round it, as far as it and the ``arena`` have room. Each is named by its place in the lists. The
+    same bytes one after the other are in the arena once. Returns how many sends they are, and how many bytes the last
+    one has; of a part that is larger than the arena as many as it holds, and no other send is with it."""
+    places = len(table) // SEND_BYTES
+    filled = address = length = count = 0
+    before = None
+    for name in range(begin, min(begin + places, len(parts))):
+        data = parts[name]
+        if data is not before:
+            if len(data) > len(arena) - filled and count:
+                break
+            length = min(len(data), len(arena))
+            arena[filled : filled + length] = data[:length]
+            address = arena_address + filled
+            filled += length
+            before = data
+        place = (first + count) % places * SEND_BYTES
+        _SEND.pack_into(table, place, _WHAT, descriptors[name], address, _FLAGS | length, name)
+        count += 1
+        if length < len(data):
+            break
+    return count, length

@@ -35,11 +35,15 @@ def epolls() -> Iterator[dict[str, Any]]:
         opened.close()
 
 
+TABLE = bytearray(128)
 LISTED = [object(), [], WIRES, int, None] * 5
 CASES: dict[str, Callable[[ModuleType, dict[str, Any]], object]] = {
     "all of a list": lambda in_c, _: list(in_c.ahead(LISTED)),
     "some of a list": lambda in_c, _: next(in_c.ahead(LISTED)),
     "no list": lambda in_c, _: in_c.ahead(()),
+    "sends": lambda in_c, _: in_c.lay_out(TABLE, TABLE, 2**40, 2**32 - 1, [1, 2], [b"a", b"b"], 0),
+    "no sends": lambda in_c, _: in_c.lay_out(TABLE, TABLE, 2**40, 0, [1, 2], [b"a", None], 0),
+    "a descriptor too few": lambda in_c, _: in_c.lay_out(TABLE, TABLE, 2**40, 0, [], [b"a"], 0),
     "a text": lambda in_c, _: in_c.whole_text(b"\x81\xfd" + bytes(129)),
     "no text": lambda in_c, _: in_c.whole_text(b"hello"),
     "no bytes": lambda in_c, _: in_c.whole_text("text"),
