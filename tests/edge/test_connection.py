@@ -94,7 +94,9 @@ def test_short_cut_and_parser_give_the_same_at_any_split(pieces: list[bytes], da
         assert read_all(stream, [*ends, *some]) == byte_by_byte
 
 
-@pytest.mark.parametrize("inner", [client_frame(b"not a message of its own"), client_frame(b"", Opcode.PONG)])
+@pytest.mark.parametrize(
+    "inner", [client_frame(b"not a message of its own"), client_frame(b"", Opcode.PONG)], ids=["text", "pong"]
+)
 def test_a_frame_whose_header_alone_has_come_keeps_the_short_cuts_closed(inner: bytes) -> None:
     outer = Frame(Opcode.TEXT, inner).serialize(mask=False)
     masked_with_zeroes = bytes((outer[0], outer[1] | 0x80)) + b"\0\0\0\0"
