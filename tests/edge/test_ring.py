@@ -17,6 +17,7 @@ import socket
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -90,7 +91,15 @@ def received(far: socket.socket, count: int) -> bytes:
 
 
 def fill(near: socket.socket) -> int:
-    """Send until the kernel takes no more; how many bytes it took."""
+    """Send until the kernel takes no more, nor a moment later, when the other side has what it took. Returns how much."""
+    sent = 0
+    while pushed := push(near):
+        sent += pushed
+        time.sleep(0.1)
+    return sent
+
+
+def push(near: socket.socket) -> int:
     sent = 0
     with contextlib.suppress(BlockingIOError):
         while True:
