@@ -35,12 +35,13 @@ class ClientCodec:
             if self.types.setdefault(tag, message_type) is not message_type:
                 raise ValueError(f"two messages are called {tag!r}")
         union: Any = reduce(or_, self.types.values())
-        self._decoder: msgspec.json.Decoder[ClientMessage] = msgspec.json.Decoder(union)
+        decoder: msgspec.json.Decoder[ClientMessage] = msgspec.json.Decoder(union)
+        self._decode = decoder.decode
 
     def decode(self, text: bytes | str) -> ClientMessage:
         """The message in ``text``. Raises Refusal (BAD_MESSAGE or UNKNOWN_TYPE), saying which field and why."""
         try:
-            return self._decoder.decode(text)
+            return self._decode(text)
         except msgspec.ValidationError as error:
             raise _refusal(str(error)) from None
         except (msgspec.DecodeError, UnicodeError, RecursionError) as malformed:

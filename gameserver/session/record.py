@@ -18,8 +18,7 @@ from gameserver.session.lifecycle import SessionState
 from gameserver.session.session import Dirty, Session
 from gameserver.speedups import fill
 from gameserver.store import keys
-from gameserver.store.resp import hset_picture
-from gameserver.store.tick_writer import SessionWrite, session_write
+from gameserver.store.resp import hset_picture, pack_hset
 from gameserver.world.action_log import ActionLog
 from gameserver.world.entity import Player
 from gameserver.world.inventory import Holding, Inventory
@@ -32,11 +31,11 @@ BURNED: Final = "burned:"
 _PLACE: Final = hset_picture(b"seq", b"tick", b"x", b"y", b"facing")
 
 
-def take_write(session: Session) -> SessionWrite:
-    """What brings Redis up to date, under the next seq; it counts as written from now on."""
-    if session.dirty == Dirty.PLACE:
-        return session.player.player_id, _take_place(session)
-    return session_write(session.player_id, session.epoch, take_fields(session))
+def take_write(session: Session) -> bytes:
+    """The command that brings Redis up to date, under the next seq; it counts as written from now on."""
+    if not session.key:
+        session.key = keys.session(session.player_id, session.epoch).encode()
+    return _take_place(session) if session.dirty == Dirty.PLACE else pack_hset(session.key, take_fields(session))
 
 
 def take_fields(session: Session) -> list[bytes]:
@@ -52,8 +51,6 @@ def take_fields(session: Session) -> list[bytes]:
 
 def _take_place(session: Session) -> bytes:
     """The same of one who only moved, as most do on most ticks."""
-    if not session.key:
-        session.key = keys.session(session.player_id, session.epoch).encode()
     session.dirty = Dirty.NOTHING
     session.seq += 1
     player = session.player

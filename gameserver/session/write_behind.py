@@ -25,7 +25,7 @@ from gameserver.session.session import Dirty, Session
 from gameserver.session.watch import Watch
 from gameserver.speedups import ahead
 from gameserver.store.connection import StoreUnavailable
-from gameserver.store.tick_writer import OwnerMissing, ServerChanged, SessionWrite, SessionWriter
+from gameserver.store.tick_writer import Batch, OwnerMissing, ServerChanged, SessionWriter
 from gameserver.tasks import Tasks
 
 RETRY_S: Final = 0.25
@@ -106,15 +106,17 @@ class WriteBehind:
         """With all that is dirty. A state that cannot be written, the game's bug, keeps nobody else's from Redis."""
         sessions, self._dirty = self._dirty, set()
         flight = _Flight(sessions, watched=watched)
+        players, commands = flight.batch.players, flight.batch.commands
         broken = []
         for session in ahead(list(sessions)):
             try:
-                flight.batch.append(take_write(session))
+                commands.append(take_write(session))
             except Exception:
                 log.exception("a session cannot be written", player=session.player_id)
                 self._note_whole(session)  # the next change of it is not to be written, and acked, by itself
                 broken.append(session)
                 continue
+            players.append(session.player_id)
             if session.unstored or session.stored_waiters:
                 flight.owed.append(_Owed.take(session))
         sessions.difference_update(broken)
@@ -258,7 +260,7 @@ class _Flight:
     """One write: whose sessions it brings up to date, what it owes when it has replied, whose pointer it reads."""
 
     sessions: set[Session] = field(default_factory=set)
-    batch: list[SessionWrite] = field(default_factory=list)
+    batch: Batch = field(default_factory=Batch)
     owed: list[_Owed] = field(default_factory=list)
     watched: list[Session] = field(default_factory=list)
 

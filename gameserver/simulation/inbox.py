@@ -15,6 +15,9 @@ from gameserver.world.exchange import Exchange, ExchangeResult
 
 INPUTS_MAX: Final = 64
 
+Said = ClientMessage | list[ClientMessage]
+"""What a player said: most say one thing a tick, and a list for it alone would cost as much as all else about it."""
+
 
 class Inbox:
     def __init__(self) -> None:
@@ -24,7 +27,7 @@ class Inbox:
         self.departures: list[tuple[Player, str]] = []  # whose sessions end, and why
         self.resyncs: list[PlayerId] = []  # viewers that need a full view
         self.outcomes: list[tuple[Exchange, ExchangeResult]] = []
-        self.inputs: dict[Player, list[ClientMessage]] = {}
+        self.inputs: dict[Player, Said] = {}
 
     def came_back(self, player: Player) -> None:
         """A socket is (again) at the other end; what its predecessor still had to say is not said."""
@@ -39,18 +42,29 @@ class Inbox:
 
     def add_input(self, player: Player, message: ClientMessage) -> bool:
         """False when the player's queue is full; the message was not taken then."""
-        queue = self.inputs.get(player)
-        if queue is None:
-            self.inputs[player] = [message]
+        said = self.inputs.get(player)
+        if said is None:
+            self.inputs[player] = message
             return True
-        if len(queue) >= INPUTS_MAX and not _drop_oldest_input(queue):
-            return False
-        queue.append(message)
-        return True
+        if not isinstance(said, list):
+            self.inputs[player] = [said, message]
+            return True
+        return _append(said, message)
+
+    def inputs_of(self, player: Player) -> list[ClientMessage]:
+        said = self.inputs.get(player, [])
+        return said if isinstance(said, list) else [said]
 
     def actions_of(self, player: Player) -> int:
         """How many numbered actions of the player wait here."""
-        return sum(isinstance(message, Action) for message in self.inputs.get(player, ()))
+        return sum(isinstance(message, Action) for message in self.inputs_of(player))
+
+
+def _append(queue: list[ClientMessage], message: ClientMessage) -> bool:
+    if len(queue) >= INPUTS_MAX and not _drop_oldest_input(queue):
+        return False
+    queue.append(message)
+    return True
 
 
 def _drop_oldest_input(queue: list[ClientMessage]) -> bool:

@@ -121,9 +121,9 @@ def apply_inputs(zone: Zone, game: Game, inbox: Inbox, presence: Presence, resul
     turn = Turn(zone, game, presence, result)
     for player_id in list(zone.waiting):
         turn.apply_waiting(player_id)
-    for player, queue in inbox.inputs.items():
+    for player, said in inbox.inputs.items():
         if zone.has(player):  # else it said this in a session that is over
-            turn.take(player, queue)
+            turn.take(player, said)
 
 
 def update_interest(zone: Zone, inbox: Inbox, result: TickResult) -> None:

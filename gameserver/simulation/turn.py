@@ -12,6 +12,7 @@ from gameserver.protocol.errors import Refusal, RefusalCode
 from gameserver.protocol.ids import PlayerId
 from gameserver.protocol.messages import IS_ACTION, AckLevel, Action, ClientMessage, Describe, Say, Whisper
 from gameserver.simulation.game import Game
+from gameserver.simulation.inbox import Said
 from gameserver.simulation.result import TickResult, Verdict
 from gameserver.simulation.speech import Presence, describe, say, whisper
 from gameserver.world.action_log import ANSWERS_MAX
@@ -33,12 +34,18 @@ class Turn:
         self.result = result
         self._handlers = game.handlers
 
-    def take(self, player: Player, messages: list[ClientMessage]) -> None:
-        for message in messages:
-            if IS_ACTION[type(message)]:
-                self.take_action(player, cast(Action, message))
-            else:
-                self.apply_input(player, message)
+    def take(self, player: Player, said: Said) -> None:
+        if not isinstance(said, list):
+            self.take_one(player, said)
+            return
+        for message in said:
+            self.take_one(player, message)
+
+    def take_one(self, player: Player, message: ClientMessage) -> None:
+        if IS_ACTION[type(message)]:
+            self.take_action(player, cast(Action, message))
+        else:
+            self.apply_input(player, message)
 
     def apply_input(self, player: Player, message: ClientMessage) -> None:
         asked = len(self.zone.exchanges)

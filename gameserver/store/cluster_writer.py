@@ -20,7 +20,7 @@ from gameserver.protocol.ids import Epoch, PlayerId
 from gameserver.store.address import Host
 from gameserver.store.cluster import Cluster, Owners, slot_of
 from gameserver.store.connection import Store
-from gameserver.store.tick_writer import OwnerMissing, ServerChanged, SessionWrite, TickWriter
+from gameserver.store.tick_writer import Batch, OwnerMissing, ServerChanged, TickWriter
 
 T = TypeVar("T")
 
@@ -37,9 +37,7 @@ class ClusterWriter:
         self._owners: Owners | None = None  # at the last write
         self._is_all_due = False  # and the caller does not know it yet
 
-    async def write(
-        self, batch: Sequence[SessionWrite], checked: Sequence[tuple[PlayerId, Epoch]] = ()
-    ) -> set[PlayerId]:
+    async def write(self, batch: Batch, checked: Sequence[tuple[PlayerId, Epoch]] = ()) -> set[PlayerId]:
         if not batch and not checked:
             return set()
         with self._store.measured("cluster_write"):
@@ -112,17 +110,15 @@ class ClusterWriter:
 class _Share:
     """What one primary gets of a write."""
 
-    batch: list[SessionWrite] = field(default_factory=list)
+    batch: Batch = field(default_factory=Batch)
     checked: list[tuple[PlayerId, Epoch]] = field(default_factory=list)
 
 
-def _shares(
-    batch: Sequence[SessionWrite], checked: Sequence[tuple[PlayerId, Epoch]], owners: Owners
-) -> dict[Host | None, _Share]:
+def _shares(batch: Batch, checked: Sequence[tuple[PlayerId, Epoch]], owners: Owners) -> dict[Host | None, _Share]:
     """By owner. Each session comes with its player, so nothing packed is looked into."""
     shares: dict[Host | None, _Share] = defaultdict(_Share)
-    for write in batch:
-        shares[owners[slot_of(write[0])]].batch.append(write)
+    for player, command in zip(batch.players, batch.commands, strict=True):
+        shares[owners[slot_of(player)]].batch.add(player, command)
     for pointer in checked:
         shares[owners[slot_of(pointer[0])]].checked.append(pointer)
     return shares

@@ -20,19 +20,29 @@ from gameserver.protocol.ids import Epoch, PlayerId
 from gameserver.store import keys
 from gameserver.store.connection import Store, StoreUnavailable
 from gameserver.store.pipeline import Pipeline
-from gameserver.store.resp import pack, pack_hset
+from gameserver.store.resp import pack
 from gameserver.store.sentinels import is_current
 
 _NO_CLIENT = 2**62  # a client id that no server has given out
 _PREDECESSORS_MAX = 16
 
 
-SessionWrite = tuple[PlayerId, bytes]  # whose session, and the HSET of what changed, packed
+class Batch:
+    """Changes of sessions: whose, and beside it the packed HSET. Two lists, since a pair for each would cost more than
+    what is done with it."""
 
+    __slots__ = ("commands", "players")
 
-def session_write(player: PlayerId, epoch: Epoch, fields: Sequence[bytes]) -> SessionWrite:
-    """``fields`` alternates names and values, as bytes ready to be stored."""
-    return player, pack_hset(keys.session(player, epoch).encode(), fields)
+    def __init__(self) -> None:
+        self.players: list[PlayerId] = []
+        self.commands: list[bytes] = []
+
+    def __len__(self) -> int:
+        return len(self.players)
+
+    def add(self, player: PlayerId, command: bytes) -> None:
+        self.players.append(player)
+        self.commands.append(command)
 
 
 class ServerChanged(StoreUnavailable):
@@ -53,9 +63,7 @@ class OwnerMissing(StoreUnavailable):
 class SessionWriter(Protocol):
     """What writes behind play: ``TickWriter``, or ``ClusterWriter`` with one of them for each primary."""
 
-    async def write(
-        self, batch: Sequence[SessionWrite], checked: Sequence[tuple[PlayerId, Epoch]] = ()
-    ) -> set[PlayerId]: ...
+    async def write(self, batch: Batch, checked: Sequence[tuple[PlayerId, Epoch]] = ()) -> set[PlayerId]: ...
 
     async def ping(self) -> None: ...
 
@@ -80,9 +88,7 @@ class TickWriter:
         self._server: _Server | None = None  # the last we were connected to
         self._predecessors: dict[str, int] = {}  # run_id -> id there of the last connection that may have sent a write
 
-    async def write(
-        self, batch: Sequence[SessionWrite], checked: Sequence[tuple[PlayerId, Epoch]] = ()
-    ) -> set[PlayerId]:
+    async def write(self, batch: Batch, checked: Sequence[tuple[PlayerId, Epoch]] = ()) -> set[PlayerId]:
         """Write all of ``batch``, then read the pointers of ``checked``: needed before an ack ``stored``. Returns those
         of them who are fenced: their pointer names a newer epoch.
 
@@ -92,7 +98,7 @@ class TickWriter:
         """
         if not batch and not checked:
             return set()
-        packed = b"".join([command for _, command in batch] + [_read_pointer(player) for player, _ in checked])
+        packed = b"".join(batch.commands + [_read_pointer(player) for player, _ in checked])
         with self._store.measured("tick_write"):
             async with asyncio.timeout(self._store.timeout_s) as deadline, self._turn:
                 pointers = await self._exchange(packed, len(batch), len(checked), deadline)

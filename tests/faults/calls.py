@@ -25,10 +25,11 @@ from gameserver.protocol.ids import Epoch, NodeId, PlayerId
 from gameserver.store.connection import CONNECTIONS_MAX, Store, StoreUnavailable
 from gameserver.store.server import OneServer
 from gameserver.store.sessions import LiveSessions, Owner, Removal, StaleEpoch
-from gameserver.store.tick_writer import TickWriter, session_write
+from gameserver.store.tick_writer import Batch, TickWriter
 from tests.faults.verdicts import Verdicts
 from tests.servers.lossy import Fate, LossyWire, lossy
 from tests.servers.redis import RunningRedis
+from tests.store.batches import batch_of, session_write
 
 CALLERS = 64  # at once; the pool has connections for a quarter of them
 TIMEOUT_S = 0.25
@@ -155,7 +156,7 @@ class Callers:
         seq = next(self._tick_seqs)  # writes take their turn in the order they come
         name = f"seq {number // SEASON}"
         fields = [name.encode(), str(seq).encode()]
-        batch = [session_write(PlayerId(player), _epoch(player), fields) for player in written]
+        batch = batch_of(session_write(PlayerId(player), _epoch(player), fields) for player in written)
         fenced = await self.writer.write(
             batch, [(PlayerId(player), _epoch(player)) for player in (*written, looked_at)]
         )
@@ -204,7 +205,7 @@ async def _check_pool(
             await asyncio.sleep(0.02)
     numbers = [str(number) for number in range(2 * CONNECTIONS_MAX)]
     echoes = (store.command("echo", "ECHO", number) for number in numbers)
-    write = writer.write([], [(PlayerId(STANDING[0]), _epoch(STANDING[0]))])
+    write = writer.write(Batch(), [(PlayerId(STANDING[0]), _epoch(STANDING[0]))])
     *replies, fenced = await asyncio.gather(*echoes, write, return_exceptions=True)
     verdicts.check("degrade, never lie", replies == numbers, f"the pool does not work again: {replies}")
     verdicts.check("degrade, never lie", fenced == set(), f"ticks cannot write again: {fenced!r}")

@@ -17,7 +17,7 @@ from gameserver.protocol.ids import Epoch, PlayerId
 from gameserver.store import keys
 from gameserver.store.connection import Store, StoreUnavailable
 from gameserver.store.server import Send
-from gameserver.store.tick_writer import OwnerMissing, SessionWrite, TickWriter
+from gameserver.store.tick_writer import Batch, OwnerMissing, TickWriter
 from tests.model.server import Call, Lost, Server
 from tests.model.weather import Weather
 
@@ -256,11 +256,11 @@ class StoreStandIn(Store):
 class _Pipeline:
     """The steps of one write, and what comes of them: called when all are done."""
 
-    def __init__(self, data: Keyspace, batch: Sequence[SessionWrite], checked: Sequence[tuple[PlayerId, Epoch]]):
+    def __init__(self, data: Keyspace, batch: Batch, checked: Sequence[tuple[PlayerId, Epoch]]):
         self._checked = checked
         self._pointers: list[str] = []
         self._data = data
-        self.steps: list[Callable[[], Any]] = [self._hset(write) for write in batch]
+        self.steps: list[Callable[[], Any]] = [self._hset(command) for command in batch.commands]
         self.steps += [self._hget(player) for player, _ in checked]
 
     def __call__(self) -> set[PlayerId]:
@@ -269,9 +269,9 @@ class _Pipeline:
             raise OwnerMissing(lost)
         return {player for (player, epoch), pointer in found if int(pointer or 0) > epoch}
 
-    def _hset(self, write: SessionWrite) -> Callable[[], Any]:
+    def _hset(self, command: bytes) -> Callable[[], Any]:
         packed = hiredis.Reader(encoding="utf-8")
-        packed.feed(write[1])
+        packed.feed(command)
         _, key, *words = packed.gets()
         return lambda: _hset(self._data, key, *words)
 
@@ -288,9 +288,7 @@ class TickWriterStandIn(TickWriter):
         self._turn = asyncio.Lock()
         self._before: Call | None = None
 
-    async def write(
-        self, batch: Sequence[SessionWrite], checked: Sequence[tuple[PlayerId, Epoch]] = ()
-    ) -> set[PlayerId]:
+    async def write(self, batch: Batch, checked: Sequence[tuple[PlayerId, Epoch]] = ()) -> set[PlayerId]:
         if not batch and not checked:
             return set()
         async with self._turn:

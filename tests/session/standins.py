@@ -14,7 +14,7 @@ from gameserver.protocol.ids import Epoch, PlayerId
 from gameserver.session.record import player_of
 from gameserver.session.session import Session
 from gameserver.store.connection import StoreUnavailable
-from gameserver.store.tick_writer import SessionWrite
+from gameserver.store.tick_writer import Batch
 from gameserver.world.inventory import Holding
 
 
@@ -68,23 +68,21 @@ class Redis:
 
     def __init__(self) -> None:
         self.hashes: dict[tuple[PlayerId, Epoch], dict[str, str]] = {}
-        self.batches: list[list[SessionWrite]] = []
+        self.batches: list[Batch] = []
         self.pointers_read: list[set[PlayerId]] = []
         self.owned_elsewhere: set[PlayerId] = set()
         self.error: Exception | None = None
         self.replies = asyncio.Event()
         self.replies.set()
 
-    async def write(
-        self, batch: Sequence[SessionWrite], checked: Sequence[tuple[PlayerId, Epoch]] = ()
-    ) -> set[PlayerId]:
-        self.batches.append(list(batch))
+    async def write(self, batch: Batch, checked: Sequence[tuple[PlayerId, Epoch]] = ()) -> set[PlayerId]:
+        self.batches.append(batch)
         looked_at = {player for player, _ in checked}
         self.pointers_read.append(looked_at)
         await self.replies.wait()
         if self.error is not None:
             raise self.error
-        for player, command in batch:
+        for player, command in zip(batch.players, batch.commands, strict=True):
             key, fields = unpacked(command)
             kept = self.hashes.setdefault((player, Epoch(int(key.rpartition(":")[2]))), {})
             kept.update(fields)

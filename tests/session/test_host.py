@@ -88,7 +88,7 @@ def test_our_own_errors_are_told_without_detail_and_cost_one_input() -> None:
     bench.zones["tiny"].inbox = BrokenOnce()
     (refused,) = bench.send(1, 2)
     assert refused == Refused(RefusalCode.INTERNAL, "", 1)
-    assert [message.seq for message in bench.zones["tiny"].inbox.inputs[bench.one.player]] == [2]  # type: ignore[attr-defined]
+    assert [message.seq for message in bench.zones["tiny"].inbox.inputs_of(bench.one.player)] == [2]  # type: ignore[attr-defined]
 
 
 def test_an_action_that_was_applied_before_is_not_refused_when_it_comes_again() -> None:
@@ -97,7 +97,7 @@ def test_an_action_that_was_applied_before_is_not_refused_when_it_comes_again() 
     bench.one.player.actions.finish(1, "stored")
     bench.one.player.actions.begin(2)
     assert bench.send(1) == [] and bench.send(2) == []
-    assert [message.seq for message in bench.zones["tiny"].inbox.inputs[bench.one.player]] == [1, 2]  # type: ignore[attr-defined]
+    assert [message.seq for message in bench.zones["tiny"].inbox.inputs_of(bench.one.player)] == [1, 2]  # type: ignore[attr-defined]
 
 
 def test_so_many_actions_wait_for_a_slow_redis_and_no_more() -> None:

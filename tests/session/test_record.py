@@ -21,7 +21,7 @@ HOLDINGS = st.dictionaries(KINDS, st.builds(Holding, *[st.integers(0, 10**9)] * 
 
 def written(one: Session, dirty: int = Dirty.ALL) -> dict[str, str]:
     one.dirty |= dirty
-    return unpacked(take_write(one)[1])[1]
+    return unpacked(take_write(one))[1]
 
 
 def live(one: Session, hash_fields: dict[str, str], dirty: int = Dirty.ALL) -> dict[str, str]:
@@ -82,10 +82,10 @@ def test_one_who_only_moved_is_written_as_any_other(x: float, y: float, facing: 
         one = session(number, saved=profile(number, x=x, y=y, facing=facing, saved_seq=seq))
         one.tick = 99
         one.dirty = Dirty.PLACE | Dirty.SPEECH
-        key, other = unpacked(take_write(one)[1])
+        key, other = unpacked(take_write(one))
         for _ in range(2):
             one.dirty, one.seq = Dirty.PLACE, seq
-            assert unpacked(take_write(one)[1]) == (key, {name: other[name] for name in other if name != "chat"})
+            assert unpacked(take_write(one)) == (key, {name: other[name] for name in other if name != "chat"})
             assert (one.dirty, one.seq) == (Dirty.NOTHING, seq + 1)
 
 

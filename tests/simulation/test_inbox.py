@@ -11,7 +11,7 @@ ME, OTHER = Stage().player(1), Stage().player(2)
 def test_of_too_many_inputs_the_oldest_is_dropped() -> None:
     inbox = Inbox()
     assert all(inbox.add_input(ME, Go(x, 0)) for x in range(INPUTS_MAX + 3))
-    assert [message.x for message in inbox.inputs[ME] if isinstance(message, Go)] == list(range(3, INPUTS_MAX + 3))
+    assert [message.x for message in inbox.inputs_of(ME) if isinstance(message, Go)] == list(range(3, INPUTS_MAX + 3))
 
 
 def test_an_action_takes_the_place_of_an_input_and_never_of_an_action() -> None:
@@ -21,7 +21,9 @@ def test_an_action_takes_the_place_of_an_input_and_never_of_an_action() -> None:
     assert inbox.add_input(ME, Take(seq=INPUTS_MAX))
     assert not inbox.add_input(ME, Take(seq=INPUTS_MAX + 1))
     assert not inbox.add_input(ME, Go(2, 2))
-    assert [message.seq for message in inbox.inputs[ME] if isinstance(message, Take)] == list(range(1, INPUTS_MAX + 1))
+    assert [message.seq for message in inbox.inputs_of(ME) if isinstance(message, Take)] == list(
+        range(1, INPUTS_MAX + 1)
+    )
 
 
 def test_one_player_s_queue_is_not_another_s() -> None:

@@ -16,10 +16,11 @@ from gameserver.store.cluster_writer import ClusterWriter
 from gameserver.store.connection import Store, StoreUnavailable
 from gameserver.store.nodes import NodeLeases
 from gameserver.store.sessions import LiveSessions, Removal
-from gameserver.store.tick_writer import OwnerMissing, ServerChanged, SessionWrite, session_write
+from gameserver.store.tick_writer import Batch, OwnerMissing, ServerChanged
 from tests.servers.cluster import ClusterNode, RedisCluster
 from tests.servers.ports import free_port
 from tests.servers.redis import RunningRedis
+from tests.store.batches import SessionWrite, batch_of, session_write
 
 HERE, THERE = NodeId("here"), NodeId("there")
 OURS, NEWER = Epoch(9), Epoch(10)
@@ -80,8 +81,8 @@ async def xs(store: Store) -> set[str]:
     return {(await live.read(player, OURS) or {})["x"] for player in PLAYERS}
 
 
-def everybody(x: str) -> list[SessionWrite]:
-    return [write_of(player, x) for player in PLAYERS]
+def everybody(x: str) -> Batch:
+    return batch_of(write_of(player, x) for player in PLAYERS)
 
 
 def owner_and_another(cluster: RedisCluster, player: PlayerId) -> tuple[ClusterNode, ClusterNode]:
@@ -109,7 +110,7 @@ async def test_sessions_are_opened_written_fenced_and_removed_wherever_their_slo
         assert await live.remove(player, epoch, node, 1) is Removal.REMOVED
     assert await live.sessions_of(THERE) == set()
     with pytest.raises(OwnerMissing) as missing:
-        await writer.write([], ALL_CHECKED)
+        await writer.write(Batch(), ALL_CHECKED)
     assert missing.value.players == set(PLAYERS)
 
 

@@ -13,9 +13,10 @@ from structlog.testing import capture_logs
 from gameserver.observability.metrics import REGISTRY
 from gameserver.protocol.ids import Epoch, PlayerId
 from gameserver.store.connection import Store, StoreUnavailable
-from gameserver.store.tick_writer import TickWriter, session_write
+from gameserver.store.tick_writer import TickWriter
 from tests.servers.ports import free_port
 from tests.servers.redis import RunningRedis
+from tests.store.batches import batch_of, session_write
 
 
 async def test_an_open_store_answers(store: Store) -> None:
@@ -169,9 +170,9 @@ async def test_a_server_that_cannot_write_to_its_disk_is_unavailable_until_it_ca
             with pytest.raises(StoreUnavailable, match="MISCONF"):
                 await store.command("test", "SET", "a", "1")
             with pytest.raises(StoreUnavailable, match="MISCONF"):
-                await writer.write([session_write(PlayerId(1), Epoch(1), [b"x", b"1"])])
+                await writer.write(batch_of([session_write(PlayerId(1), Epoch(1), [b"x", b"1"])]))
     await store.command("test", "SET", "a", "1")
-    await writer.write([session_write(PlayerId(1), Epoch(1), [b"x", b"1"])])
+    await writer.write(batch_of([session_write(PlayerId(1), Epoch(1), [b"x", b"1"])]))
     await store.close()
 
 

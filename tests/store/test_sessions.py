@@ -11,7 +11,8 @@ from gameserver.protocol.ids import Epoch, NodeId, PlayerId
 from gameserver.store import keys
 from gameserver.store.connection import Store, StoreUnavailable
 from gameserver.store.sessions import OPEN_TRIES_MAX, LiveSessions, Owner, Removal, StaleEpoch
-from gameserver.store.tick_writer import TickWriter, session_write
+from gameserver.store.tick_writer import TickWriter
+from tests.store.batches import batch_of, session_write
 
 ANNA, BERT = PlayerId(5), PlayerId(6)
 HERE, THERE = NodeId("here"), NodeId("there")
@@ -162,7 +163,7 @@ async def test_a_stale_host_that_writes_under_an_old_name_changes_nothing_that_i
 ) -> None:
     await live.open(ANNA, epoch(7), HERE, "meadow", INITIAL)
     await live.open(ANNA, epoch(8), THERE, "meadow", {})
-    await writer.write([session_write(ANNA, epoch(7), [b"x", b"666", b"seq", b"666"])])
+    await writer.write(batch_of([session_write(ANNA, epoch(7), [b"x", b"666", b"seq", b"666"])]))
     owner = await live.owner(ANNA)
     assert owner is not None
     assert await live.read(ANNA, owner.epoch) == INITIAL
@@ -172,7 +173,7 @@ async def test_a_stale_host_that_writes_under_an_old_name_changes_nothing_that_i
 async def test_a_fenced_host_discards_what_it_wrote_and_nothing_else(live: LiveSessions, writer: TickWriter) -> None:
     await live.open(ANNA, epoch(7), HERE, "meadow", INITIAL)
     await live.open(ANNA, epoch(8), THERE, "meadow", {})
-    await writer.write([session_write(ANNA, epoch(7), [b"x", b"666"])])
+    await writer.write(batch_of([session_write(ANNA, epoch(7), [b"x", b"666"])]))
     await live.discard(ANNA, epoch(7), HERE)
     assert await live.read(ANNA, epoch(7)) is None
     assert await live.read(ANNA, epoch(8)) == INITIAL
@@ -187,7 +188,7 @@ async def test_a_live_session_cannot_be_discarded(live: LiveSessions) -> None:
 
 
 async def test_discarding_a_session_of_nobody_deletes_its_hash(live: LiveSessions, writer: TickWriter) -> None:
-    await writer.write([session_write(ANNA, epoch(7), [b"x", b"1"])])
+    await writer.write(batch_of([session_write(ANNA, epoch(7), [b"x", b"1"])]))
     await live.discard(ANNA, epoch(7), HERE)
     assert await live.read(ANNA, epoch(7)) is None
 
@@ -237,7 +238,7 @@ async def test_a_session_that_was_never_written_on_a_tick_has_no_seq_and_is_remo
 async def test_a_session_of_another_epoch_is_not_removed(live: LiveSessions, writer: TickWriter) -> None:
     await live.open(ANNA, epoch(9), HERE, "meadow", INITIAL)
     await live.open(ANNA, epoch(10), THERE, "meadow", {})
-    await writer.write([session_write(ANNA, epoch(9), [b"x", b"666"])])
+    await writer.write(batch_of([session_write(ANNA, epoch(9), [b"x", b"666"])]))
     assert await live.remove(ANNA, epoch(9), HERE, 1000) is Removal.NOT_OURS
     assert await live.read(ANNA, epoch(9)) is None
     assert await live.read(ANNA, epoch(10)) == INITIAL
@@ -251,7 +252,7 @@ async def test_removing_twice_finds_nothing_the_second_time(live: LiveSessions) 
 
 
 async def test_a_hash_without_pointer_is_removed_unless_it_is_newer(live: LiveSessions, writer: TickWriter) -> None:
-    await writer.write([session_write(ANNA, epoch(7), [b"seq", b"10"])])
+    await writer.write(batch_of([session_write(ANNA, epoch(7), [b"seq", b"10"])]))
     assert await live.remove(ANNA, epoch(7), HERE, 9) is Removal.NEWER
     assert await live.remove(ANNA, epoch(7), HERE, 10) is Removal.REMOVED
     assert await live.read(ANNA, epoch(7)) is None
@@ -268,7 +269,7 @@ async def test_what_was_written_after_redis_lost_its_data_is_gone_when_the_playe
 ) -> None:
     await live.open(ANNA, epoch(7), HERE, "meadow", INITIAL)
     await store.command("test", "FLUSHALL")
-    await writer.write([session_write(ANNA, epoch(7), [b"x", b"9"])])  # and then the node died
+    await writer.write(batch_of([session_write(ANNA, epoch(7), [b"x", b"9"])]))  # and then the node died
     assert await live.open(ANNA, epoch(8), HERE, "meadow", INITIAL) == INITIAL
     assert await live.read(ANNA, epoch(7)) is None
 
@@ -296,7 +297,7 @@ async def test_what_a_node_wrote_after_it_was_taken_over_is_gone_with_its_entry(
 ) -> None:
     await live.open(ANNA, epoch(7), HERE, "meadow", INITIAL)
     await live.open(ANNA, epoch(8), THERE, "meadow", {})
-    await writer.write([session_write(ANNA, epoch(7), [b"x", b"9"])])  # and then it died
+    await writer.write(batch_of([session_write(ANNA, epoch(7), [b"x", b"9"])]))  # and then it died
     await live.strike_stale(ANNA, HERE)
     assert await live.read(ANNA, epoch(7)) is None
     assert await live.read(ANNA, epoch(8)) == INITIAL
@@ -330,7 +331,7 @@ async def test_a_session_whose_pointer_is_gone_is_put_back_whole(live: LiveSessi
 
 
 async def test_what_a_tick_wrote_meanwhile_is_newer_and_stays(live: LiveSessions, writer: TickWriter) -> None:
-    await writer.write([session_write(ANNA, epoch(9), [b"seq", b"100", b"x", b"9"])])
+    await writer.write(batch_of([session_write(ANNA, epoch(9), [b"seq", b"100", b"x", b"9"])]))
     await live.restore(ANNA, epoch(9), HERE, "meadow", WHOLE, None)
     assert await live.read(ANNA, epoch(9)) == WHOLE | {"seq": "100", "x": "9"}
 

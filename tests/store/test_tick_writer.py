@@ -12,8 +12,9 @@ import pytest
 from gameserver.protocol.ids import Epoch, NodeId, PlayerId
 from gameserver.store.connection import Store, StoreUnavailable
 from gameserver.store.sessions import LiveSessions
-from gameserver.store.tick_writer import OwnerMissing, ServerChanged, SessionWrite, TickWriter, session_write
+from gameserver.store.tick_writer import Batch, OwnerMissing, ServerChanged, TickWriter
 from tests.servers.redis import RunningRedis
+from tests.store.batches import SessionWrite, batch_of, session_write
 
 ANNA, BERT = PlayerId(5), PlayerId(6)
 HERE = NodeId("here")
@@ -54,37 +55,37 @@ async def patient_store(own_redis: RunningRedis) -> AsyncIterator[Store]:
 async def test_a_write_changes_the_named_fields_and_keeps_the_others(
     writer: TickWriter, live: LiveSessions, open_sessions: None
 ) -> None:
-    assert await writer.write([write_of(ANNA, "1.5"), write_of(BERT, "2.5")]) == set()
+    assert await writer.write(batch_of([write_of(ANNA, "1.5"), write_of(BERT, "2.5")])) == set()
     assert await live.read(ANNA, OURS) == {"zone": "meadow", "x": "1.5", "seq": "1"}
     assert await live.read(BERT, OURS) == {"zone": "meadow", "x": "2.5", "seq": "1"}
 
 
 async def test_an_empty_batch_needs_no_server() -> None:
     store = Store("redis://127.0.0.1:1")
-    assert await TickWriter(store).write([]) == set()
+    assert await TickWriter(store).write(Batch()) == set()
     await store.close()
 
 
 async def test_any_bytes_come_back_as_they_were(writer: TickWriter, store: Store, open_sessions: None) -> None:
     for text in ("", "žluťoučký 🐎", "1\r\n*1\r\n$8\r\nFLUSHALL\r\n", "x" * 100_000):
-        await writer.write([write_of(ANNA, text)])
+        await writer.write(batch_of([write_of(ANNA, text)]))
         assert await x_of(store, ANNA) == text
 
 
 async def test_a_batch_larger_than_any_buffer_is_written_whole(writer: TickWriter, store: Store) -> None:
-    batch = [write_of(PlayerId(number), "y" * 5000) for number in range(1, 1001)]
+    batch = batch_of(write_of(PlayerId(number), "y" * 5000) for number in range(1, 1001))
     await writer.write(batch)
     assert len(await store.command("test", "KEYS", "session:*")) == 1000
 
 
 async def test_writes_at_the_same_time_take_turns(writer: TickWriter, store: Store, open_sessions: None) -> None:
-    await asyncio.gather(*(writer.write([write_of(ANNA, str(x))], [OF_ANNA]) for x in range(50)))
+    await asyncio.gather(*(writer.write(batch_of([write_of(ANNA, str(x))]), [OF_ANNA]) for x in range(50)))
     assert await x_of(store, ANNA) == "49"
 
 
 async def test_all_writes_use_one_connection(writer: TickWriter, store: Store, open_sessions: None) -> None:
     for x in range(5):
-        await writer.write([write_of(ANNA, str(x))])
+        await writer.write(batch_of([write_of(ANNA, str(x))]))
     clients = await store.command("test", "CLIENT LIST")
     assert len([client for client in clients if client["name"].startswith("tick-")]) == 1
 
@@ -96,7 +97,7 @@ async def test_fenced_players_are_told_and_only_they(
     writer: TickWriter, live: LiveSessions, open_sessions: None
 ) -> None:
     await live.open(ANNA, NEWER, NodeId("there"), "meadow", {})
-    batch = [write_of(ANNA, "666"), write_of(BERT, "2.5")]
+    batch = batch_of([write_of(ANNA, "666"), write_of(BERT, "2.5")])
     assert await writer.write(batch, [OF_ANNA, OF_BERT]) == {ANNA}
 
 
@@ -104,7 +105,7 @@ async def test_an_owner_is_only_read_where_it_is_asked_for(
     writer: TickWriter, live: LiveSessions, open_sessions: None
 ) -> None:
     await live.open(ANNA, NEWER, NodeId("there"), "meadow", {})
-    assert await writer.write([write_of(ANNA, "666"), write_of(BERT, "2.5")], [OF_BERT]) == set()
+    assert await writer.write(batch_of([write_of(ANNA, "666"), write_of(BERT, "2.5")]), [OF_BERT]) == set()
 
 
 async def test_the_owner_is_read_after_the_write(own_redis: RunningRedis, patient_store: Store) -> None:
@@ -113,7 +114,7 @@ async def test_the_owner_is_read_after_the_write(own_redis: RunningRedis, patien
     await live.open(ANNA, OURS, HERE, "meadow", {})
     await live.open(BERT, OURS, HERE, "meadow", {})
     own_redis.command("CONFIG", "SET", "slowlog-log-slower-than", "0")
-    await writer.write([write_of(ANNA, "1"), write_of(BERT, "1")], [OF_ANNA, OF_BERT])
+    await writer.write(batch_of([write_of(ANNA, "1"), write_of(BERT, "1")]), [OF_ANNA, OF_BERT])
     newest_first = re.findall(rb"\r\n(HSET|HGET)\r\n", own_redis.command("SLOWLOG", "GET", "20"))
     assert newest_first == [b"HGET", b"HGET", b"HSET", b"HSET"]
 
@@ -123,10 +124,10 @@ async def test_a_missing_owner_is_neither_fenced_nor_stored(
 ) -> None:
     await store.command("test", "FLUSHALL")
     with pytest.raises(OwnerMissing) as missing:
-        await writer.write([write_of(ANNA, "1"), write_of(BERT, "2")], [OF_ANNA, OF_BERT])
+        await writer.write(batch_of([write_of(ANNA, "1"), write_of(BERT, "2")]), [OF_ANNA, OF_BERT])
     assert missing.value.players == {ANNA, BERT}
     assert isinstance(missing.value, StoreUnavailable)  # who does not know better gives no ack and tries again
-    assert await writer.write([write_of(ANNA, "1")]) == set()
+    assert await writer.write(batch_of([write_of(ANNA, "1")])) == set()
 
 
 async def test_an_older_owner_is_one_that_the_server_lost(
@@ -134,7 +135,7 @@ async def test_an_older_owner_is_one_that_the_server_lost(
 ) -> None:
     await store.command("test", "HSET", "owner:{5}", "epoch", OURS - 1)
     with pytest.raises(OwnerMissing) as missing:
-        await writer.write([write_of(BERT, "2")], [OF_BERT, OF_ANNA])
+        await writer.write(batch_of([write_of(BERT, "2")]), [OF_BERT, OF_ANNA])
     assert missing.value.players == {ANNA}
 
 
@@ -146,27 +147,27 @@ async def test_a_killed_server_is_unavailable_and_works_again_after_its_restart(
 ) -> None:
     live, writer = LiveSessions(hasty_store), TickWriter(hasty_store)
     await live.open(ANNA, OURS, HERE, "meadow", {})
-    await writer.write([write_of(ANNA, "1")], [OF_ANNA])
+    await writer.write(batch_of([write_of(ANNA, "1")]), [OF_ANNA])
     own_redis.kill()
     for _ in range(3):
         with pytest.raises(StoreUnavailable):
-            await writer.write([write_of(ANNA, "2")], [OF_ANNA])
+            await writer.write(batch_of([write_of(ANNA, "2")]), [OF_ANNA])
     own_redis.start()
     assert await x_of(hasty_store, ANNA) == "1"  # what was replied to survived the kill
     with pytest.raises(ServerChanged):  # which it cannot know
-        await writer.write([write_of(ANNA, "3")], [OF_ANNA])
+        await writer.write(batch_of([write_of(ANNA, "3")]), [OF_ANNA])
     assert await x_of(hasty_store, ANNA) == "1", "nothing is written until the caller knows"
-    assert await writer.write([write_of(ANNA, "3")], [OF_ANNA]) == set()
+    assert await writer.write(batch_of([write_of(ANNA, "3")]), [OF_ANNA]) == set()
     assert await x_of(hasty_store, ANNA) == "3"
 
 
 async def test_a_connection_that_the_server_closed_is_noticed_before_the_next_write(
     writer: TickWriter, store: Store, open_sessions: None
 ) -> None:
-    await writer.write([write_of(ANNA, "1")])
+    await writer.write(batch_of([write_of(ANNA, "1")]))
     await store.command("test", "CLIENT KILL", "TYPE", "normal")
     await asyncio.sleep(0.05)
-    await writer.write([write_of(ANNA, "2")])
+    await writer.write(batch_of([write_of(ANNA, "2")]))
     assert await x_of(store, ANNA) == "2"
 
 
@@ -174,14 +175,14 @@ async def test_a_silent_server_is_unavailable_when_the_deadline_passes_and_works
     own_redis: RunningRedis, hasty_store: Store
 ) -> None:
     writer = TickWriter(hasty_store)
-    await writer.write([write_of(ANNA, "before")])
+    await writer.write(batch_of([write_of(ANNA, "before")]))
     own_redis.pause()
     async with asyncio.timeout(5):  # many times the deadline of the store
         for attempt in range(3):
             with pytest.raises(StoreUnavailable, match="deadline"):
-                await writer.write([write_of(ANNA, f"silence {attempt}")])
+                await writer.write(batch_of([write_of(ANNA, f"silence {attempt}")]))
     own_redis.go_on()
-    await writer.write([write_of(ANNA, "after")])
+    await writer.write(batch_of([write_of(ANNA, "after")]))
     assert await x_of(hasty_store, ANNA) == "after"
 
 
@@ -189,7 +190,7 @@ async def test_a_deadline_that_connecting_lost_ends_the_write_all_the_same(
     own_redis: RunningRedis, hasty_store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     writer = TickWriter(hasty_store)
-    await writer.write([write_of(ANNA, "1")])
+    await writer.write(batch_of([write_of(ANNA, "1")]))
 
     async def lose_it() -> None:
         """As ``asyncio.wait_for`` of Python 3.11 does, when it is cancelled at the moment it has its result."""
@@ -200,10 +201,10 @@ async def test_a_deadline_that_connecting_lost_ends_the_write_all_the_same(
     own_redis.pause()
     async with asyncio.timeout(5):  # many times the deadline of the store
         with pytest.raises(StoreUnavailable):
-            await writer.write([write_of(ANNA, "2")])
+            await writer.write(batch_of([write_of(ANNA, "2")]))
     monkeypatch.undo()
     own_redis.go_on()
-    await writer.write([write_of(ANNA, "3")])
+    await writer.write(batch_of([write_of(ANNA, "3")]))
     assert await x_of(hasty_store, ANNA) == "3"
 
 
@@ -212,11 +213,11 @@ async def test_a_write_that_was_given_up_is_never_applied_after_a_newer_one(redi
     async with _SlowRoad(redis_server) as road:
         store = Store(road.url, timeout_s=0.3)
         writer = TickWriter(store)
-        await writer.write([write_of(ANNA, "before")])
+        await writer.write(batch_of([write_of(ANNA, "before")]))
         road.hold()
         with pytest.raises(StoreUnavailable, match="deadline"):
-            await writer.write([write_of(ANNA, "older")])
-        await writer.write([write_of(ANNA, "newer")])
+            await writer.write(batch_of([write_of(ANNA, "older")]))
+        await writer.write(batch_of([write_of(ANNA, "newer")]))
         await road.deliver_what_was_held()
         assert await x_of(store, ANNA) == "newer"
         await store.close()
@@ -230,27 +231,27 @@ async def test_a_cancelled_write_never_leaves_its_replies_to_the_next(
     for player in (ANNA, BERT):
         await live.open(player, OURS, HERE, "meadow", {})
     await live.open(ANNA, NEWER, NodeId("there"), "meadow", {})
-    await writer.write([write_of(BERT, "0")])
+    await writer.write(batch_of([write_of(BERT, "0")]))
     own_redis.pause()
-    cancelled = asyncio.create_task(writer.write([write_of(ANNA, "666")], [OF_ANNA]))
+    cancelled = asyncio.create_task(writer.write(batch_of([write_of(ANNA, "666")]), [OF_ANNA]))
     await asyncio.sleep(moment_s)
     cancelled.cancel()
-    next_one = asyncio.create_task(writer.write([write_of(BERT, "1")], [OF_BERT]))
+    next_one = asyncio.create_task(writer.write(batch_of([write_of(BERT, "1")]), [OF_BERT]))
     await asyncio.sleep(0.02)
     own_redis.go_on()
     assert await next_one == set()  # and not {ANNA}, nor Bert's by the pointer of Anna
     with pytest.raises(asyncio.CancelledError):
         await cancelled
-    assert await writer.write([write_of(ANNA, "666")], [OF_ANNA]) == {ANNA}
+    assert await writer.write(batch_of([write_of(ANNA, "666")]), [OF_ANNA]) == {ANNA}
 
 
 async def test_a_caller_cancelled_while_waiting_its_turn_disturbs_nobody(
     own_redis: RunningRedis, patient_store: Store
 ) -> None:
     writer = TickWriter(patient_store)
-    await writer.write([write_of(ANNA, "0")])
+    await writer.write(batch_of([write_of(ANNA, "0")]))
     own_redis.pause()
-    first, waiting = (asyncio.create_task(writer.write([write_of(ANNA, x)])) for x in ("1", "2"))
+    first, waiting = (asyncio.create_task(writer.write(batch_of([write_of(ANNA, x)]))) for x in ("1", "2"))
     await asyncio.sleep(0.02)
     waiting.cancel()
     await asyncio.sleep(0.02)
@@ -264,8 +265,8 @@ async def test_one_refused_command_makes_the_whole_write_unavailable_and_the_nex
 ) -> None:
     await store.command("test", "SET", "session:{6}:9", "not a hash")
     with pytest.raises(StoreUnavailable, match="WRONGTYPE"):
-        await writer.write([write_of(ANNA, "1"), write_of(BERT, "1"), write_of(ANNA, "2")], [OF_ANNA])
-    assert await writer.write([write_of(ANNA, "3")], [OF_ANNA]) == set()
+        await writer.write(batch_of([write_of(ANNA, "1"), write_of(BERT, "1"), write_of(ANNA, "2")]), [OF_ANNA])
+    assert await writer.write(batch_of([write_of(ANNA, "3")]), [OF_ANNA]) == set()
     assert await x_of(store, ANNA) == "3"
 
 
@@ -275,9 +276,9 @@ async def test_a_server_out_of_memory_is_unavailable_until_it_has_some(
     writer = TickWriter(patient_store)
     own_redis.command("CONFIG", "SET", "maxmemory", "1")
     with pytest.raises(StoreUnavailable, match="OOM"):
-        await writer.write([write_of(ANNA, "1")])
+        await writer.write(batch_of([write_of(ANNA, "1")]))
     own_redis.command("CONFIG", "SET", "maxmemory", "0")
-    await writer.write([write_of(ANNA, "2")])
+    await writer.write(batch_of([write_of(ANNA, "2")]))
     assert await x_of(patient_store, ANNA) == "2"
 
 
@@ -285,26 +286,26 @@ async def test_a_primary_that_became_a_replica_is_unavailable_and_a_changed_serv
     own_redis: RunningRedis, patient_store: Store
 ) -> None:
     writer = TickWriter(patient_store)
-    await writer.write([write_of(ANNA, "1")])
+    await writer.write(batch_of([write_of(ANNA, "1")]))
     own_redis.command("REPLICAOF", "127.0.0.1", "1")
     with pytest.raises(StoreUnavailable, match=r"(?i)read only"):
-        await writer.write([write_of(ANNA, "2")])
+        await writer.write(batch_of([write_of(ANNA, "2")]))
     with pytest.raises(StoreUnavailable, match="replica"):
-        await writer.write([write_of(ANNA, "2")])
+        await writer.write(batch_of([write_of(ANNA, "2")]))
     own_redis.command("REPLICAOF", "NO", "ONE")
     with pytest.raises(ServerChanged):
-        await writer.write([write_of(ANNA, "3")])
-    await writer.write([write_of(ANNA, "3")])
+        await writer.write(batch_of([write_of(ANNA, "3")]))
+    await writer.write(batch_of([write_of(ANNA, "3")]))
     assert await x_of(patient_store, ANNA) == "3"
 
 
 async def test_the_same_server_over_a_new_connection_is_not_a_changed_one(
     writer: TickWriter, store: Store, open_sessions: None
 ) -> None:
-    await writer.write([write_of(ANNA, "1")])
+    await writer.write(batch_of([write_of(ANNA, "1")]))
     await store.command("test", "CLIENT KILL", "TYPE", "normal")
     await asyncio.sleep(0.05)
-    assert await writer.write([write_of(ANNA, "2")], [OF_ANNA]) == set()
+    assert await writer.write(batch_of([write_of(ANNA, "2")]), [OF_ANNA]) == set()
 
 
 async def test_a_user_who_may_not_end_connections_is_refused_at_the_first_write(own_redis: RunningRedis) -> None:
@@ -314,7 +315,7 @@ async def test_a_user_who_may_not_end_connections_is_refused_at_the_first_write(
     url = f"redis://game:secret@{address}" if address else f"unix://game@{own_redis.socket_path}?password=secret"
     store = Store(url, timeout_s=5.0)
     with pytest.raises(StoreUnavailable, match=r"client\|kill"):
-        await TickWriter(store).write([write_of(ANNA, "1")])
+        await TickWriter(store).write(batch_of([write_of(ANNA, "1")]))
     await store.close()
 
 
