@@ -91,7 +91,7 @@ def received(far: socket.socket, count: int) -> bytes:
 
 
 def fill(near: socket.socket) -> int:
-    """Send until the kernel takes no more, nor a moment later, when the other side has what it took. Returns how much."""
+    """Send until the kernel takes no more, not even when the other side has what it took. Returns how much."""
     sent = 0
     while pushed := push(near):
         sent += pushed
