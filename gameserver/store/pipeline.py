@@ -1,4 +1,4 @@
-"""Requests to a server, one at a time: the bytes of one go out in one piece, and its replies are counted in.
+"""Requests to a server, one at a time: the bytes of one go out in one piece, and its replies are compared to the usual.
 
 It takes over the transport of a connection that redis-py has opened. Reading through that connection sets a timer and
 builds strings for each reply, which costs more than all the rest of a tick's write.
@@ -13,7 +13,6 @@ import hiredis
 from redis.exceptions import InvalidResponse, RedisError, ResponseError
 
 _NOT_YET = object()
-_CHANGED = b":0\r\n"  # the reply to an HSET that added no field
 
 
 class Pipeline(asyncio.Protocol):
@@ -28,10 +27,10 @@ class Pipeline(asyncio.Protocol):
         self.is_clean = True  # open, and nothing has come that nobody asked for
         transport.set_protocol(self)
 
-    async def ask(self, packed: bytes, writes: int, reads: int) -> list[Any]:
-        """Send commands, so many writes and then so many reads. Returns the replies to the reads; raises the first
-        error among either, or OSError when the connection is lost."""
-        replies = self._replies = Replies(writes, reads)
+    async def ask(self, packed: bytes, count: int, usual: bytes) -> list[Any] | None:
+        """Send so many commands. Returns None if the replies are the usual ones, else all of them; raises the first
+        error among them, or OSError when the connection is lost."""
+        replies = self._replies = Replies(count, usual)
         self._told = asyncio.get_running_loop().create_future()
         self._transport.write(packed)
         await self._told
@@ -64,44 +63,40 @@ class Pipeline(asyncio.Protocol):
 
 
 class Replies:
-    """The replies to so many writes and then so many reads, as they come in.
+    """So many replies, as they come in. As long as they are the usual ones, byte for byte, nothing is parsed."""
 
-    Nearly every write changes fields that are there, and Redis says so: ``:0``. As long as nothing else comes, replies
-    are counted by comparing bytes, in no time; whatever follows is parsed.
-    """
-
-    def __init__(self, writes: int, reads: int):
-        self._writes = writes  # whose replies were not counted yet
-        self._expected = writes + reads
+    def __init__(self, count: int, usual: bytes):
+        self._count = count
+        self._usual = usual
+        self._came = 0  # bytes of the usual ones
         self._parser: hiredis.Reader | None = None
         self._parsed: list[Any] = []
 
     def take(self, chunk: bytes) -> bool:
         """Whether they are all here. Raises InvalidResponse for more than were due."""
         if self._parser is None:
-            usual = min(self._writes, len(chunk) // len(_CHANGED))
-            if chunk.startswith(_CHANGED * usual):
-                self._writes -= usual
-                self._expected -= usual
-                if usual * len(_CHANGED) == len(chunk):
-                    return self._expected == 0
-                chunk = chunk[usual * len(_CHANGED) :]
+            if self._usual.startswith(chunk, self._came):
+                self._came += len(chunk)
+                return self._came == len(self._usual)
             self._parser = _new_parser()
+            self._parser.feed(self._usual[: self._came])
         self._parser.feed(chunk)
-        while len(self._parsed) < self._expected and (reply := self._parser.gets()) is not _NOT_YET:
+        while len(self._parsed) < self._count and (reply := self._parser.gets()) is not _NOT_YET:
             self._parsed.append(reply)
-        if len(self._parsed) < self._expected:
+        if len(self._parsed) < self._count:
             return False
         if self._parser.has_data():
             raise InvalidResponse("more replies than were due")
         return True
 
-    def read(self) -> list[Any]:
-        """Those to the reads. Raises the first error among all."""
+    def read(self) -> list[Any] | None:
+        """All of them, or None if they are the usual ones. Raises the first error among them."""
+        if self._parser is None:
+            return None
         for reply in self._parsed:
             if isinstance(reply, ResponseError):
                 raise reply
-        return self._parsed[self._writes :]
+        return self._parsed
 
 
 def _new_parser() -> hiredis.Reader:

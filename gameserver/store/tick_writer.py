@@ -23,6 +23,9 @@ from gameserver.store.pipeline import Pipeline
 from gameserver.store.resp import pack
 from gameserver.store.sentinels import is_current
 
+_CHANGED = b":0\r\n"  # the reply to an HSET that added no field, as nearly none does
+_PONG = b"+PONG\r\n"
+_READ_POINTER = b"*3\r\n$4\r\nHGET\r\n$%d\r\n%b\r\n$5\r\nepoch\r\n"
 _NO_CLIENT = 2**62  # a client id that no server has given out
 _PREDECESSORS_MAX = 16
 
@@ -99,25 +102,26 @@ class TickWriter:
         if not batch and not checked:
             return set()
         packed = b"".join(batch.commands + [_read_pointer(player) for player, _ in checked])
+        usual = _CHANGED * len(batch) + b"".join([_ours(epoch) for _, epoch in checked])
         with self._store.measured("tick_write"):
             async with asyncio.timeout(self._store.timeout_s) as deadline, self._turn:
-                pointers = await self._exchange(packed, len(batch), len(checked), deadline)
-        return _fenced(checked, pointers)
+                replies = await self._exchange(packed, len(batch) + len(checked), usual, deadline)
+        return _fenced(checked, replies[len(batch) :]) if replies else set()
 
     async def ping(self) -> None:
         """Raises StoreUnavailable when a write could not be made now."""
         with self._store.measured("tick_ping"):
             async with asyncio.timeout(self._store.timeout_s) as deadline, self._turn:
-                await self._exchange(pack(b"PING"), 0, 1, deadline)
+                await self._exchange(pack(b"PING"), 1, _PONG, deadline)
 
-    async def _exchange(self, packed: bytes, writes: int, reads: int, deadline: asyncio.Timeout) -> list[bytes | None]:
+    async def _exchange(self, packed: bytes, count: int, usual: bytes, deadline: asyncio.Timeout) -> list[Any] | None:
         pipeline = await self._make_ready()
         # On Python 3.11 the ``wait_for`` in redis-py's connecting can lose the cancellation that is the deadline (it
         # returns normally), and what waits below would wait for ever, with its turn taken.
         if deadline.expired():
             raise TimeoutError
         try:
-            return await pipeline.ask(packed, writes, reads)
+            return await pipeline.ask(packed, count, usual)
         except BaseException:
             # Also cancellation: the replies to this write must not meet the next one. And who refuses a write may be
             # the primary no more.
@@ -185,7 +189,14 @@ def _transport(connection: AbstractConnection) -> asyncio.Transport:
 
 
 def _read_pointer(player: PlayerId) -> bytes:
-    return pack(b"HGET", keys.owner(player).encode(), b"epoch")
+    key = keys.owner(player).encode()
+    return _READ_POINTER % (len(key), key)
+
+
+def _ours(epoch: Epoch) -> bytes:
+    """What Redis replies to that while nobody else owns the player."""
+    text = b"%d" % epoch
+    return b"$%d\r\n%b\r\n" % (len(text), text)
 
 
 def _fenced(checked: Sequence[tuple[PlayerId, Epoch]], pointers: Sequence[bytes | None]) -> set[PlayerId]:
