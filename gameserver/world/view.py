@@ -70,7 +70,7 @@ class TickEncoder:
             sections = [
                 delta for every, cells in cell.shown.items() for delta in map(deltas[every].get, cells) if delta
             ]
-            if sections and (staying := cell.viewers.difference(crossings)):
+            if sections and (staying := cell.viewers.difference(crossings) if crossings else cell.viewers):
                 together.setdefault(tuple(sections), []).extend(staying)
         for same, viewers in together.items():
             yield ViewFrame(encode_frame(self._tick, same), viewers, False)
