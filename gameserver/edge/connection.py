@@ -20,7 +20,7 @@ from websockets.http11 import Request, Response
 from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
 
-from gameserver.edge.frames import EMPTY_BYTES, EMPTY_PONG, close_frame, short_texts, text_frame, wire_bytes_min
+from gameserver.edge.frames import close_frame, short_frames, text_frame, wire_bytes_min
 from gameserver.edge.handshake import SUBPROTOCOL, select_subprotocol
 from gameserver.edge.limits import EdgeLimits
 from gameserver.protocol.codec import encode_text
@@ -84,10 +84,8 @@ class Connection:
         """What ``read`` means. After a ``Close`` or PEER_CLOSED nothing more comes."""
         if not self.between_frames:
             return self._parse(read)
-        if len(read) == EMPTY_BYTES and read.startswith(EMPTY_PONG):
-            return [Happening.PONG]
-        texts, taken = short_texts(read)
-        events: list[Event] = [*texts]
+        found, taken = short_frames(read)
+        events: list[Event] = [Happening.PONG if text is None else text for text in found]
         if taken < len(read):
             events += self._parse(read[taken:] if taken else read)
         return events

@@ -24,8 +24,7 @@ _MASKED: Final = 0x80
 _SHORT_HEADER_BYTES: Final = 6  # first byte, mask bit and length, four bytes of mask
 
 PING: Final = bytes((_PING, 0))
-EMPTY_PONG: Final = bytes((_PONG, _MASKED))  # how the answer to that begins; its mask follows, and nothing more
-EMPTY_BYTES: Final = _SHORT_HEADER_BYTES  # what a frame without payload takes on the wire
+_EMPTY_PONG: Final = bytes((_PONG, _MASKED))  # how the answer to that begins; its mask follows, and nothing more
 
 
 def text_frame(payload: bytes) -> bytes:
@@ -41,23 +40,27 @@ def close_frame(code: int, text: str) -> bytes:
     return _header(_CLOSE, len(payload)) + payload
 
 
-def short_texts(read: bytes) -> tuple[list[bytes], int]:
-    """The unmasked texts of the final, masked text frames of at most 125 bytes that ``read`` begins with, and how many
-    bytes they took. ``speedups.whole_text`` is for what most reads are, one such frame and nothing else.
+def short_frames(read: bytes) -> tuple[list[bytes | None], int]:
+    """What the frames say that ``read`` begins with, and how many bytes they took: the unmasked text of each final,
+    masked text frame of at most 125 bytes, None for each pong without payload. ``speedups.whole_text`` is for what most
+    reads are, one such text and nothing else.
 
     The caller knows that the frame before them ended where ``read`` begins and that no fragments are open.
     """
-    texts: list[bytes] = []
+    found: list[bytes | None] = []
     at, bytes_read = 0, len(read)
-    while at + _SHORT_HEADER_BYTES <= bytes_read and read[at] == _TEXT:
+    while (begin := at + _SHORT_HEADER_BYTES) <= bytes_read:
+        if read.startswith(_EMPTY_PONG, at):
+            found.append(None)
+            at = begin
+            continue
         length = read[at + 1] ^ _MASKED
-        begin = at + _SHORT_HEADER_BYTES
         end = begin + length
-        if length > SHORT_FRAME_BYTES_MAX or end > bytes_read:
+        if read[at] != _TEXT or length > SHORT_FRAME_BYTES_MAX or end > bytes_read:
             break
-        texts.append(apply_mask(read[begin:end], read[at + 2 : begin]))
+        found.append(apply_mask(read[begin:end], read[at + 2 : begin]))
         at = end
-    return texts, at
+    return found, at
 
 
 def wire_bytes_min(payload_bytes: int) -> int:

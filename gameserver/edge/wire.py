@@ -53,6 +53,7 @@ class Wire:
         "_socket",
         "_writes",
         "fd",
+        "is_clear",
         "is_closing",
     )
 
@@ -72,6 +73,7 @@ class Wire:
         self._is_congested = False
         self._ends_after_backlog = False  # our half of the connection
         self.is_closing = False  # nothing is taken any more, but the backlog still leaves
+        self.is_clear = True  # what is written goes to the kernel at once: a Sender may do that, and say what it wrote
         self._is_ended = False
 
     def start(self) -> None:
@@ -104,12 +106,6 @@ class Wire:
         elif self._backlog and not (self.is_closing or self._ends_after_backlog):
             self._keep(data)
 
-    @property
-    def is_clear(self) -> bool:
-        """What is written now goes to the kernel at once. A ``Sender`` may do that for many, and tell each what it
-        ``wrote``."""
-        return not (self._backlog or self.is_closing or self._ends_after_backlog)
-
     def wrote(self, data: bytes, sent: int) -> None:
         """The kernel took so many bytes of ``data``, or refused with minus its errno."""
         if sent == len(data):
@@ -123,6 +119,7 @@ class Wire:
     def write_eof(self) -> None:
         """Tell the peer, after what waits, that nothing follows."""
         self._ends_after_backlog = True
+        self.is_clear = False
         if not self._backlog and not self.is_closing:
             self._shut_down()
 
@@ -134,6 +131,7 @@ class Wire:
         if self.is_closing:
             return
         self.is_closing = True
+        self.is_clear = False
         if self._backlog:
             self._wait_for(reads=False, writes=True)
         else:
@@ -142,6 +140,7 @@ class Wire:
     def abort(self) -> None:
         """End now."""
         self.is_closing = True
+        self.is_clear = False
         self._backlog.clear()
         self._end()
 
@@ -195,6 +194,7 @@ class Wire:
 
     def _keep(self, data: bytes) -> None:
         self._backlog += data
+        self.is_clear = False
         if not self._is_congested and len(self._backlog) > self._high_water_bytes:
             self._is_congested = True
             self._owner.pause_writing()
@@ -204,6 +204,7 @@ class Wire:
             self._end()
             return
         self._wait_for(self._reads, writes=False)
+        self.is_clear = not self._ends_after_backlog
         if self._ends_after_backlog:
             self._shut_down()
 

@@ -26,8 +26,14 @@ def test_close_and_ping_frames_are_the_bytes_websockets_writes() -> None:
 @given(st.binary(max_size=125))
 def test_a_short_whole_text_is_read_without_the_parser(payload: bytes) -> None:
     frame = client_frame(payload)
-    assert frames.short_texts(frame) == ([payload], len(frame))
-    assert frames.short_texts(frame + frame + frame[:-1]) == ([payload, payload], 2 * len(frame))
+    assert frames.short_frames(frame) == ([payload], len(frame))
+    assert frames.short_frames(frame + frame + frame[:-1]) == ([payload, payload], 2 * len(frame))
+
+
+def test_an_empty_pong_is_read_without_the_parser_wherever_it_is() -> None:
+    text, pong = client_frame(b"hello"), client_frame(b"", Opcode.PONG)
+    assert frames.short_frames(pong) == ([None], 6)
+    assert frames.short_frames(pong + text + pong + pong[:-1]) == ([None, b"hello", None], 12 + len(text))
 
 
 @pytest.mark.parametrize(
@@ -40,14 +46,18 @@ def test_a_short_whole_text_is_read_without_the_parser(payload: bytes) -> None:
         client_frame(b"hello", fin=False),
         client_frame(b"hello", Opcode.BINARY),
         client_frame(b"hello", Opcode.PING),
+        client_frame(b"", Opcode.PING),
+        client_frame(b"!", Opcode.PONG),
+        client_frame(b"", Opcode.PONG)[:-1],
+        Frame(Opcode.PONG, b"").serialize(mask=False) + b"\0\0\0\0",
         Frame(Opcode.TEXT, b"hello").serialize(mask=False) + b"\0\0\0\0",
         b"\xc1" + client_frame(b"hello")[1:],
         b"\x81\xfe" + b"\0" * 130,  # says 126, which stands for a longer length field
     ],
-    ids=range(10),  # masks are random
+    ids=range(14),  # masks are random
 )
 def test_anything_else_is_left_to_the_parser(read: bytes) -> None:
-    assert frames.short_texts(read) == ([], 0)
+    assert frames.short_frames(read) == ([], 0)
 
 
 @pytest.mark.parametrize("length", [0, 1, 125, 126, 65535, 65536])
