@@ -12,7 +12,7 @@ from typing import Final, Generic, TypeVar
 # 26 µs a player-tick. It is worth that when one would be so long that whoever waits for something else notices. The
 # bounds lie far apart: what a second phase costs must not be what calls for it.
 TWO_ABOVE: Final = 0.5  # of an interval spent on ticks
-ONE_BELOW: Final = 0.25
+ONE_BELOW: Final = 1 / 3
 OVER_INTERVALS: Final = 20  # the average's: a pause of the machine is no load
 
 ZoneT = TypeVar("ZoneT")

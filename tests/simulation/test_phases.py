@@ -25,8 +25,8 @@ def test_two_phases_come_with_a_lasting_load_and_go_without() -> None:
     phases = Phases("abcd", INTERVAL_S)
     assert set(dealt(phases, 0.45, 200)) == {"abcd"}
     assert dealt(phases, 0.55, 200)[-1] == "ac bd"
-    assert set(dealt(phases, 0.3, 200)) == {"ac bd"}  # no way back yet
-    assert dealt(phases, 0.2, 200)[-1] == "abcd"
+    assert set(dealt(phases, 0.4, 200)) == {"ac bd"}  # no way back yet
+    assert dealt(phases, 0.3, 200)[-1] == "abcd"
     assert set(dealt(phases, 0.45, 200)) == {"abcd"}
 
 
