@@ -64,7 +64,7 @@ class Outbox:
         self._tally = tally
         self._join = joiner.join
         self._first: bytes | None = None  # what is queued: usually one world frame, and nothing behind it
-        self._others: list[bytes] = []
+        self._others: list[bytes] | None = None
         self._messages_bytes = 0  # of what is queued
         self._congested = False
         self._flow = _FLOWING
@@ -109,7 +109,7 @@ class Outbox:
         self._messages_bytes = 0
         if self._others:
             taken = self._join([taken, *self._others])
-            self._others = []
+            self._others = None
         if self.wire.is_closing:
             return b""
         self._tally.sent_bytes += len(taken)
@@ -136,5 +136,8 @@ class Outbox:
         if self._first is None:
             self._first = frame
             return True
-        self._others.append(frame)
+        if self._others is None:
+            self._others = [frame]
+        else:
+            self._others.append(frame)
         return False

@@ -3,7 +3,7 @@ asked of the outside, whose answers are inputs of a later tick."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import structlog
 
@@ -75,7 +75,7 @@ class Publisher:
             metrics.HANDLER_ERRORS.inc()
             log.error("a handler raised; its input is lost", zone=runner.zone.name, exc_info=error)
 
-    def deliver_acks(self, session: Session, acks: list[Ack]) -> None:
+    def deliver_acks(self, session: Session, acks: Iterable[Ack]) -> None:
         """Redis has what these were about."""
         for ack in acks:
             self._deliver(session, ack)
@@ -171,7 +171,7 @@ class Publisher:
     def _ack(self, session: Session, ack: Ack) -> None:
         if ack.level == "stored":
             if ack not in session.unstored:  # it came again while Redis is away
-                session.unstored.append(ack)
+                session.unstored += (ack,)
             self._write_behind.mark(session, Dirty.ACTIONS)
         else:
             self._deliver(session, ack)

@@ -76,7 +76,7 @@ class Reception:
             session = await self._running(message.player_id) or await self._open(message.player_id)
             session.guest_token = message.guest_token
             session.player.actions.start_lineage(secrets.token_hex(8))
-            session.unstored.clear()
+            session.unstored = ()
             return session
 
         await self._attempt(message.player_id, message.connection_id, find, used_token=None)

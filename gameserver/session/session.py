@@ -50,8 +50,9 @@ class Session:
     guest_token: str | None = None
     dirty: int = Dirty.NOTHING
     dirty_kinds: set[str] = field(default_factory=set)
-    unstored: list[Ack] = field(default_factory=list)  # acks to be given once Redis has replied
-    stored_waiters: list[asyncio.Future[bool]] = field(default_factory=list)
+    # Both are looked at on every tick: the empty tuple is the same for all, and always in the cache.
+    unstored: tuple[Ack, ...] = ()  # acks to be given once Redis has replied
+    stored_waiters: tuple[asyncio.Future[bool], ...] = ()
     key: bytes = b""  # of its hash; made when first needed
     is_counted: bool = False  # in the metric, which counts what the registry has
 

@@ -44,7 +44,7 @@ class WriteBehind:
         clock: Clock,
         tasks: Tasks,
         *,
-        deliver: Callable[[Session, list[Ack]], None],
+        deliver: Callable[[Session, tuple[Ack, ...]], None],
         fenced: Callable[[Session], None],
         owner_missing: Callable[[], None],
         sessions: Iterable[Session],
@@ -125,7 +125,7 @@ class WriteBehind:
     async def stored(self, session: Session, dirty: int, timeout_s: float) -> bool:
         """Mark ``dirty`` and wait until Redis has it; False when it has not by then."""
         waiter: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        session.stored_waiters.append(waiter)
+        session.stored_waiters += (waiter,)
         self.mark(session, dirty)
         self.flush()
         await asyncio.wait((waiter,), timeout=timeout_s)
@@ -247,11 +247,11 @@ class _Owed:
     session: Session
     acks: int
     lineage: str  # of the acks
-    waiters: list[asyncio.Future[bool]]
+    waiters: tuple[asyncio.Future[bool], ...]
 
     @classmethod
     def take(cls, session: Session) -> _Owed:
-        waiters, session.stored_waiters = session.stored_waiters, []
+        waiters, session.stored_waiters = session.stored_waiters, ()
         return cls(session, len(session.unstored), session.player.actions.lineage, waiters)
 
 
@@ -279,7 +279,7 @@ class _Flight:
         return [(session.player_id, session.epoch) for session in sessions]
 
 
-def _wake(waiters: list[asyncio.Future[bool]], is_stored: bool) -> None:
+def _wake(waiters: Iterable[asyncio.Future[bool]], is_stored: bool) -> None:
     for waiter in waiters:
         if not waiter.done():
             waiter.set_result(is_stored)

@@ -105,10 +105,10 @@ def test_so_many_actions_wait_for_a_slow_redis_and_no_more() -> None:
     for seq in range(1, ANSWERS_MAX // 2 + 1):
         assert bench.send(seq) == []
     bench.zones["tiny"].inbox.inputs.clear()  # a tick applied them; their acks wait
-    bench.one.unstored += [Ack(seq, "stored") for seq in range(1, ANSWERS_MAX // 2 + 1)]
+    bench.one.unstored += tuple(Ack(seq, "stored") for seq in range(1, ANSWERS_MAX // 2 + 1))
     for seq in range(ANSWERS_MAX // 2 + 1, ANSWERS_MAX + 1):
         assert bench.send(seq) == []
     (refused,) = bench.send(ANSWERS_MAX + 1)
     assert (refused.seq, refused.code) == (ANSWERS_MAX + 1, RefusalCode.TRY_LATER)
-    bench.one.unstored.clear()
+    bench.one.unstored = ()
     assert bench.send(ANSWERS_MAX + 2) == []

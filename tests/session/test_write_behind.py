@@ -47,7 +47,7 @@ class Bench:
     def ack(self, of: Session, seq: int) -> Ack:
         """An action was applied: its ack waits for Redis."""
         ack = Ack(seq, "stored")
-        of.unstored.append(ack)
+        of.unstored += (ack,)
         self.behind.mark(of, Dirty.ACTIONS)
         return ack
 
@@ -109,7 +109,7 @@ async def test_an_ack_is_given_when_its_write_has_replied_and_not_before(bench: 
     assert bench.given == []
     bench.redis.replies.set()
     await turns()
-    assert bench.given == [ack] and one.unstored == []
+    assert bench.given == [ack] and one.unstored == ()
 
 
 async def test_while_a_write_is_out_changes_coalesce_and_their_acks_wait_for_the_next(bench: Bench) -> None:
@@ -137,7 +137,7 @@ async def test_a_write_that_failed_leaves_everything_dirty_and_unacked(bench: Be
     bench.behind.mark(one, Dirty.ITEMS)
     ack = bench.ack(one, 1)
     await bench.fail_once()
-    assert not bench.behind.available and bench.given == [] and one.unstored == [ack]
+    assert not bench.behind.available and bench.given == [] and one.unstored == (ack,)
     await bench.retry()
     kept = bench.redis.hashes[one.player_id, one.epoch]
     assert kept["item:coin"] == "3" and {"x", "state", "actions", "chat", "status"} <= kept.keys()
@@ -252,7 +252,7 @@ async def test_acks_of_the_next_client_do_not_ride_on_the_write_of_the_one_befor
     bench.redis.replies.clear()
     await bench.flush()
     one.player.actions.start_lineage("another client")
-    one.unstored.clear()
+    one.unstored = ()
     new = bench.ack(one, 1)
     bench.redis.replies.set()
     await turns()
@@ -306,7 +306,7 @@ async def test_stored_outlives_a_failure(bench: Bench) -> None:
 
 async def test_stored_is_false_for_who_is_fenced_or_forgotten(bench: Bench) -> None:
     one, other = session(1), session(2)
-    one.unstored.append(Ack(1, "stored"))
+    one.unstored += (Ack(1, "stored"),)
     bench.redis.owned_elsewhere.add(one.player_id)
     assert not await bench.behind.stored(one, Dirty.STATUS, 5)
     bench.redis.is_away()
