@@ -7,12 +7,17 @@ builds strings for each reply, which costs more than all the rest of a tick's wr
 from __future__ import annotations
 
 import asyncio
+import sys
+from socket import AF_INET, AF_INET6, SO_RCVLOWAT, SOL_SOCKET, socket
 from typing import Any
 
 import hiredis
 from redis.exceptions import InvalidResponse, RedisError, ResponseError
 
 _NOT_YET = object()
+_PIECE_BYTES = 16_384  # servers read so much, reply to it, and read on
+_REPLY_BYTES_MIN = 3  # the shortest there is: nothing, ``_``
+_LOW_WATER_BYTES_MAX = 1 << 16
 
 
 class Pipeline(asyncio.Protocol):
@@ -22,6 +27,8 @@ class Pipeline(asyncio.Protocol):
     def __init__(self, transport: asyncio.Transport):
         """Whoever read from ``transport`` before is told nothing more; it must have read all that was sent."""
         self._transport = transport
+        self._socket = _plain_tcp(transport)
+        self._low_water_bytes = 1
         self._replies: Replies | None = None
         self._told: asyncio.Future[None] | None = None
         self.is_clean = True  # open, and nothing has come that nobody asked for
@@ -32,12 +39,21 @@ class Pipeline(asyncio.Protocol):
         error among them, or OSError when the connection is lost."""
         replies = self._replies = Replies(count, usual)
         self._told = asyncio.get_running_loop().create_future()
+        if len(packed) > _PIECE_BYTES:
+            self._wake_for(min(count * _REPLY_BYTES_MIN, _LOW_WATER_BYTES_MAX))
         self._transport.write(packed)
         await self._told
         self._replies = None
         return replies.read()
 
+    def _wake_for(self, count: int) -> None:
+        """For no fewer bytes at once, or the end: each piece by itself would wake us for little."""
+        if self._socket is not None and count != self._low_water_bytes:
+            self._socket.setsockopt(SOL_SOCKET, SO_RCVLOWAT, count)
+            self._low_water_bytes = count
+
     def data_received(self, data: bytes) -> None:
+        self._wake_for(1)  # what is still to come may be less
         if self._replies is None:
             self.is_clean = False
             return
@@ -97,6 +113,14 @@ class Replies:
             if isinstance(reply, ResponseError):
                 raise reply
         return self._parsed
+
+
+def _plain_tcp(transport: asyncio.Transport) -> socket | None:
+    """Its socket, unless what comes there is no TCP, or is not yet what we are to read."""
+    if sys.platform != "linux" or transport.get_extra_info("sslcontext") is not None:
+        return None
+    opened: socket | None = transport.get_extra_info("socket")
+    return opened if opened is not None and opened.family in (AF_INET, AF_INET6) else None
 
 
 def _new_parser() -> hiredis.Reader:

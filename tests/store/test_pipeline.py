@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator
 from itertools import pairwise
 
@@ -111,6 +112,46 @@ async def test_requests_take_turns(peer: Peer) -> None:
         await peer.say(b":%d\r\n" % number)
         assert await asking == ([0, number] if number else None)
         assert peer.pipeline.is_clean
+
+
+LONG, COUNT = b"x" * 20_000, 1000  # more than a server reads, and replies to, at once
+
+
+@pytest.mark.parametrize("pieces", [[1000], [999, 1], [900, 50, 50], [10, 990], [1, 1, 998]])
+async def test_replies_to_a_long_request_may_come_in_any_pieces(peer: Peer, pieces: list[int]) -> None:
+    for _ in range(2):
+        asking = asyncio.create_task(peer.pipeline.ask(LONG, COUNT, CHANGED * COUNT))
+        await peer.reader.readexactly(len(LONG))
+        for piece in pieces:
+            assert not asking.done()
+            await peer.say(CHANGED * piece)
+        async with asyncio.timeout(1.0):
+            assert await asking is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only done there")
+async def test_few_of_many_replies_wake_nobody(peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+    woken: list[int] = []
+    received = Pipeline.data_received
+    monkeypatch.setattr(
+        Pipeline, "data_received", lambda self, data: (woken.append(len(data)), received(self, data))[1]
+    )
+    asking = asyncio.create_task(peer.pipeline.ask(LONG, COUNT, CHANGED * COUNT))
+    await peer.reader.readexactly(len(LONG))
+    for _ in range(10):
+        await peer.say(CHANGED * 100)
+    assert await asking is None
+    assert woken == [3200, 400, 400]  # 3 bytes a reply at least, and then whatever comes
+
+
+async def test_a_connection_lost_after_few_of_many_replies_ends_the_request(peer: Peer) -> None:
+    asking = asyncio.create_task(peer.pipeline.ask(LONG, COUNT, CHANGED * COUNT))
+    await peer.reader.readexactly(len(LONG))
+    await peer.say(CHANGED * 10)
+    peer.writer.close()
+    async with asyncio.timeout(1.0):
+        with pytest.raises(ConnectionResetError):
+            await asking
 
 
 async def test_what_nobody_asked_for_makes_it_unclean(peer: Peer) -> None:
