@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple, Protocol, cast
 
 from redis.asyncio.connection import AbstractConnection
@@ -25,7 +26,6 @@ from gameserver.store.sentinels import is_current
 
 _CHANGED = b":0\r\n"  # the reply to an HSET that added no field, as nearly none does
 _PONG = b"+PONG\r\n"
-_READ_POINTER = b"*3\r\n$4\r\nHGET\r\n$%d\r\n%b\r\n$5\r\nepoch\r\n"
 _NO_CLIENT = 2**62  # a client id that no server has given out
 _PREDECESSORS_MAX = 16
 
@@ -101,8 +101,9 @@ class TickWriter:
         """
         if not batch and not checked:
             return set()
-        packed = b"".join(batch.commands + [_read_pointer(player) for player, _ in checked])
-        usual = _CHANGED * len(batch) + b"".join([_ours(epoch) for _, epoch in checked])
+        pointers = [_pointer(player, epoch) for player, epoch in checked]
+        packed = b"".join(batch.commands + [asked for asked, _ in pointers])
+        usual = _CHANGED * len(batch) + b"".join([ours for _, ours in pointers])
         with self._store.measured("tick_write"):
             async with asyncio.timeout(self._store.timeout_s) as deadline, self._turn:
                 replies = await self._exchange(packed, len(batch) + len(checked), usual, deadline)
@@ -188,15 +189,11 @@ def _transport(connection: AbstractConnection) -> asyncio.Transport:
     return cast(asyncio.Transport, writer.transport)
 
 
-def _read_pointer(player: PlayerId) -> bytes:
-    key = keys.owner(player).encode()
-    return _READ_POINTER % (len(key), key)
-
-
-def _ours(epoch: Epoch) -> bytes:
-    """What Redis replies to that while nobody else owns the player."""
-    text = b"%d" % epoch
-    return b"$%d\r\n%b\r\n" % (len(text), text)
+@lru_cache(maxsize=1 << 14)
+def _pointer(player: PlayerId, epoch: Epoch) -> tuple[bytes, bytes]:
+    """What reads it, and what Redis replies while nobody else owns the player. The same, twice a second."""
+    key, ours = keys.owner(player).encode(), b"%d" % epoch
+    return pack(b"HGET", key, b"epoch"), b"$%d\r\n%b\r\n" % (len(ours), ours)
 
 
 def _fenced(checked: Sequence[tuple[PlayerId, Epoch]], pointers: Sequence[bytes | None]) -> set[PlayerId]:
