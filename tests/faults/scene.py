@@ -42,6 +42,7 @@ class Fault:
     nodes: int = 1
     bots: int = 8
     trade_share: float = 0.3
+    alone: bool = False  # so many players that another round beside it would be short of the machine
 
 
 class Scene:

@@ -16,7 +16,7 @@ from tests.faults.bot import Surroundings
 from tests.faults.ledger import Ledger
 from tests.faults.wire import Message, dial, receive, send
 
-SIT_S = 60.0
+SIT_S = 120.0
 _NO_LOGIN = 4004
 _TEXT, _PING = 0x81, 0x89
 _PONG = b"\x8a\x80\0\0\0\0"  # empty, under a mask of zeros

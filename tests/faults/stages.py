@@ -24,17 +24,30 @@ class Stages:
         self._data = data
         self._stack = stack
         self._free: dict[bool, list[tuple[Rig, AsyncExitStack]]] = {False: [], True: []}  # without and with sentinels
-        self._turn = asyncio.Semaphore(jobs)
+        self._turns = asyncio.Semaphore(jobs)
+        self._queue = asyncio.Lock()
 
     async def play(self, fault: Fault, seed: int, environment: dict[str, str] | None = None) -> Scene:
         """One round on processes that are whole again before it, when its turn comes; its verdicts are the scene's."""
-        async with self._turn, self._rig(fault.sentinels) as stage:
+        async with self._turn(fault.alone), self._rig(fault.sentinels) as stage:
             await stage.mend(fault.nodes, environment or {})
             scene = Scene(stage, fault, seed, environment or {})
             started_s = time.monotonic()
             await scene.run()
             scene.took_s = time.monotonic() - started_s
             return scene
+
+    @asynccontextmanager
+    async def _turn(self, alone: bool) -> AsyncIterator[None]:
+        taken = self.jobs if alone else 1
+        async with self._queue:  # so that nobody has one turn while it waits for the others
+            for _ in range(taken):
+                await self._turns.acquire()
+        try:
+            yield
+        finally:
+            for _ in range(taken):
+                self._turns.release()
 
     @asynccontextmanager
     async def _rig(self, sentinels: bool) -> AsyncIterator[Rig]:

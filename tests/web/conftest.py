@@ -22,7 +22,7 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-DEADLINE_MS = 15_000
+DEADLINE_MS = 30_000
 
 OpenPage = Callable[..., Awaitable[Player]]
 
