@@ -27,7 +27,7 @@ STAGES: dict[str, tuple[str, ...]] = {
     ),
     "decode": (
         "gameserver/edge/connection.py",
-        "gameserver/edge/frames.py:short_texts",
+        "gameserver/edge/frames.py:short_frames",
         "gameserver/speedups/plain.py:whole_text",
         "gameserver/edge/door.py",
         "gameserver/protocol/codec.py",
