@@ -225,6 +225,16 @@ async def test_a_peer_that_answers_no_ping_is_closed_and_one_that_does_is_not() 
         await running.host.wait_for(PlayerInput)
 
 
+@pytest.mark.parametrize("before", [client_frame(b"", Opcode.PONG), client_frame(b"{}"), b""], ids=["pong", "text", ""])
+async def test_a_ping_is_answered_whatever_came_with_it(running: Running, before: bytes) -> None:
+    async with bare(running) as client:
+        await client.sign_in()
+        await client.send(before + client_frame(b"are you there", Opcode.PING))
+        while (frame := await client.frame())[0] == Opcode.TEXT:
+            assert before  # the text is refused
+        assert frame == (Opcode.PONG, b"are you there")
+
+
 @pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://localhost.evil.example"])
 async def test_a_page_of_another_origin_is_refused(running: Running, origin: str) -> None:
     with pytest.raises(InvalidStatus, match="403"):
