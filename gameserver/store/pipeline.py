@@ -36,7 +36,7 @@ class Pipeline(asyncio.Protocol):
 
     async def ask(self, packed: bytes, count: int, usual: bytes) -> list[Any] | None:
         """Send so many commands. Returns None if the replies are the usual ones, else all of them; raises the first
-        error among them, or OSError when the connection is lost."""
+        error among them, InvalidResponse for what are not these replies, OSError when the connection is lost."""
         replies = self._replies = Replies(count, usual)
         self._told = asyncio.get_running_loop().create_future()
         if len(packed) > _PIECE_BYTES:
@@ -47,14 +47,14 @@ class Pipeline(asyncio.Protocol):
         return replies.read()
 
     def _wake_for(self, count: int) -> None:
-        """For no fewer bytes at once, or the end: each piece by itself would wake us for little."""
+        """Be woken only when so many bytes are there, or at the end: a piece by itself would wake us for little."""
         if self._socket is not None and count != self._low_water_bytes:
             self._socket.setsockopt(SOL_SOCKET, SO_RCVLOWAT, count)
             self._low_water_bytes = count
 
     def data_received(self, data: bytes) -> None:
         self._wake_for(1)  # what is still to come may be less
-        if self._replies is None:
+        if self._replies is None or self._told is None or self._told.done():
             self.is_clean = False
             return
         try:
@@ -64,6 +64,11 @@ class Pipeline(asyncio.Protocol):
         else:
             if is_whole:
                 self._end(None)
+
+    def eof_received(self) -> None:
+        """Nothing more will come, also if our own bytes still wait to leave."""
+        self.is_clean = False
+        self._end(ConnectionResetError("the server closed the connection"))
 
     def connection_lost(self, error: Exception | None) -> None:
         self.is_clean = False

@@ -24,7 +24,7 @@ from gameserver.store.pipeline import Pipeline
 from gameserver.store.resp import pack
 from gameserver.store.sentinels import is_current
 
-_CHANGED = b":0\r\n"  # the reply to an HSET that added no field, as nearly none does
+_CHANGED = b":0\r\n"  # the reply to an HSET that added no field: to nearly all of them
 _PONG = b"+PONG\r\n"
 _NO_CLIENT = 2**62  # a client id that no server has given out
 _PREDECESSORS_MAX = 16

@@ -177,6 +177,17 @@ async def test_a_lost_connection_ends_the_request(peer: Peer) -> None:
     assert not peer.pipeline.is_clean
 
 
+async def test_who_says_that_nothing_more_comes_ends_the_request(peer: Peer) -> None:
+    """Also while some of it still waits to leave."""
+    asking = asyncio.create_task(peer.pipeline.ask(b"x" * 20_000_000, 1, CHANGED))
+    await asyncio.sleep(0.02)
+    peer.writer.write_eof()
+    async with asyncio.timeout(1.0):
+        with pytest.raises(ConnectionResetError):
+            await asking
+    assert not peer.pipeline.is_clean
+
+
 async def test_nonsense_ends_the_request(peer: Peer) -> None:
     asking = asyncio.create_task(peer.pipeline.ask(b"ask", 1, CHANGED))
     await peer.reader.readexactly(3)
