@@ -76,7 +76,7 @@ class Connection:
         self._head: bytearray | None = bytearray()  # of the HTTP request; None once it was answered
         self._message: bytearray | None = None  # of a message whose last fragment is not here yet
         self._unparsed = 0  # bytes fed to the parser that have not come out as frames
-        self.between_frames = False  # open, and a frame begins with what is read next: ``whole_text`` may look at it
+        self.between_frames = False  # open, and a frame begins with what is read next, which may do without the parser
         self._out: list[bytes] = []
         self.ended = False  # nothing may be written after what ``take_output`` returns now
 

@@ -203,8 +203,8 @@ class Wire:
         if self.is_closing:
             self._end()
             return
-        self._wait_for(self._reads, writes=False)
         self.is_clear = not self._ends_after_backlog
+        self._wait_for(self._reads, writes=False)
         if self._ends_after_backlog:
             self._shut_down()
 

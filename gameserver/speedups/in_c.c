@@ -11,7 +11,8 @@
 
 /* --- ahead: most of what a player costs is waiting for memory that no cache has any more --- */
 
-enum { FAR = 8, NEAR = 4, NEXT = 2 }; /* so many objects before their turn: they, what they refer to, and what that does */
+/* So many objects before their turn: they, what they refer to, and of wires what that refers to. */
+enum { FAR = 8, NEAR = 4, NEXT = 2 };
 enum { LINES = 3, LINE_BYTES = 64, BEFORE_BYTES = 16 }; /* fetched of an object, from where the collector's words are */
 
 static int fetch(PyObject *object, void *unused) {
