@@ -10,14 +10,12 @@ import json
 import struct
 
 from websockets.asyncio.client import ClientConnection
-from websockets.exceptions import ConnectionClosed
 
 from tests.faults.bot import Surroundings
 from tests.faults.ledger import Ledger
 from tests.faults.wire import Message, dial, receive, send
 
-SIT_S = 120.0
-_NO_LOGIN = 4004
+SIT_S = 60.0
 _TEXT, _PING = 0x81, 0x89
 _PONG = b"\x8a\x80\0\0\0\0"  # empty, under a mask of zeros
 
@@ -53,16 +51,14 @@ class Sitter:
             await self._task
 
     async def _sit(self, seated: asyncio.Event) -> None:
-        while not seated.is_set():
-            async with dial(self._around.urls[0]) as socket:
-                if (welcome := await _signed_in(socket)) is None:
-                    continue
-                ledger = Ledger(welcome["player_id"], welcome["name"])
-                ledger.see(welcome["x"], welcome["y"])
-                self._around.book.ledgers[ledger.player_id] = ledger
-                self._looker.look(socket.transport)
-                seated.set()
-                await self._looker.gone.wait()
+        async with dial(self._around.urls[0]) as socket:
+            welcome = await _signed_in(socket)
+            ledger = Ledger(welcome["player_id"], welcome["name"])
+            ledger.see(welcome["x"], welcome["y"])
+            self._around.book.ledgers[ledger.player_id] = ledger
+            self._looker.look(socket.transport)
+            seated.set()
+            await self._looker.gone.wait()
 
     def __str__(self) -> str:
         return f"sitter {self.number}"
@@ -117,16 +113,11 @@ def _end_of_frame(read: bytearray, at: int) -> int | None:
     return begin + length if len(read) >= begin + length else None
 
 
-async def _signed_in(socket: ClientConnection) -> Message | None:
-    """The welcome; who is told to come later asks again. None when this busy process asked too late for the server."""
+async def _signed_in(socket: ClientConnection) -> Message:
+    """The welcome; who is told to come later asks again."""
     while True:
-        try:
-            await send(socket, {"type": "guest"})
-            answer = await receive(socket)
-        except ConnectionClosed as closed:
-            if closed.rcvd is not None and closed.rcvd.code == _NO_LOGIN:
-                return None
-            raise
+        await send(socket, {"type": "guest"})
+        answer = await receive(socket)
         assert isinstance(answer, dict), "no world is shown before the welcome"
         if answer["type"] == "welcome":
             return answer
