@@ -8,6 +8,7 @@ keeps the clients that are inside: the server behind it is the zombie of a split
 from __future__ import annotations
 
 import asyncio
+import re
 import shutil
 import subprocess
 import tempfile
@@ -82,6 +83,12 @@ class SentinelGroup:
     def primary_port(self) -> int:
         """The port by which the sentinels know the primary. Fails while they do not agree for long."""
         return _until("the sentinels agree", lambda: self._agreed() or None)
+
+    def copy(self) -> None:
+        """Returns when the replica has all that the primary has. One that has just come is sent nothing more until it
+        has said that it is there, which takes it up to a second."""
+        primary, replica = self.primary, self.replica
+        _until("the replica has everything", lambda: _bytes_of(replica, "slave") == _bytes_of(primary, "master"))
 
     def failover(self) -> None:
         """Returns when every sentinel announces the other server and it takes writes. They are told to do it when the
@@ -311,6 +318,12 @@ class _Passage:
     def abort(self) -> None:
         for side in self._sides:
             side.transport.abort()
+
+
+def _bytes_of(server: RunningRedis, role: str) -> int:
+    """How much of the stream of writes it has, as its role calls it."""
+    found = re.search(rb"\b%b_repl_offset:(\d+)" % role.encode(), server.command("INFO", "replication"))
+    return int(found[1]) if found else -1
 
 
 def _until(what: str, look: Callable[[], Answer]) -> Answer:

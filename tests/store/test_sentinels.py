@@ -37,7 +37,7 @@ async def test_calls_and_ticks_go_to_the_primary_and_after_a_failover_to_the_new
     live, writer = LiveSessions(store), TickWriter(store)
     await live.open(ANNA, OURS, NodeId("here"), "meadow", {"x": "0"})
     assert await writer.write(batch_of([write_of("1")]), [(ANNA, OURS)]) == set()
-    sentinel_group.primary.command("WAIT", "1", "1000")
+    await asyncio.to_thread(sentinel_group.copy)
     await asyncio.to_thread(sentinel_group.failover)
     await asyncio.sleep(PERIOD_S + 0.5)  # what the old primary takes until then is lost with it
     assert await live.read(ANNA, OURS) == {"x": "1", "seq": "1"}
@@ -85,7 +85,7 @@ async def test_a_primary_that_was_cut_off_is_left_though_it_still_answers(
     await live.open(ANNA, OURS, NodeId("here"), "meadow", {"x": "0"})
     await writer.write(batch_of([write_of("1")]), [(ANNA, OURS)])
     zombie = sentinel_group.primary
-    zombie.command("WAIT", "1", "1000")
+    await asyncio.to_thread(sentinel_group.copy)
     sentinel_group.cut_off()
     await writer.write(batch_of([write_of("of the zombie")]), [(ANNA, OURS)])
     assert b"zombie" in zombie.command("HGET", "session:{5}:9", "x")
@@ -107,7 +107,7 @@ async def test_a_session_that_a_failover_lost_is_told_from_one_that_was_taken_ov
     live, writer = LiveSessions(store), TickWriter(store)
     await live.open(ANNA, Epoch(8), NodeId("here"), "meadow", {"x": "0"})
     await writer.write(batch_of([session_write(ANNA, Epoch(8), [b"x", b"1"])]))
-    sentinel_group.primary.command("WAIT", "1", "1000")
+    await asyncio.to_thread(sentinel_group.copy)
     sentinel_group.cut_off()
     await live.open(ANNA, OURS, NodeId("here"), "meadow", {})
     assert await writer.write(batch_of([write_of("1")]), [(ANNA, OURS)]) == set()
