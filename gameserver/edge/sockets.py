@@ -25,6 +25,7 @@ from gameserver.edge.pollers import DrainedPoller, LoopPoller
 from gameserver.edge.refused import refused
 from gameserver.edge.tally import Tally
 from gameserver.edge.wire import Wire
+from gameserver.link.lookup import Lookup
 from gameserver.observability.metrics import CLOSES, CONNECTIONS, REFUSALS
 from gameserver.protocol.codec import encode_text
 from gameserver.protocol.errors import Close, Refusal, RefusalCode
@@ -74,7 +75,7 @@ class Surroundings:
     emptied: asyncio.Event = field(default_factory=asyncio.Event)  # set when the last socket goes
     sockets: dict[ConnectionId, ClientSocket] = field(default_factory=dict)  # all of them
     connected: dict[ConnectionId, ClientSocket] = field(default_factory=dict)  # those that became WebSockets
-    outboxes: dict[ConnectionId, Outbox] = field(default_factory=dict)  # of those that play
+    outboxes: Lookup[ConnectionId, Outbox] = field(default_factory=Lookup)  # of those that play
 
 
 class ClientSocket:
@@ -145,7 +146,7 @@ class ClientSocket:
     def enter(self, stage: Stage, within_s: float = math.inf) -> None:
         """Be at this stage, and past it within that time."""
         if stage is Stage.PLAYING:
-            self._around.outboxes[self.connection_id] = self._outbox
+            self._around.outboxes.put(self.connection_id, self._outbox)
         elif stage is Stage.CLOSING:
             self._wire.move_to(self._around.at_once)
         self.stage = stage
@@ -283,7 +284,7 @@ class ClientSocket:
 
     def _let_go(self, why: str) -> None:
         """This player is no longer served here: once per WebSocket."""
-        self._around.outboxes.pop(self.connection_id, None)
+        self._around.outboxes.drop(self.connection_id)
         if self.stage in (Stage.HANDSHAKE, Stage.CLOSING, Stage.GONE):
             return
         CLOSES.labels(why).inc()

@@ -127,8 +127,7 @@ class Publisher:
         connections = self._registry.connections
         frames = []
         for payload, viewers, full in result.frames:
-            seen_by = list(filter(None, map(connections.get, viewers)))
-            if seen_by:
+            if seen_by := connections.find(viewers):
                 frames.append(WorldFrame(payload, seen_by, full))
         if frames:
             self._link.to_edge(TickFrames(zone.name, result.tick, frames))
@@ -136,10 +135,8 @@ class Publisher:
             self._tell(zone, outgoing)
 
     def _tell(self, zone: Zone, outgoing: Outgoing) -> None:
-        receivers = zone.players if outgoing.to is None else (outgoing.to,)
-        connections = self._registry.connections
-        told = [connections[player_id] for player_id in receivers if player_id in connections]
-        if told:
+        receivers = list(zone.players) if outgoing.to is None else [outgoing.to]
+        if told := self._registry.connections.find(receivers):
             self._link.to_edge(Deliver(told, outgoing.message))
 
     # --- keeping ---

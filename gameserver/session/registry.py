@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager
 
+from gameserver.link.lookup import Lookup
 from gameserver.protocol.ids import ConnectionId, PlayerId
 from gameserver.protocol.names import name_key
 from gameserver.session.session import Session
@@ -20,7 +21,7 @@ class Registry:
         self._by_connection: dict[ConnectionId, Session] = {}
         self._by_name: dict[str, Session] = {}
         self._turns = Turns()
-        self.connections: dict[PlayerId, ConnectionId] = {}  # of the sessions that have one
+        self.connections: Lookup[PlayerId, ConnectionId] = Lookup()  # of the sessions that have one
 
     def __len__(self) -> int:
         return len(self._by_player)
@@ -63,7 +64,7 @@ class Registry:
         before = self.unbind(session)
         session.connection_id = connection_id
         self._by_connection[connection_id] = session
-        self.connections[session.player_id] = connection_id
+        self.connections.put(session.player_id, connection_id)
         return before
 
     def unbind(self, session: Session) -> ConnectionId | None:
@@ -71,7 +72,7 @@ class Registry:
         if before is not None:
             self._by_connection.pop(before, None)
             if self.connections.get(session.player_id) == before:
-                del self.connections[session.player_id]
+                self.connections.drop(session.player_id)
         return before
 
     @property

@@ -24,6 +24,7 @@ class Cell:
     """
 
     __slots__ = (
+        "_audience",
         "arrived",
         "changed",
         "entities",
@@ -47,10 +48,26 @@ class Cell:
         self.changed: list[Entity] = []
         self.arrived: list[Entity] = []  # those of the changed that were not in it before
         self.left: list[EntityId] = []
-        self.viewers: set[PlayerId] = set()
+        self.viewers: set[PlayerId] = set()  # changed by ``look``
+        self._audience: list[PlayerId] | None = None  # the same in a list, if it was asked for
         self.view: dict[Cell, int] = {}  # the cells in view from it, itself too, and every how many ticks each is shown
         self.shown: dict[int, list[Cell]] = {}  # the view by how often
         self.seen_from = 0  # in so many cells stand viewers that have this one in view
+
+    @property
+    def audience(self) -> list[PlayerId]:
+        """The viewers, in the same list until they are others; nobody else may change it."""
+        if self._audience is None:
+            self._audience = list(self.viewers)
+        return self._audience
+
+    def look(self, viewer: PlayerId, looks: bool) -> None:
+        """The viewer stands in here, or does not any more."""
+        if looks:
+            self.viewers.add(viewer)
+        else:
+            self.viewers.remove(viewer)
+        self._audience = None
 
     def forget_changes(self) -> None:
         self.changed.clear()
@@ -141,7 +158,7 @@ class Grid:
     def look(self, viewer: PlayerId, cell: Cell | None, before: Cell | None) -> None:
         """The viewer stands in ``cell`` now (None: it does not look any more), in ``before`` until now."""
         if before is not None and viewer in before.viewers:
-            before.viewers.remove(viewer)
+            before.look(viewer, False)
             if not before.viewers:
                 self.watched.remove(before)
                 self._see(before, -1)
@@ -149,7 +166,7 @@ class Grid:
             if not cell.viewers:
                 self.watched.add(cell)
                 self._see(cell, +1)
-            cell.viewers.add(viewer)
+            cell.look(viewer, True)
 
     def forget_changes(self) -> None:
         """The tick has been shown."""

@@ -6,7 +6,7 @@ news. One that crossed a border gets forgets, snapshots and deltas; the sections
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from typing import NamedTuple
 
 from gameserver.protocol.ids import PlayerId
@@ -19,7 +19,8 @@ Crossing = tuple[Cell | None, Cell]  # from where (None: a full view) to where
 
 
 class ViewFrame(NamedTuple):
-    """One frame's ready bytes and its viewers. A ``full`` frame needs no frame before it."""
+    """One frame's ready bytes and its viewers, in a list that nobody may change. A ``full`` frame needs no frame before
+    it."""
 
     payload: bytes
     viewers: list[PlayerId]
@@ -65,15 +66,17 @@ class TickEncoder:
         deltas = self._deltas
         if not any(deltas.values()):
             return
-        together: dict[tuple[bytes, ...], list[PlayerId]] = {}
+        together: dict[tuple[bytes, ...], list[Cell]] = {}
         for cell in self._watched:
             sections = [
                 delta for every, cells in cell.shown.items() for delta in map(deltas[every].get, cells) if delta
             ]
-            if sections and (staying := cell.viewers.difference(crossings) if crossings else cell.viewers):
-                together.setdefault(tuple(sections), []).extend(staying)
-        for same, viewers in together.items():
-            yield ViewFrame(encode_frame(self._tick, same), viewers, False)
+            if sections:
+                together.setdefault(tuple(sections), []).append(cell)
+        entered = {now for _, now in crossings.values()}
+        for same, cells in together.items():
+            if viewers := _staying(cells, entered, crossings):
+                yield ViewFrame(encode_frame(self._tick, same), viewers, False)
 
     def _news(self, before: Cell | None, now: Cell) -> list[bytes]:
         """The sections for who saw what is seen from ``before`` and sees what is seen from ``now``."""
@@ -95,6 +98,13 @@ class TickEncoder:
             shown = records(cell.entities.values())
             section = self._snapshots[cell] = encode_section(Section.SNAPSHOT, cell.place, shown)
         return section
+
+
+def _staying(cells: list[Cell], entered: Set[Cell], crossings: Mapping[PlayerId, Crossing]) -> list[PlayerId]:
+    """Who stands in ``cells`` and stood there before: the very list of the one cell, where nobody came to."""
+    if len(cells) == 1 and cells[0] not in entered:
+        return cells[0].audience
+    return [viewer for cell in cells for viewer in cell.audience if viewer not in crossings]
 
 
 def _delta(cell: Cell, entities: Iterable[Entity]) -> bytes:

@@ -10,6 +10,7 @@ from gameserver.edge.frames import binary_frame
 from gameserver.edge.outbox import Joiner, Outbox
 from gameserver.edge.refused import refused
 from gameserver.edge.tally import Tally
+from gameserver.link.lookup import Lookup
 from gameserver.link.messages import WorldFrame
 from gameserver.protocol.errors import Refusal, RefusalCode
 from gameserver.protocol.ids import ConnectionId
@@ -123,7 +124,10 @@ def test_fan_out_hands_every_viewer_the_same_bytes_with_the_header_made_once() -
         WorldFrame(b"near", [ConnectionId("a"), ConnectionId("gone"), ConnectionId("b")]),
         WorldFrame(b"far", [ConnectionId("c")], full=True),
     ]
-    fan_out(frames, {connection_id: bench.outbox for connection_id, bench in benches.items()})
+    outboxes = Lookup[ConnectionId, Outbox]()
+    for connection_id, bench in benches.items():
+        outboxes.put(connection_id, bench.outbox)
+    fan_out(frames, outboxes)
     a, b, c = (benches[ConnectionId(name)].written()[0] for name in ("a", "b", "c"))
     assert a == binary_frame(b"near")
     assert a is b
