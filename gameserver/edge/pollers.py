@@ -1,7 +1,9 @@
 """Who asks the kernel about sockets: the event loop about newcomers, a selector of its own about players.
 
 A player's input is of no use before the next tick, so the loop is not woken for it: ``DrainedPoller.drain`` asks about
-all players at once, reads each once, and sends on what waited. Law: no client costs another its turn.
+all players at once, reads each once, and sends on what waited. The kernel tells of each thing that comes, and not again
+on every tick as long as it is there, which would have it look at every socket twice. Law: no client costs another its
+turn, and who was not read to the end is asked about again.
 """
 
 from __future__ import annotations
@@ -20,7 +22,10 @@ from gameserver.edge.wire import Wire
 from gameserver.speedups import plain
 
 READS: Final = 0x1  # epoll's EPOLLIN
-WRITES: Final = 0x4  # and EPOLLOUT
+WRITES: Final = 0x4  # EPOLLOUT
+_ENDS: Final = 0x2000  # EPOLLRDHUP: nothing comes behind what can be read
+_NEWS_ONLY: Final = 1 << 31  # EPOLLET
+_WANTED: Final = READS | WRITES
 _log = structlog.get_logger(__name__)
 
 
@@ -50,13 +55,13 @@ class DrainedPoller:
         self._waiting = 0  # how many
 
     def poll(self, wire: Wire, reads: bool, writes: bool) -> None:
-        fd, events = wire.fd, (READS if reads else 0) | (WRITES if writes else 0)
+        fd, events = wire.fd, (READS | _ENDS if reads else 0) | (WRITES if writes else 0)
         self._wires += [None] * (fd + 1 - len(self._wires))
         is_known = self._wires[fd] is not None
         if events and is_known:
-            self._asked.modify(fd, events)
+            self._asked.modify(fd, events | _NEWS_ONLY)
         elif events:
-            self._asked.register(fd, events)
+            self._asked.register(fd, events | _NEWS_ONLY)
             self._wires[fd] = wire
             self._waiting += 1
         elif is_known:
@@ -74,6 +79,8 @@ class DrainedPoller:
                     wire.was_read(read)
                 if events != READS:
                     wire.writable()
+                if events & ~_WANTED or (isinstance(read, bytes) and len(read) == self._read_bytes):
+                    wire.ask_for_the_rest()
             except Exception:
                 _log.exception("wire_failed")
                 wire.abort()

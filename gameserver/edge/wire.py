@@ -169,6 +169,11 @@ class Wire:
         else:
             self.close()
 
+    def ask_for_the_rest(self) -> None:
+        """More may have come than was read: the poller shall tell of it as if it were new."""
+        if self._reads:
+            self._poller.poll(self, self._reads, self._writes)
+
     def writable(self) -> None:
         """Send more of what waits."""
         if not self._writes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import select
+import socket
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -209,6 +210,28 @@ async def test_who_is_moved_while_others_are_read_loses_nothing_that_came(asked:
         owner.wire.abort()
         owner.far.close()
     await asyncio.sleep(0)
+    poller.close()
+
+
+@pytest.mark.parametrize("asked", [select.epoll, AskedOfSelectors])
+@pytest.mark.parametrize("said", [b"last", b"x" * 1000, b"x" * 2500])
+async def test_an_end_behind_the_last_words_is_noticed_though_nothing_new_comes(
+    asked: Callable[[], Asked], said: bytes
+) -> None:
+    poller = DrainedPoller(1000, asked())
+    owner = Owner(poller, raises=False)
+    owner.far.send(said)
+    owner.far.shutdown(socket.SHUT_WR)
+    await asyncio.sleep(0.02)
+    for _ in range(len(said) // 1000 + 1):
+        assert not owner.is_lost
+        poller.drain()
+        await asyncio.sleep(0)
+    assert owner.read == said
+    poller.drain()
+    await asyncio.sleep(0)
+    assert owner.is_lost and not any(poller._wires)
+    owner.far.close()
     poller.close()
 
 
