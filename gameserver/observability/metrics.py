@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from gameserver.observability.histogram import OneThreadHistogram
+
 REGISTRY = CollectorRegistry()
 
 _TICK_SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.035, 0.05, 0.1, 0.25, 1.0)
 _STORE_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
 
 # --- simulation ---
-TICK_STEP_SECONDS = Histogram(
+TICK_STEP_SECONDS = OneThreadHistogram(
     "gameserver_tick_step_seconds",
     "Time of one step of a tick, in all zones of a phase",
-    ["step"],
+    "step",
     buckets=_TICK_SECONDS,
     registry=REGISTRY,
 )

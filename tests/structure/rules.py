@@ -80,7 +80,7 @@ IMPURE_LIBRARIES = {"asyncio", "time", "random", "socket", "logging", "secrets",
 FORBIDDEN_WORDS = {
     "manager", "helper", "helpers", "util", "utils", "common", "misc", "base", "core", "engine", "data", "info", "obj",
 }  # fmt: skip
-METRIC_TYPES = {"Counter", "Gauge", "Histogram", "Summary"}
+METRIC_TYPES = {"Counter", "Gauge", "Histogram", "OneThreadHistogram", "Summary"}
 METRIC_NAME = re.compile(r"gameserver(_[a-z]+)+")
 METRIC_FILE = "gameserver/observability/metrics.py"
 PERSONAL_LABELS = {"player", "player_id", "connection", "connection_id", "name", "session", "address", "account"}
@@ -186,7 +186,7 @@ def _metric_problems(kind: str, call: ast.Call) -> Iterator[str]:
         yield f"{name!r} is not gameserver_<noun>_<unit>"
     elif kind == "Counter" and not name.endswith("_total"):
         yield f"the counter {name} does not end in _total"
-    elif kind == "Histogram" and not name.endswith(("_seconds", "_bytes")):
+    elif kind.endswith("Histogram") and not name.endswith(("_seconds", "_bytes")):
         yield f"the histogram {name} has no unit"
     for argument in call.args[2:3]:
         labels = {label.value for label in ast.walk(argument) if isinstance(label, ast.Constant)}
