@@ -7,6 +7,7 @@ builds strings for each reply, which costs more than all the rest of a tick's wr
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from socket import AF_INET, AF_INET6, SO_RCVLOWAT, SOL_SOCKET, socket
 from typing import Any
@@ -71,6 +72,9 @@ class Pipeline(asyncio.Protocol):
         self._end(ConnectionResetError("the server closed the connection"))
 
     def connection_lost(self, error: Exception | None) -> None:
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
         self.is_clean = False
         self._end(error or ConnectionResetError("the server closed the connection"))
 
@@ -121,11 +125,14 @@ class Replies:
 
 
 def _plain_tcp(transport: asyncio.Transport) -> socket | None:
-    """Its socket, unless what comes there is no TCP, or is not yet what we are to read."""
+    """Its socket once more, to be closed; none where what comes there is no TCP, or is not yet what we are to read. The
+    transport's own may be a stand-in, which makes a socket for each call."""
     if sys.platform != "linux" or transport.get_extra_info("sslcontext") is not None:
         return None
     opened: socket | None = transport.get_extra_info("socket")
-    return opened if opened is not None and opened.family in (AF_INET, AF_INET6) else None
+    if opened is None or opened.family not in (AF_INET, AF_INET6):
+        return None
+    return socket(fileno=os.dup(opened.fileno()))
 
 
 def _new_parser() -> hiredis.Reader:
