@@ -13,16 +13,16 @@ from pathlib import Path
 
 from setuptools import Extension, setup
 
-# What a player's tick passes through; gameserver/speedups/in_c.c comes to it. Left out: what games subclass (game,
-# state), and what waits for stores most of its time. mypyc compiles no async generators, and a library may want
-# functions of Python's own: both live elsewhere.
+# What a player's tick passes through, and what looks at all sessions now and then; gameserver/speedups/in_c.c comes to
+# it. Left out: what games subclass (game, state), and what is called seldom. mypyc compiles no async generators, and a
+# library may want functions of Python's own: both live elsewhere.
 COMPILED = {
     "edge": "connection door fanout frames limits outbox pollers ring senders server sockets tally wire",
-    "link": "local",
+    "link": "local lookup",
     "protocol": "codec world_frame",
-    "session": "host publisher record registry session watch write_behind",
+    "session": "departures host publisher record registry session watch write_behind",
     "simulation": "inbox loop phases result stopwatch tick turn zones",
-    "store": "resp",
+    "store": "pipeline resp tick_writer",
     "world": "action_log entity grid inventory later speech view zone",
 }
 MYPY = "mypy==2.4.1"  # as in scripts/constraints.txt

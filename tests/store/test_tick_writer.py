@@ -186,6 +186,7 @@ async def test_a_silent_server_is_unavailable_when_the_deadline_passes_and_works
     assert await x_of(hasty_store, ANNA) == "after"
 
 
+@pytest.mark.plain  # a step of the writer is replaced
 async def test_a_deadline_that_connecting_lost_ends_the_write_all_the_same(
     own_redis: RunningRedis, hasty_store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
