@@ -43,19 +43,26 @@ class Summary:
         rivals = RATIOS | {f"vs_{of}": of for of in ("ours", "compiled", "against") if of != whose}
         return {name: ratio(ours, found[of]) for name, of in rivals.items() if ours and found.get(of)}
 
-    def growth(self) -> float | None:
+    def growth(self, whose: str = "ours") -> float | None:
         """A player's cost in a zone of 1,000 over that in one of 500."""
-        fewer, more = self.readings.get(FEWER, {}).get("ours"), self.readings.get(MORE, {}).get("ours")
+        fewer, more = self.readings.get(FEWER, {}).get(whose), self.readings.get(MORE, {}).get(whose)
         return ratio(more, fewer) if fewer and more else None
 
+    def shipped(self) -> str:
+        """Whose ratios are promised: the server as the image has it, or the plain one where only that was measured."""
+        return "compiled" if any("compiled" in found for found in self.readings.values()) else "ours"
+
     def plain(self) -> dict[str, Any]:
-        """For JSON. The ratios on top are those of the rooms; null where it was not measured."""
-        main, compiled = self.ratios(MAIN), self.ratios(MAIN, "compiled")
+        """For JSON. The ratios on top are those of ``ratios_of`` in the rooms; null where it was not measured."""
+        shipped = self.shipped()
+        main, ours, compiled = (self.ratios(MAIN, whose) for whose in (shipped, "ours", "compiled"))
         memory, pressure = (medians(it) if it else None for it in (self.memory, self.pressure))
         return {
             **{name: main.get(name) for name in RATIOS},
+            "ratios_of": shipped,
+            "ours": {name: ours.get(name) for name in (*RATIOS, "vs_compiled")},
             "compiled": {name: compiled.get(name) for name in (*RATIOS, "vs_ours")},
-            "zone_1000_vs_500": self.growth(),
+            "zone_1000_vs_500": self.growth(shipped),
             "p99_ticks_at_70_percent": pressure and pressure.p99_ratio,
             "core_share_at_70_percent": pressure and pressure.core_share,
             "players_at_70_percent": self.pressure_players or None,

@@ -10,8 +10,8 @@ from scripts.benchmark.summary import Summary
 
 BEGIN, END = "<!-- measured -->", "<!-- /measured -->"
 WHO = {
-    "ours": "**this server**, every tick in Redis",
-    "compiled": "the same, its hot path compiled (`scripts/compile`)",
+    "ours": "this server from its source, every tick in Redis",
+    "compiled": "**this server** as it is shipped: compiled",
     "against": "the other checkout",
     "floor": "floor: C, system calls only, drained once per tick",
     "woken": "the same, woken per packet",
@@ -98,8 +98,9 @@ def _rest(summary: Summary) -> str:
 
 
 def _lines(summary: Summary) -> Iterator[str]:
-    if (growth := summary.growth()) is not None:
-        yield f"A player of a zone of 1,000 costs {growth:.2f} × one of a zone of 500."
+    for whose, how in (("compiled", "compiled"), ("ours", "from source")):
+        if (growth := summary.growth(whose)) is not None:
+            yield f"A player of a zone of 1,000 costs {growth:.2f} × one of a zone of 500 ({how})."
     if summary.pressure:
         taken = medians(summary.pressure)
         yield (

@@ -189,10 +189,13 @@ def test_the_json_has_the_ratios_of_the_rooms_on_top(summary: Summary) -> None:
     assert told["vs_naive"] == pytest.approx(1 / 3)
     assert told["vs_floor"] == 2.1
     assert told["vs_floor_woken"] is None
+    assert told["ratios_of"] == "ours"
     assert told["scenarios"]["rooms"]["contenders"]["naive"]["cpu_us"] == 63
 
 
-def test_the_compiled_server_has_ratios_of_its_own(summary: Summary) -> None:
+def test_the_ratios_on_top_are_the_compiled_servers_where_it_was_measured(
+    summary: Summary,
+) -> None:
     assert summary.plain()["compiled"]["vs_ours"] is None
     assert "compiled is" not in table.render(summary)
     summary.readings["rooms"]["compiled"] = costing(10, 11, 11)
@@ -200,7 +203,9 @@ def test_the_compiled_server_has_ratios_of_its_own(summary: Summary) -> None:
     assert told["compiled"]["vs_ours"] == 0.5
     assert told["compiled"]["vs_floor"] == 1.1
     assert told["compiled"]["vs_colyseus"] == 0.25
-    assert told["vs_floor"] == 2.1
+    assert told["ratios_of"] == "compiled"
+    assert (told["vs_floor"], told["vs_colyseus"]) == (1.1, 0.25)
+    assert (told["ours"]["vs_floor"], told["ours"]["vs_compiled"]) == (2.1, 2.0)
     assert told["scenarios"]["rooms"]["ratios"]["vs_compiled"] == 2.0
     head, _, *rows = (line.split("|") for line in table.render(summary).splitlines() if line.startswith("|"))
     colyseus = next(row for row in rows if "Colyseus" in row[1])
@@ -211,7 +216,7 @@ def test_growth_compares_the_zones_of_1000_and_500(summary: Summary) -> None:
     assert summary.growth() is None
     summary.readings |= {"zone500": {"ours": costing(20, 20)}, "zone1000": {"ours": costing(19, 19)}}
     assert summary.growth() == 0.95
-    assert "costs 0.95 × one of a zone of 500" in table.render(summary)
+    assert "costs 0.95 × one of a zone of 500 (from source)" in table.render(summary)
 
 
 def test_every_row_of_a_table_has_as_many_cells(summary: Summary) -> None:

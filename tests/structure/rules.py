@@ -64,6 +64,7 @@ VENDORS_OF_ALL = {"msgspec", "orjson"}
 VENDORS_OF_IMPURE = {"structlog"}
 
 PURE = (
+    "gameserver/link/lookup.py",
     "gameserver/protocol/",
     "gameserver/world/",
     "gameserver/simulation/game.py",
