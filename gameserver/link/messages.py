@@ -74,14 +74,15 @@ class Declined(msgspec.Struct, frozen=True):
 
 
 class Deliver(msgspec.Struct, frozen=True):
-    """One JSON message for each of these connections; those that are gone are skipped."""
+    """One JSON message for each of these connections; those that are gone are skipped. Nobody may change the list."""
 
     connection_ids: list[ConnectionId]
     message: ServerMessage
 
 
 class WorldFrame(msgspec.Struct, frozen=True):
-    """Ready bytes of one binary frame, and who sees it. ``full`` frames need no frame before them."""
+    """Ready bytes of one binary frame, and who sees it. ``full`` frames need no frame before them. Nobody may change
+    the list: the same one may come again on the next tick."""
 
     payload: bytes
     connection_ids: list[ConnectionId]

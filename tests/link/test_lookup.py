@@ -58,6 +58,9 @@ def test_to_drop_what_is_not_there_changes_nothing() -> None:
 
 def test_lists_that_nobody_asks_for_any_more_do_not_add_up() -> None:
     table = lookup(*KEYS)
-    for first in range(1000, 1000 + 3 * NOTED_MAX):
-        table.find([first, *KEYS])
-        assert len(table._noted) <= NOTED_MAX
+    many = list(range(NOTED_MAX // 16))
+    for first in range(100):
+        table.find([-first, *many])
+        assert sum(len(keys) for keys, _ in table._noted.values()) <= NOTED_MAX
+    found = table.find([*KEYS, *range(100, 100 + NOTED_MAX)])
+    assert found == [*map(str, KEYS)] and len(table._noted) == 1

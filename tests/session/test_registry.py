@@ -18,7 +18,8 @@ def test_a_session_is_found_by_player_by_connection_and_by_name() -> None:
     registry.add(one)
     assert registry.bind(one, ONE) is None
     assert registry.get(PlayerId(1)) is registry.by_connection(ONE) is registry.by_name("ÆNGUS") is one
-    assert registry.connections.get(PlayerId(1)) == ONE and list(registry) == [one] and len(registry) == 1
+    assert registry.connections.get(PlayerId(1)) == ONE and len(registry.connections) == 1
+    assert list(registry) == [one] and len(registry) == 1
 
 
 def test_the_newest_connection_has_the_session_and_the_one_before_is_returned() -> None:
@@ -27,7 +28,7 @@ def test_the_newest_connection_has_the_session_and_the_one_before_is_returned() 
     registry.bind(one, ONE)
     assert registry.bind(one, TWO) == ONE
     assert registry.by_connection(ONE) is None and registry.by_connection(TWO) is one
-    assert registry.connections.get(PlayerId(1)) == TWO
+    assert registry.connections.get(PlayerId(1)) == TWO and len(registry.connections) == 1
 
 
 def test_a_session_that_is_removed_leaves_nothing_behind() -> None:
@@ -50,7 +51,7 @@ def test_removing_an_old_session_leaves_the_one_that_took_its_place() -> None:
     registry.bind(new, TWO)
     registry.remove(old)
     assert registry.get(PlayerId(1)) is registry.by_name("P1") is registry.by_connection(TWO) is new
-    assert registry.connections.get(PlayerId(1)) == TWO
+    assert registry.connections.get(PlayerId(1)) == TWO and len(registry.connections) == 1
 
 
 def test_two_sessions_of_one_player_are_a_bug() -> None:
