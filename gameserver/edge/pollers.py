@@ -53,6 +53,7 @@ class DrainedPoller:
         self._read_ready = plain.read_ready if isinstance(self._asked, AskedOfSelectors) else speedups.read_ready
         self._wires: list[Wire | None] = []  # those that wait for something, by descriptor: small numbers
         self._waiting = 0  # how many
+        self._lost_track = False  # a drain did not come to its end, and what it did not come to is no news any more
 
     def poll(self, wire: Wire, reads: bool, writes: bool) -> None:
         fd, events = wire.fd, (READS | _ENDS if reads else 0) | (WRITES if writes else 0)
@@ -73,6 +74,9 @@ class DrainedPoller:
         """Read from every wire that has something, once, and write to those that can take what waited."""
         if not self._waiting:
             return
+        if self._lost_track:
+            self._ask_about_all()
+        self._lost_track = True
         for wire, events, read in self._read_ready(self._asked, self._wires, self._waiting, self._read_bytes):
             try:
                 if read is not None:
@@ -84,6 +88,12 @@ class DrainedPoller:
             except Exception:
                 _log.exception("wire_failed")
                 wire.abort()
+        self._lost_track = False
+
+    def _ask_about_all(self) -> None:
+        for wire in list(self._wires):
+            if wire is not None:
+                wire.ask_for_the_rest()
 
     def close(self) -> None:
         self._asked.close()

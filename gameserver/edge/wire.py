@@ -170,8 +170,8 @@ class Wire:
             self.close()
 
     def ask_for_the_rest(self) -> None:
-        """More may have come than was read: the poller shall tell of it as if it were new."""
-        if self._reads:
+        """More may be there than was read: the poller shall tell of it as if it were new."""
+        if self._reads or self._writes:
             self._poller.poll(self, self._reads, self._writes)
 
     def writable(self) -> None:

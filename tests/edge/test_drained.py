@@ -151,6 +151,38 @@ async def test_a_bug_about_one_wire_costs_that_one_and_no_other(asked: Callable[
     poller.drain()  # as a tick after the edge was closed does
 
 
+@pytest.mark.plain  # a wire that is broken on purpose
+@pytest.mark.parametrize("asked", [select.epoll, AskedOfSelectors])
+async def test_a_pass_that_was_broken_off_loses_nothing_of_what_it_did_not_come_to(asked: Callable[[], Asked]) -> None:
+    class Broken(Wire):
+        is_broken = True
+
+        def was_read(self, read: bytes | int) -> None:
+            raise RuntimeError("a bug")
+
+        def abort(self) -> None:
+            if self.is_broken:
+                raise RuntimeError("another")
+            super().abort()
+
+    poller = DrainedPoller(1000, asked())
+    broken, *others = owners = [Owner(poller, raises=False, wire_type=Broken if at == 0 else Wire) for at in range(4)]
+    for owner in owners:
+        owner.far.send(b"hello")
+        await asyncio.sleep(0.01)  # so that they come in this order
+    with pytest.raises(RuntimeError, match="another"):
+        poller.drain()
+    assert [owner.read for owner in others] == [b""] * 3
+    broken.wire.is_broken = False  # type: ignore[attr-defined]
+    poller.drain()
+    assert [owner.read for owner in others] == [b"hello"] * 3
+    for owner in owners:
+        owner.wire.abort()
+        owner.far.close()
+    await asyncio.sleep(0)
+    poller.close()
+
+
 @pytest.mark.parametrize("asked", [select.epoll, AskedOfSelectors])
 async def test_what_waited_leaves_with_a_pass_and_a_peer_that_went_is_noticed(asked: Callable[[], Asked]) -> None:
     poller = DrainedPoller(1000, asked())
@@ -250,14 +282,14 @@ async def test_a_peer_that_resets_is_noticed(asked: Callable[[], Asked]) -> None
 class Owner:
     """Has a wire to itself."""
 
-    def __init__(self, poller: DrainedPoller, raises: bool):
+    def __init__(self, poller: DrainedPoller, raises: bool, wire_type: type[Wire] = Wire):
         near, self.far = tcp_pair()
         self.raises = raises
         self.read = b""
         self.is_lost = False
         self.ends: list[Wire] = []
         self.moves: list[Wire] = []
-        self.wire = Wire(near, self, poller, EdgeLimits())
+        self.wire = wire_type(near, self, poller, EdgeLimits())
         self.wire.start()
 
     def data_received(self, data: bytes) -> None:
