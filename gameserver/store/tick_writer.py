@@ -138,10 +138,11 @@ class TickWriter:
         try:
             await self._connection.connect()  # type: ignore[no-untyped-call]
             server = await self._meet()
+            pipeline = Pipeline(_transport(self._connection))
         except BaseException:
             await self._drop()
             raise
-        self._pipeline = Pipeline(_transport(self._connection))
+        self._pipeline = pipeline
         before, self._server = self._server, server
         if before not in (None, server):
             raise ServerChanged("tick_write: redis has restarted or failed over; everything is written again")

@@ -88,7 +88,7 @@ class SentinelGroup:
         """Returns when the replica has all that the primary has. One that has just come is sent nothing more until it
         has said that it is there, which takes it up to a second."""
         primary, replica = self.primary, self.replica
-        _until("the replica has everything", lambda: _bytes_of(replica, "slave") == _bytes_of(primary, "master"))
+        _until("the replica has everything", lambda: 0 <= _bytes_of(replica, "slave") == _bytes_of(primary, "master"))
 
     def failover(self) -> None:
         """Returns when every sentinel announces the other server and it takes writes. They are told to do it when the
@@ -145,6 +145,7 @@ class SentinelGroup:
             sentinel.hasten()
         _until("the sentinels know one another", lambda: all(sentinel.is_ready() for sentinel in self._sentinels))
         _until("the replica is in step", self._is_in_step)
+        self.copy()
 
     def _is_announced(self, server: RunningRedis) -> bool:
         return self._agreed() == self._doors[server].port

@@ -177,6 +177,16 @@ async def test_a_lost_connection_ends_the_request(peer: Peer) -> None:
     assert not peer.pipeline.is_clean
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="no low-water mark is set there")
+async def test_the_end_of_the_connection_leaves_no_descriptor_behind(peer: Peer) -> None:
+    kept = peer.pipeline._socket
+    assert kept is not None and kept.fileno() >= 0
+    peer.pipeline._transport.abort()
+    for _ in range(2):
+        await asyncio.sleep(0)
+    assert kept.fileno() == -1
+
+
 async def test_who_says_that_nothing_more_comes_ends_the_request(peer: Peer) -> None:
     """Also while some of it still waits to leave."""
     asking = asyncio.create_task(peer.pipeline.ask(b"x" * 20_000_000, 1, CHANGED))
