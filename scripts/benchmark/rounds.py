@@ -46,7 +46,7 @@ class Bench:
         found: dict[str, list[Reading]] = {name: [] for name in self.contenders}
         for number in range(self.repeat):
             for name, serve in self.contenders.items():
-                like = next((found[whose][-1] for whose in ("ours", "against") if found.get(whose)), None)
+                like = next((found[whose][-1] for whose in ("compiled", "ours", "against") if found.get(whose)), None)
                 taken = self.measure_once(scenario, serve, like=like)
                 found[name].append(taken)
                 tell(f"{scenario.name} {number + 1}/{self.repeat} {name:9} {brief(taken)}")

@@ -102,10 +102,10 @@ def _lines(summary: Summary) -> Iterator[str]:
         if (growth := summary.growth(whose)) is not None:
             yield f"A player of a zone of 1,000 costs {growth:.2f} × one of a zone of 500 ({how})."
     if summary.pressure:
-        taken = medians(summary.pressure)
+        taken, players = medians(summary.pressure), summary.pressure_players
         yield (
-            f"At {taken.core_share:.0%} load of the core ({summary.pressure_players} players in rooms of 50) the 99th "
-            f"percentile of the interval between a player's updates is {taken.p99_ratio:.2f} × the tick."
+            f"At {taken.core_share:.0%} load of the core ({players} players in rooms of 50, from source) "
+            f"the 99th percentile of the interval between a player's updates is {taken.p99_ratio:.2f} × the tick."
         )
     if summary.memory:
         held = medians(summary.memory).resident_bytes
