@@ -86,7 +86,7 @@ def sources(root: Path, inside: Path = Path()) -> Iterator[Path]:
 
 def compile_copy() -> int:
     """The exit code; what the compilers say is shown when it is not 0."""
-    say("compiling the hot path into build/compiled (takes about a minute)")
+    say("compiling the hot path into build/compiled (takes one to three minutes)")
     command = [sys.executable, "setup.py", "--quiet", "build_ext", "--inplace"]
     environment = os.environ | {"GAMESERVER_COMPILE": "1"}
     ended = subprocess.run(
