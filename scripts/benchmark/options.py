@@ -58,7 +58,7 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
     contenders = given.only or [name for name in CONTENDERS if name != "against" or given.against]
     if "against" in contenders and given.against is None:
         parser.error("against needs --against DIR")
-    if not {"ours", "against"} & set(contenders) and {"floor", "woken"} & set(contenders):
+    if not {"compiled", "ours", "against"} & set(contenders) and {"floor", "woken"} & set(contenders):
         parser.error("the floor does what our server did: measure ours with it")
     return Options(
         scenarios=tuple(given.scenario or (*SCENARIOS, *SPECIAL)),

@@ -142,10 +142,7 @@ async def test_a_bug_about_one_wire_costs_that_one_and_no_other(asked: Callable[
     assert owners[1].read == b"hello"
     await asyncio.sleep(0)
     assert owners[0].is_lost and not owners[1].is_lost
-    for owner in owners:
-        owner.wire.abort()
-        owner.far.close()
-    await asyncio.sleep(0)
+    await end(owners)
     assert not any(poller._wires)
     poller.close()
     poller.drain()  # as a tick after the edge was closed does
@@ -176,10 +173,7 @@ async def test_a_pass_that_was_broken_off_loses_nothing_of_what_it_did_not_come_
     broken.wire.is_broken = False  # type: ignore[attr-defined]
     poller.drain()
     assert [owner.read for owner in others] == [b"hello"] * 3
-    for owner in owners:
-        owner.wire.abort()
-        owner.far.close()
-    await asyncio.sleep(0)
+    await end(owners)
     poller.close()
 
 
@@ -238,10 +232,7 @@ async def test_who_is_moved_while_others_are_read_loses_nothing_that_came(asked:
         owner.far.send(b", again")
     await asyncio.sleep(0.02)  # now the loop reads them, also what waited before
     assert [owner.read for owner in owners] == [b"hello, again"] * 3
-    for owner in owners:
-        owner.wire.abort()
-        owner.far.close()
-    await asyncio.sleep(0)
+    await end(owners)
     poller.close()
 
 
@@ -306,3 +297,11 @@ class Owner:
 
     def connection_lost(self) -> None:
         self.is_lost = True
+
+
+async def end(owners: list[Owner]) -> None:
+    """Both ends of each."""
+    for owner in owners:
+        owner.wire.abort()
+        owner.far.close()
+    await asyncio.sleep(0)

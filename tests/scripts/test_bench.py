@@ -193,9 +193,7 @@ def test_the_json_has_the_ratios_of_the_rooms_on_top(summary: Summary) -> None:
     assert told["scenarios"]["rooms"]["contenders"]["naive"]["cpu_us"] == 63
 
 
-def test_the_ratios_on_top_are_the_compiled_servers_where_it_was_measured(
-    summary: Summary,
-) -> None:
+def test_the_ratios_on_top_are_the_compiled_servers_where_it_was_measured(summary: Summary) -> None:
     assert summary.plain()["compiled"]["vs_ours"] is None
     assert "compiled is" not in table.render(summary)
     summary.readings["rooms"]["compiled"] = costing(10, 11, 11)

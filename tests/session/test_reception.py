@@ -71,7 +71,7 @@ async def test_who_signs_in_twice_within_a_tick_arrives_once() -> None:
     await asyncio.gather(bench.join(1, "n:1"), bench.join(1, "n:2"))
     result = bench.zones["tiny"].run_tick(Stopwatch(StillClock()))
     assert len(result.admitted) == 1 and len(bench.zones["tiny"].zone.entities) == 1
-    assert bench.registry.connections.get(PlayerId(1)) == "n:2"
+    assert bench.registry.connections.get(PlayerId(1)) == "n:2" and len(bench.registry.connections) == 1
     assert bench.told == [CloseConnection(ConnectionId("n:1"), Close.TAKEN_OVER)]
 
 
