@@ -20,7 +20,7 @@ LOCK_WAIT_S = 3  # MySQL's default of 50 outlasts every deadline of ours
 SILENT_CLIENT_S = 4  # a node that hangs or vanished inside a transaction keeps its row locks no longer than a lease
 CONNECT_S = 2.0
 BUSY_S = 0.25  # how long SQLite waits inside its thread, where no deadline reaches; then we try again
-RECYCLE_S = 3  # before the server drops it for being silent
+RECYCLE_S = 3  # before MySQL drops it for being silent
 
 
 def driver_url(url: str) -> URL:
@@ -49,7 +49,6 @@ def connect_pool(url: str, *, pool_size: int) -> AsyncEngine:
     pool: dict[str, Any] = {
         "pool_size": pool_size,
         "max_overflow": 0,
-        "pool_recycle": RECYCLE_S,
         "pool_pre_ping": False,  # a connection found dead before the COMMIT costs one retry; a ping costs every call
     }
     return _connect(driver_url(url), BUSY_S, pool)
@@ -69,8 +68,8 @@ def _connect(url: URL, busy_s: float, pool: dict[str, Any]) -> AsyncEngine:
     )
     arguments = {"init_command": settings, "connect_timeout": CONNECT_S}
     # READ COMMITTED: no gap locks, which would deadlock neighbours; every guard we rely on is a locking statement.
-    pool |= {"isolation_level": "READ COMMITTED", "hide_parameters": True}  # errors are logged
-    return create_async_engine(url, connect_args=arguments, **pool)
+    pool |= {"isolation_level": "READ COMMITTED", "pool_recycle": RECYCLE_S}
+    return create_async_engine(url, connect_args=arguments, hide_parameters=True, **pool)  # errors are logged
 
 
 def _connect_sqlite(url: URL, busy_s: float, pool: dict[str, Any]) -> AsyncEngine:

@@ -1,4 +1,4 @@
-"""Saves every live session to SQL once per period, in many small batches, so that no tick has all of them.
+"""Saves every live session to SQL once per period, in a few batches, so that no tick has all of them.
 
 What a checkpoint is for: if Redis loses its data and the server dies, a player loses at most one period.
 Bound: one save under way a session; while SQL is away a newer one takes its place.
@@ -21,7 +21,7 @@ from gameserver.session.saver import Saver
 from gameserver.session.session import Session
 from gameserver.tasks import Tasks
 
-BATCHES = 20  # in a period; a statement costs as much as dozens of the rows in it
+BATCHES = 5  # in a period; a transaction costs as much as a hundred of its rows
 
 log = structlog.get_logger(__name__)
 

@@ -18,6 +18,7 @@ from structlog.testing import capture_logs
 from gameserver.observability.metrics import REGISTRY
 from gameserver.profiles.account_rows import Accounts, NameTaken
 from gameserver.profiles.database import DOOR_MAX, Database, OutcomeUnknown, ProfilesUnavailable, StatementRefused
+from gameserver.profiles.drivers import SILENT_CLIENT_S
 from gameserver.profiles.exchange import Exchanges
 from gameserver.profiles.records import ExchangeOutcome, Profile, SaveOutcome
 from gameserver.profiles.repository import Profiles
@@ -529,3 +530,22 @@ async def until_it_works(claim, *arguments):  # type: ignore[no-untyped-def]
         except ProfilesUnavailable:
             await asyncio.sleep(0.1)
     raise AssertionError("it never came back")
+
+
+async def test_a_connection_that_mysql_would_have_dropped_is_not_used_and_one_of_sqlite_is_kept(
+    sql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used: list[object] = []  # the objects themselves: an id may be given again
+
+    async def note_connection(connection: AsyncConnection) -> None:
+        raw = await connection.get_raw_connection()
+        used.append(raw.driver_connection)
+
+    async with opened(sql_url, pool_size=1) as database:
+        await database.transact("note", note_connection)
+        await database.transact("note", note_connection)
+        assert used[0] is used[1]
+        now_s = time.time() + SILENT_CLIENT_S
+        monkeypatch.setattr(time, "time", lambda: now_s)
+        await database.transact("note", note_connection)
+    assert (used[1] is used[2]) is sql_url.startswith("sqlite")
