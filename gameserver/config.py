@@ -90,6 +90,13 @@ class Settings(BaseSettings):
     game: str = _game(
         "The game to run, as module:Class.", "gameserver.demo:Meadow", pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$"
     )
+    tick_phases: int = _game(
+        "The zones tick in so many phases, spread over the interval. More make each one shorter, and cost more in all."
+        " 0: all at once, and in two when that takes more than half of the interval.",
+        0,
+        ge=0,
+        le=64,
+    )
     chat_history_lines: int = _game("Lines of a zone's chat that a joining player is shown.", 20, ge=0, le=200)
 
     host: str = _network(

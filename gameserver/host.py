@@ -229,6 +229,7 @@ class NodeHost:
         self._loop = SimulationLoop(
             list(self.zones),
             tick_hz=self._game.tick_hz,
+            phases=self._settings.tick_phases,
             clock=self._clock,
             act=self._publisher.act,
             zone_stopped=lambda runner: host.zone_stopped(runner.zone.name),

@@ -1,5 +1,6 @@
 """Drives the zones: one tick each per interval, on the event loop, each tick timed by step. All tick in one phase while
-that takes little of the interval; else in two, so that it is not one long stretch in which nobody is served.
+that takes little of the interval; else in two, so that it is not one long stretch in which nobody is served; or in as
+many as the operator asks for.
 
 Law: the loop never waits for anything but the next deadline. A phase that comes late is counted as an overrun; what was
 missed is skipped, never caught up by ticking faster. What raises on a zone's tick stops that zone and no other.
@@ -17,7 +18,7 @@ from gameserver.clock import Clock
 from gameserver.observability import metrics
 from gameserver.simulation.game import Game
 from gameserver.simulation.inbox import Inbox
-from gameserver.simulation.phases import Phases
+from gameserver.simulation.phases import AS_LOAD_ASKS, Phases
 from gameserver.simulation.result import TickResult
 from gameserver.simulation.speech import Presence
 from gameserver.simulation.stopwatch import Stopwatch
@@ -62,7 +63,7 @@ class ZoneRunner:
 
 
 class SimulationLoop:
-    """Ticks every zone at ``tick_hz`` and hands each result to ``act``.
+    """Ticks every zone at ``tick_hz``, in so many ``phases``, and hands each result to ``act``.
 
     ``before_ticks`` and ``after_ticks`` are called around the ticks of each phase, and ``rest(slack_s)`` when all that
     a phase brought is under way and the next one is so far off.
@@ -73,6 +74,7 @@ class SimulationLoop:
         runners: Sequence[ZoneRunner],
         *,
         tick_hz: int,
+        phases: int = AS_LOAD_ASKS,
         clock: Clock,
         act: Callable[[ZoneRunner, TickResult], None],
         zone_stopped: Callable[[ZoneRunner], None],
@@ -82,7 +84,7 @@ class SimulationLoop:
     ):
         self.runners = runners
         self._interval_s = 1.0 / tick_hz
-        self._phases = Phases(runners, self._interval_s)
+        self._phases = Phases(runners, self._interval_s, phases)
         self._clock = clock
         self._stopwatch = Stopwatch(clock)
         self._act = act

@@ -1,4 +1,5 @@
-"""Whose turn it is within the interval: all zones' at once, or half of them and then the other half. Pure.
+"""Whose turn it is within the interval: all zones' at once; half of them and then the other half, when they take long;
+or as many phases as were asked for, whatever they take. Pure.
 
 Law: a zone's ticks are due an interval apart, and once, when the zones are dealt out anew, one and a half at most.
 """
@@ -7,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Final, Generic, TypeVar
+
+AS_LOAD_ASKS: Final = 0  # instead of a number of phases
 
 # A second phase costs a wake-up in cold caches, another look at the players' sockets and another write to Redis: 2 of
 # 26 µs a player-tick. It is worth that when one would be so long that whoever waits for something else notices. The
@@ -19,10 +22,13 @@ ZoneT = TypeVar("ZoneT")
 
 
 class Phases(Generic[ZoneT]):
-    def __init__(self, zones: Sequence[ZoneT], interval_s: float):
+    """``asked`` is how many there are to be, or AS_LOAD_ASKS; of one zone there is never more than one."""
+
+    def __init__(self, zones: Sequence[ZoneT], interval_s: float, asked: int = AS_LOAD_ASKS):
         self._zones = zones
         self._interval_s = interval_s
-        self._dealt = [zones]
+        self._asked = asked
+        self._dealt = self._deal(asked)
         self._turn = 0
         self._worked_s = 0.0  # in this interval
         self._load = 0.0  # of an interval, on average
@@ -46,7 +52,15 @@ class Phases(Generic[ZoneT]):
         load = min(self._worked_s / self._interval_s, 1.0)
         self._load += (load - self._load) / OVER_INTERVALS
         self._turn, self._worked_s = 0, 0.0
-        if self._load > TWO_ABOVE and len(self._zones) > 1:
-            self._dealt = [self._zones[::2], self._zones[1::2]]
+        if self._asked == AS_LOAD_ASKS:
+            self._follow_load()
+
+    def _follow_load(self) -> None:
+        if self._load > TWO_ABOVE:
+            self._dealt = self._deal(2)
         elif self._load < ONE_BELOW:
-            self._dealt = [self._zones]
+            self._dealt = self._deal(1)
+
+    def _deal(self, count: int) -> list[Sequence[ZoneT]]:
+        count = max(1, min(count, len(self._zones)))
+        return [self._zones[first::count] for first in range(count)]

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
+from functools import partial
+from pathlib import Path
 
 from tests.scenarios.raw import Raw
 from tests.scenarios.stores import Stores
-from tests.servers.game import RunningGame
+from tests.servers.game import RunningGame, running_game
 
 METRICS = (
     "gameserver_tick_step_seconds_count{step=",
@@ -69,3 +72,47 @@ def test_a_second_start_by_mistake_fails_and_takes_nothing_from_the_process_that
     holder = own_stores.redis.get(lease)
     assert holder is not None and own_server.start_again() == 1
     assert own_stores.redis.get(lease) == holder
+
+
+ISLANDS = """
+from gameserver import Game, Input, Player, Zone, ZoneSpec, handles
+
+class East(Input, tag="east", frozen=True):
+    pass
+
+class Islands(Game):
+    zones = tuple(ZoneSpec(name) for name in ("north", "south", "east", "west"))
+
+    def choose_zone(self, player: Player) -> str:
+        return self.zones[player.player_id % 4].name
+
+    @handles(East)
+    def east(self, zone: Zone, player: Player, message: East) -> None:
+        zone.move_to(player, player.x + 1.0, player.y)
+"""
+
+
+async def test_zones_tick_in_as_many_phases_as_the_operator_asks_for(mariadb_url: str, tmp_path: Path) -> None:
+    (tmp_path / "islands.py").write_text(ISLANDS)
+    with running_game(tmp_path, mariadb_url, game="islands:Islands", tick_phases="4") as game:
+        for _ in range(4):  # one on each island
+            async with Raw(game.ws_url) as player:
+                await player.guest()
+                began_x = player.me.x
+                await player.send("east")
+                await player.until(partial(is_east_of, player, began_x))
+        before = await asyncio.to_thread(phases_played, game)
+        await asyncio.sleep(1.0)
+        assert 60 <= await asyncio.to_thread(phases_played, game) - before <= 100  # four times twenty
+
+
+def is_east_of(player: Raw, x: float) -> bool:
+    return player.me.x > x
+
+
+def phases_played(game: RunningGame) -> int:
+    """How often zones were ticked, one or several at once."""
+    _, body = game.get("/metrics", ops=True)
+    found = re.search(r'gameserver_tick_step_seconds_count\{step="apply"\} (\d+)', body)
+    assert found
+    return int(found[1])

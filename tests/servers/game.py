@@ -88,7 +88,7 @@ class RunningGame:
         self.wait()
 
     @property
-    def is_running(self) -> bool:
+    def isrunning_game(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
     def terminate(self) -> int:
@@ -137,19 +137,20 @@ class RunningGame:
 @pytest.fixture(scope="session")
 def running_server(mariadb: MariaDb, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGame]:
     """A server that many tests share, on Debian's Redis and MariaDB; do not stop it."""
-    with _running(tmp_path_factory.mktemp("game"), mariadb.url(mariadb.migrated_database()), grace_s="20") as game:
+    with running_game(tmp_path_factory.mktemp("game"), mariadb.url(mariadb.migrated_database()), grace_s="20") as game:
         yield game
 
 
 @pytest.fixture
 def own_server(mariadb_url: str, tmp_path: Path) -> Iterator[RunningGame]:
     """A server of this test's own, to kill and restart; its grace period is short."""
-    with _running(tmp_path, mariadb_url, grace_s="3", checkpoint_s="3", sql_timeout_s="2") as game:
+    with running_game(tmp_path, mariadb_url, grace_s="3", checkpoint_s="3", sql_timeout_s="2") as game:
         yield game
 
 
 @contextmanager
-def _running(folder: Path, sql_url: str, **settings: str) -> Iterator[RunningGame]:
+def running_game(folder: Path, sql_url: str, **settings: str) -> Iterator[RunningGame]:
+    """On a Redis of its own; ``game`` is one of the settings."""
     redis = RunningRedis("redis7").start()
     game = RunningGame(folder, redis.url, sql_url, **settings)
     try:

@@ -9,6 +9,7 @@ import pytest
 
 from gameserver.observability.metrics import TICK_OVERRUNS
 from gameserver.simulation.loop import SimulationLoop, ZoneRunner
+from gameserver.simulation.phases import AS_LOAD_ASKS
 from gameserver.simulation.result import TickResult
 from gameserver.world.zone import ZoneSpec
 from tests.simulation.tiny import Hand, Stage, Tiny
@@ -30,7 +31,7 @@ class StillClock:
 class Driven:
     """A loop over two zones with a record of what it told. Time goes by on ticks, ``takes_s`` each, and in between."""
 
-    def __init__(self, zones: str = "ab") -> None:
+    def __init__(self, zones: str = "ab", phases: int = AS_LOAD_ASKS) -> None:
         self.clock = StillClock()
         self.games = [Tiny() for _ in zones]
         runners = [
@@ -50,6 +51,7 @@ class Driven:
         self.loop = SimulationLoop(
             runners,
             tick_hz=20,
+            phases=phases,
             clock=self.clock,
             act=self.act,
             zone_stopped=self.zone_stopped,
@@ -118,6 +120,13 @@ def test_when_ticks_take_long_the_zones_are_dealt_out_to_two_phases_half_an_inte
     driven.takes_s = 0.002
     driven.run(100)
     assert driven.happened[-7:] == ["before", "a", "b", "c", "d", "e", "after"]
+
+
+def test_every_zone_has_a_phase_of_its_own_where_that_was_asked_for() -> None:
+    driven = Driven("abcde", phases=5)
+    driven.run()
+    assert driven.happened == [happened for zone in "abcde" for happened in ("before", zone, "after")]
+    assert [driven.begun_s[zone] for zone in "abcde"] == [[pytest.approx(0.01 * number)] for number in range(5)]
 
 
 def test_no_zone_ticks_early_or_misses_a_tick_when_the_zones_are_dealt_out_anew() -> None:

@@ -1,4 +1,5 @@
-"""When zones tick all at once and when in two phases, and that nothing but a lasting load changes it."""
+"""When zones tick all at once and when in two phases, that nothing but a lasting load changes it, and that phases which
+were asked for stay as they are."""
 
 from __future__ import annotations
 
@@ -46,3 +47,18 @@ def test_a_heavy_load_is_answered_within_a_second() -> None:
 @pytest.mark.parametrize("zones", ["a", ""])
 def test_what_cannot_be_dealt_out_is_not(zones: str) -> None:
     assert set(dealt(Phases(zones, INTERVAL_S), 0.9, 100)) == {zones}
+
+
+@pytest.mark.parametrize(
+    ("asked", "all_of_them"),
+    [(1, "abcde"), (2, "ace bd"), (3, "ad be c"), (5, "a b c d e"), (64, "a b c d e")],
+)
+def test_phases_that_were_asked_for_are_spread_evenly_whatever_the_load(asked: int, all_of_them: str) -> None:
+    phases = Phases("abcde", INTERVAL_S, asked)
+    assert set(dealt(phases, 0.0, 50) + dealt(phases, 0.9, 200) + dealt(phases, 0.0, 200)) == {all_of_them}
+    assert [phases.advance(0.0) for _ in range(20)] == [pytest.approx(INTERVAL_S / min(asked, 5))] * 20
+
+
+@pytest.mark.parametrize("zones", ["a", ""])
+def test_of_one_zone_or_none_there_is_one_phase_however_many_were_asked_for(zones: str) -> None:
+    assert set(dealt(Phases(zones, INTERVAL_S, 7), 0.9, 100)) == {zones}
