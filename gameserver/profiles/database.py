@@ -21,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gameserver.observability.metrics import STORE_ERRORS, STORE_SECONDS, STORE_UP
 from gameserver.profiles.drivers import connect_pool, connections_max, is_rolled_back, is_worth_retrying, means_away
+from gameserver.profiles.silence import Silence, listening
 from gameserver.tasks import finish
 
 Result = TypeVar("Result")
@@ -34,7 +35,7 @@ DOOR_MAX = 4
 PROBE_PAUSE_S = 0.25  # while away, how often a refused call asks whether the server is back
 RETURN_POLL_S = 1.0  # and how often we ask when nobody calls: a node that is not ready is sent nobody
 
-_silence: ContextVar[asyncio.Timeout | None] = ContextVar("silence", default=None)  # of the call this task makes
+_silence: ContextVar[Silence | None] = ContextVar("silence", default=None)  # of the call this task makes
 _log = structlog.get_logger(__name__)
 
 
@@ -185,15 +186,15 @@ class Database:
         async with self._turns:
             if work is not _select_one:
                 self._refuse_while_away()  # it may have gone away while we queued
-            async with asyncio.timeout(self._prompt_s) as silence:
+            async with listening(self._prompt_s) as silence:
                 _silence.set(silence)
                 return await self._attempts(work)
 
     def _answered(self, *_: object) -> None:
         """A statement was answered: the server is not silent, however long the whole transaction takes."""
         silence = _silence.get()
-        if silence is not None and not silence.expired():
-            silence.reschedule(asyncio.get_running_loop().time() + self._prompt_s)
+        if silence is not None:
+            silence.heard()
 
     async def _attempts(self, work: Work[Result]) -> Result:
         for attempt in range(ATTEMPTS_MAX - 1):

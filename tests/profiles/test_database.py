@@ -411,6 +411,22 @@ async def test_a_server_that_answers_slowly_but_steadily_is_not_away(sql_url: st
             await database.transact("test", stuck, prompt=True)
 
 
+async def test_what_we_are_too_busy_to_hear_is_not_the_servers_silence(sql_url: str) -> None:
+    async with opened(sql_url, prompt_s=0.2) as database:
+        ann = await new_player(database)
+        busy = asyncio.create_task(hog_the_loop(0.05))
+        for _ in range(2):
+            await Profiles(database).claim(ann.player_id, NodeId("n"))
+        assert not database.is_away
+        busy.cancel()
+
+
+async def hog_the_loop(turn_s: float) -> None:
+    while True:
+        time.sleep(turn_s)
+        await asyncio.sleep(0)
+
+
 async def test_while_sql_is_away_players_are_told_without_a_turn(wired: Database, proxy: Proxy) -> None:
     profiles = Profiles(wired)
     ann = await new_player(wired)

@@ -1,0 +1,52 @@
+"""How long a server has been silent to us, as far as we listened.
+
+A deadline on the clock blames the server for our own delay: where each turn of the event loop takes a quarter of a
+second, its timers are looked at before what has come meanwhile is read. So silence is counted in looks, of which one
+turn of the loop is at most one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+LOOKS: Final = 16  # until silence is too long: a statement of SQLite takes four turns of the loop, and a commit as many
+
+
+class Silence:
+    """Begins anew with every ``heard``."""
+
+    def __init__(self, seconds: float, deadline: asyncio.Timeout):
+        self._look_s = seconds / LOOKS
+        self._deadline = deadline
+        self._looks = 0
+        self._next = self._plan()
+
+    def heard(self) -> None:
+        self._looks = 0
+
+    def stop(self) -> None:
+        self._next.cancel()
+
+    def _plan(self) -> asyncio.TimerHandle:
+        return asyncio.get_running_loop().call_later(self._look_s, self._look)
+
+    def _look(self) -> None:
+        self._looks += 1
+        if self._looks < LOOKS:
+            self._next = self._plan()
+        else:
+            self._deadline.reschedule(asyncio.get_running_loop().time())
+
+
+@asynccontextmanager
+async def listening(seconds: float) -> AsyncIterator[Silence]:
+    """Raises TimeoutError after so many seconds in which nothing was ``heard``, and later where we could not listen."""
+    async with asyncio.timeout(None) as deadline:
+        silence = Silence(seconds, deadline)
+        try:
+            yield silence
+        finally:
+            silence.stop()
