@@ -1,4 +1,8 @@
-"""JSON text to client messages and server messages to JSON text; wrong input becomes a ``Refusal`` naming the field."""
+"""JSON text to client messages and server messages to JSON text; wrong input becomes a ``Refusal`` naming the field.
+
+Most inputs have been said before, and lately: a key that is held, one of eight directions. Those are not parsed again.
+Bound: LATELY_MAX inputs of at most LATELY_BYTES_MAX each. Only inputs, so that no password stays.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +10,15 @@ import re
 from collections.abc import Iterable
 from functools import reduce
 from operator import or_
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from gameserver.protocol.errors import Refusal, RefusalCode
-from gameserver.protocol.messages import BUILT_IN, ClientMessage, ServerMessage
+from gameserver.protocol.messages import BUILT_IN, ClientMessage, Input, ServerMessage
 
+LATELY_MAX: Final = 1024
+LATELY_BYTES_MAX: Final = 125
 _AT_FIELD = re.compile(r"^(?P<what>.*?)(?: - at `(?P<path>[^`]*)`)?$", re.DOTALL)
 _MISSING = re.compile(r"missing required field `(?P<field>[^`]*)`")
 
@@ -37,15 +43,40 @@ class ClientCodec:
         union: Any = reduce(or_, self.types.values())
         decoder: msgspec.json.Decoder[ClientMessage] = msgspec.json.Decoder(union)
         self._decode = decoder.decode
+        self._lately: dict[bytes | str, ClientMessage] = {}
 
     def decode(self, text: bytes | str) -> ClientMessage:
-        """The message in ``text``. Raises Refusal (BAD_MESSAGE or UNKNOWN_TYPE), saying which field and why."""
+        """The message in ``text``; an input may be one that was given before. Raises Refusal (BAD_MESSAGE or
+        UNKNOWN_TYPE), saying which field and why."""
+        said_lately = self._lately.get(text)
+        if said_lately is not None:
+            return said_lately
+        message = self._parse(text)
+        if isinstance(message, Input) and len(text) <= LATELY_BYTES_MAX and _is_value(message):
+            self._remember(text, message)
+        return message
+
+    def _parse(self, text: bytes | str) -> ClientMessage:
         try:
             return self._decode(text)
         except msgspec.ValidationError as error:
             raise _refusal(str(error)) from None
         except (msgspec.DecodeError, UnicodeError, RecursionError) as malformed:
             raise Refusal(RefusalCode.BAD_MESSAGE, f"not JSON: {malformed}"[:200]) from None
+
+    def _remember(self, text: bytes | str, message: Input) -> None:
+        if len(self._lately) == LATELY_MAX:
+            self._lately.clear()
+        self._lately[text] = message
+
+
+def _is_value(message: Input) -> bool:
+    """Nobody can change it, so it may be given to several."""
+    try:
+        hash(message)
+    except TypeError:
+        return False
+    return True
 
 
 def _refusal(error: str) -> Refusal:

@@ -11,14 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gameserver.demo import Meadow, Move
-from gameserver.protocol.codec import ClientCodec, encode_text
+from gameserver.protocol.codec import LATELY_BYTES_MAX, LATELY_MAX, ClientCodec, encode_text
 from gameserver.protocol.errors import Refusal, RefusalCode
 from gameserver.protocol.messages import (
     CHAT_LENGTH_MAX,
     SEQ_MAX,
     Ack,
+    Action,
     ClientMessage,
     Guest,
+    Input,
     Logout,
     Refused,
     Register,
@@ -136,3 +138,46 @@ def test_what_leaves_is_json_with_its_type() -> None:
     assert msgspec.json.decode(encode_text(Refused("full", "no room"))) == {
         "type": "refused", "code": "full", "reason": "no room",
     }  # fmt: skip
+
+
+class Point(Input, tag="point"):
+    at: list[float]
+
+
+class Beckon(Action, tag="beckon"):
+    pass
+
+
+def test_an_input_that_was_said_lately_is_not_parsed_again() -> None:
+    codec = ClientCodec([Move])
+    text = b'{"type":"move","dx":1,"dy":0}'
+    first = codec.decode(text)
+    assert first == Move(dx=1, dy=0)
+    assert codec.decode(bytearray(text).decode().encode()) is first  # equal, and no more than that
+    assert codec.decode(b'{"type":"move","dx":1,"dy":0.5}') == Move(dx=1, dy=0.5)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'{"type":"login","name":"ann","password":"secret"}',
+        b'{"type":"resume","token":"secret"}',
+        b'{"type":"beckon","seq":7}',  # said once, with its number
+        b'{"type":"point","at":[1,2]}',  # a handler could change it
+        b'{"type":"move","dx":1,"dy":0%s}' % (b" " * LATELY_BYTES_MAX),  # long
+    ],
+)
+def test_nothing_else_is_kept(text: bytes) -> None:
+    codec = ClientCodec([Move, Point, Beckon])
+    first = codec.decode(text)
+    assert codec.decode(text) == first
+    assert codec.decode(text) is not first
+
+
+def test_what_was_said_lately_is_bounded() -> None:
+    codec = ClientCodec([Move])
+    texts = [b'{"type":"move","dx":0.%d1,"dy":0}' % number for number in range(LATELY_MAX + 1)]
+    first, *_, last = [codec.decode(text) for text in texts]
+    assert codec.decode(texts[-1]) is last
+    assert codec.decode(texts[0]) == first
+    assert codec.decode(texts[0]) is not first
