@@ -22,7 +22,7 @@ COMPILED = {
     "protocol": "codec world_frame",
     "session": "departures host publisher record registry session watch write_behind",
     "simulation": "inbox loop phases result stopwatch tick turn zones",
-    "store": "pipeline resp tick_writer",
+    "store": "batch pipeline resp tick_writer",
     "world": "action_log entity grid inventory later speech view zone",
 }
 MYPY = "mypy==2.4.1"  # as in scripts/constraints.txt

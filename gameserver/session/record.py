@@ -16,8 +16,8 @@ from gameserver.failpoints import Guard, is_off
 from gameserver.profiles.records import Profile, Save
 from gameserver.session.lifecycle import SessionState
 from gameserver.session.session import Dirty, Session
-from gameserver.speedups import fill
 from gameserver.store import keys
+from gameserver.store.batch import Batch
 from gameserver.store.resp import hset_picture, pack_hset
 from gameserver.world.action_log import ActionLog
 from gameserver.world.entity import Player
@@ -31,11 +31,15 @@ BURNED: Final = "burned:"
 _PLACE: Final = hset_picture(b"seq", b"tick", b"x", b"y", b"facing")
 
 
-def take_write(session: Session) -> bytes:
-    """The command that brings Redis up to date, under the next seq; it counts as written from now on."""
+def take_write(session: Session, batch: Batch) -> None:
+    """Add to ``batch`` what brings Redis up to date, under the next seq; it counts as written from now on. Where this
+    raises, nothing is added."""
     if not session.key:
         session.key = keys.session(session.player_id, session.epoch).encode()
-    return _take_place(session) if session.dirty == Dirty.PLACE else pack_hset(session.key, take_fields(session))
+    if session.dirty == Dirty.PLACE:
+        _take_place(session, batch)
+    else:
+        batch.add(session.player_id, pack_hset(session.key, take_fields(session)))
 
 
 def take_fields(session: Session) -> list[bytes]:
@@ -49,12 +53,12 @@ def take_fields(session: Session) -> list[bytes]:
     return fields
 
 
-def _take_place(session: Session) -> bytes:
+def _take_place(session: Session, batch: Batch) -> None:
     """The same of one who only moved, as most do on most ticks."""
     session.dirty = Dirty.NOTHING
     session.seq += 1
-    player = session.player
-    return fill(_PLACE, session.key, session.seq, session.tick, player.x, player.y, player.facing)
+    it = session.player
+    batch.fill_in(it.player_id, _PLACE, session.key, session.seq, session.tick, it.x, it.y, it.facing)
 
 
 def first_fields(session: Session) -> dict[str, str]:

@@ -24,8 +24,9 @@ from gameserver.session.record import take_write
 from gameserver.session.session import Dirty, Session
 from gameserver.session.watch import Watch
 from gameserver.speedups import ahead
+from gameserver.store.batch import Batch
 from gameserver.store.connection import StoreUnavailable
-from gameserver.store.tick_writer import Batch, OwnerMissing, ServerChanged, SessionWriter
+from gameserver.store.tick_writer import OwnerMissing, ServerChanged, SessionWriter
 from gameserver.tasks import Tasks
 
 RETRY_S: Final = 0.25
@@ -105,18 +106,17 @@ class WriteBehind:
     def _take_off(self, watched: list[Session]) -> _Flight:
         """With all that is dirty. A state that cannot be written, the game's bug, keeps nobody else's from Redis."""
         sessions, self._dirty = self._dirty, set()
-        flight = _Flight(sessions, watched=watched)
-        players, commands = flight.batch.players, flight.batch.commands
+        batch = Batch(self._flight.batch.size)
+        flight = _Flight(sessions, batch, watched=watched)
         broken = []
         for session in ahead(list(sessions)):
             try:
-                commands.append(take_write(session))
+                take_write(session, batch)
             except Exception:
                 log.exception("a session cannot be written", player=session.player_id)
                 self._note_whole(session)  # the next change of it is not to be written, and acked, by itself
                 broken.append(session)
                 continue
-            players.append(session.player_id)
             if session.unstored or session.stored_waiters:
                 flight.owed.append(_Owed.take(session))
         sessions.difference_update(broken)

@@ -180,7 +180,7 @@ static PyObject *whole_text(PyObject *module, PyObject *frame) {
 
 /* --- fill --- */
 
-enum { WORDS = 6, DIGITS_MAX = 24, LENGTH_MAX = 20, TEXT_MAX = 400, DECIMALS = 4 };
+enum { WORDS = 6, DIGITS_MAX = 24, TEXT_MAX = 400, DECIMALS = 4 };
 
 struct word {
     const char *text;
@@ -235,53 +235,66 @@ static int write_float(struct word *word, PyObject *value) {
     return 0;
 }
 
-/* The picture with each `%d`, and the `%b` that follows it, replaced by the length and the text of one word after the
-   other, and `%%` by `%`. How many bytes it takes; -1 if it is no such picture. */
-static Py_ssize_t paint(const char *picture, Py_ssize_t bytes, const struct word *words, char *out) {
-    const char *end = picture + bytes;
-    char *begin = out;
-    int place = 0; /* two for each word: its length, then its text */
-    while (picture < end) {
-        const char *mark = memchr(picture, '%', (size_t)(end - picture));
-        size_t plain = (size_t)((mark ? mark : end) - picture);
-        memcpy(out, picture, plain);
-        out += plain;
-        if (mark == NULL) break;
-        if (mark + 1 == end) return -1;
-        const struct word *word = &words[place / 2];
-        if (mark[1] == '%') {
-            *out++ = '%';
-        } else if (place == 2 * WORDS || mark[1] != "db"[place % 2]) {
-            return -1;
-        } else if (place++ % 2 == 0) {
-            out += write_digits(out, (unsigned long long)word->length, 1);
-        } else {
-            memcpy(out, word->text, (size_t)word->length);
-            out += word->length;
-        }
-        picture = mark + 2;
-    }
-    return place == 2 * WORDS ? out - begin : -1;
+/* Where it may write. */
+struct space {
+    char *at, *end;
+};
+
+static int put(struct space *space, const char *text, Py_ssize_t length) {
+    if (length > space->end - space->at) return 0;
+    memcpy(space->at, text, (size_t)length);
+    space->at += length;
+    return 1;
 }
 
+static int put_length(struct space *space, Py_ssize_t length) {
+    char digits[DIGITS_MAX];
+    return put(space, digits, write_digits(digits, (unsigned long long)length, 1));
+}
+
+enum painted { PAINTED, NO_ROOM, NO_PICTURE };
+
+/* The picture with each `%d`, and the `%b` that follows it, replaced by the length and the text of one word after the
+   other, and `%%` by `%`. */
+static enum painted paint(const char *picture, Py_ssize_t bytes, const struct word *words, struct space *space) {
+    const char *end = picture + bytes;
+    int place = 0, fits = 1; /* two places for each word: its length, then its text */
+    while (picture < end) {
+        const char *mark = memchr(picture, '%', (size_t)(end - picture));
+        fits = fits && put(space, picture, (mark ? mark : end) - picture);
+        if (mark == NULL) break;
+        if (mark + 1 == end) return NO_PICTURE;
+        const struct word *word = &words[place / 2];
+        if (mark[1] == '%') fits = fits && put(space, mark, 1);
+        else if (place == 2 * WORDS || mark[1] != "db"[place % 2]) return NO_PICTURE;
+        else if (place++ % 2 == 0) fits = fits && put_length(space, word->length);
+        else fits = fits && put(space, word->text, word->length);
+        picture = mark + 2;
+    }
+    return place != 2 * WORDS ? NO_PICTURE : fits ? PAINTED : NO_ROOM;
+}
+
+enum { ROOM, AT, PICTURE, KEY, SEQ, TICK, X, Y, FACING, FILL_ARGUMENTS };
+
 static PyObject *fill(PyObject *module, PyObject *const *args, Py_ssize_t count) {
-    if (count != 1 + WORDS || !PyBytes_Check(args[0]) || !PyBytes_Check(args[1]))
-        return PyErr_Format(PyExc_TypeError, "a picture, a key and 5 numbers");
+    if (count != FILL_ARGUMENTS || !PyByteArray_Check(args[ROOM]) || !PyBytes_Check(args[PICTURE]) ||
+        !PyBytes_Check(args[KEY]))
+        return PyErr_Format(PyExc_TypeError, "a bytearray, a place in it, a picture, a key and 5 numbers");
+    Py_ssize_t at = PyLong_AsSsize_t(args[AT]);
+    if (at == -1 && PyErr_Occurred()) return NULL;
     struct word words[WORDS];
-    words[0].text = PyBytes_AS_STRING(args[1]);
-    words[0].length = PyBytes_GET_SIZE(args[1]);
-    if (write_int(&words[1], args[2]) || write_int(&words[2], args[3]) || write_float(&words[3], args[4]) ||
-        write_float(&words[4], args[5]) || write_int(&words[5], args[6]))
+    words[0].text = PyBytes_AS_STRING(args[KEY]);
+    words[0].length = PyBytes_GET_SIZE(args[KEY]);
+    if (write_int(&words[1], args[SEQ]) || write_int(&words[2], args[TICK]) || write_float(&words[3], args[X]) ||
+        write_float(&words[4], args[Y]) || write_int(&words[5], args[FACING]))
         return NULL;
-    Py_ssize_t picture_bytes = PyBytes_GET_SIZE(args[0]), bytes = picture_bytes;
-    for (int at = 0; at < WORDS; at++) bytes += LENGTH_MAX + words[at].length;
-    char *room = PyMem_Malloc((size_t)bytes);
-    if (room == NULL) return PyErr_NoMemory();
-    bytes = paint(PyBytes_AS_STRING(args[0]), picture_bytes, words, room);
-    PyObject *filled = bytes < 0 ? PyErr_Format(PyExc_ValueError, "a picture has 6 places")
-                                 : PyBytes_FromStringAndSize(room, bytes);
-    PyMem_Free(room);
-    return filled;
+    char *room = PyByteArray_AS_STRING(args[ROOM]); /* not before: a number may be an object whose code changes it */
+    Py_ssize_t bytes = PyByteArray_GET_SIZE(args[ROOM]);
+    if (at < 0) return PyErr_Format(PyExc_ValueError, "a place is no less than 0");
+    struct space space = {room + (at < bytes ? at : bytes), room + bytes};
+    enum painted painted = paint(PyBytes_AS_STRING(args[PICTURE]), PyBytes_GET_SIZE(args[PICTURE]), words, &space);
+    if (painted == NO_PICTURE) return PyErr_Format(PyExc_ValueError, "a picture has 6 places");
+    return PyLong_FromSsize_t(painted == PAINTED && at <= bytes ? space.at - room : -1);
 }
 
 /* --- lay_out: struct io_uring_sqe of <linux/io_uring.h>, as far as a send needs it --- */

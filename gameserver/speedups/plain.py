@@ -73,10 +73,21 @@ def whole_text(frame: bytes, /) -> bytes | None:
     return None
 
 
-def fill(picture: bytes, key: bytes, seq: int, tick: int, x: float, y: float, facing: int, /) -> bytes:
-    """``picture`` with these in their places, each with its length before it: see ``store.resp.hset_picture``."""
+def fill(
+    room: bytearray, at: int, picture: bytes, key: bytes, seq: int, tick: int, x: float, y: float, facing: int, /
+) -> int:
+    """``picture`` with these in their places, each with its length before it (see ``store.resp.hset_picture``), into
+    ``room`` from ``at`` on. Returns where it ends; -1 if there is not enough room
+    behind it, which then holds anything. ValueError if this is no such picture, or no such place."""
     a, b, c, d, e = b"%d" % seq, b"%d" % tick, b"%.4f" % x, b"%.4f" % y, b"%d" % facing
-    return picture % (len(key), key, len(a), a, len(b), b, len(c), c, len(d), d, len(e), e)
+    filled = picture % (len(key), key, len(a), a, len(b), b, len(c), c, len(d), d, len(e), e)
+    if at < 0:
+        raise ValueError("a place is no less than 0")
+    end = at + len(filled)
+    if end > len(room):
+        return -1
+    room[at:end] = filled
+    return end
 
 
 def lay_out(

@@ -18,9 +18,10 @@ from redis.exceptions import ResponseError
 
 from gameserver.protocol.ids import Epoch, PlayerId
 from gameserver.store.address import Host
+from gameserver.store.batch import Batch
 from gameserver.store.cluster import Cluster, Owners, slot_of
 from gameserver.store.connection import Store
-from gameserver.store.tick_writer import Batch, OwnerMissing, ServerChanged, TickWriter
+from gameserver.store.tick_writer import OwnerMissing, ServerChanged, TickWriter
 
 T = TypeVar("T")
 
@@ -117,7 +118,7 @@ class _Share:
 def _shares(batch: Batch, checked: Sequence[tuple[PlayerId, Epoch]], owners: Owners) -> dict[Host | None, _Share]:
     """By owner. Each session comes with its player, so nothing packed is looked into."""
     shares: dict[Host | None, _Share] = defaultdict(_Share)
-    for player, command in zip(batch.players, batch.commands, strict=True):
+    for player, command in batch:
         shares[owners[slot_of(player)]].batch.add(player, command)
     for pointer in checked:
         shares[owners[slot_of(pointer[0])]].checked.append(pointer)

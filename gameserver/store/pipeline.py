@@ -35,7 +35,7 @@ class Pipeline(asyncio.Protocol):
         self.is_clean = True  # open, and nothing has come that nobody asked for
         transport.set_protocol(self)
 
-    async def ask(self, packed: bytes, count: int, usual: bytes) -> list[Any] | None:
+    async def ask(self, packed: bytes | bytearray, count: int, usual: bytes) -> list[Any] | None:
         """Send so many commands. Returns None if the replies are the usual ones, else all of them; raises the first
         error among them, InvalidResponse for what are not these replies, OSError when the connection is lost."""
         replies = self._replies = Replies(count, usual)

@@ -19,6 +19,7 @@ from redis.exceptions import InvalidResponse, ReadOnlyError
 
 from gameserver.protocol.ids import Epoch, PlayerId
 from gameserver.store import keys
+from gameserver.store.batch import Batch
 from gameserver.store.connection import Store, StoreUnavailable
 from gameserver.store.pipeline import Pipeline
 from gameserver.store.resp import pack
@@ -28,24 +29,6 @@ _CHANGED = b":0\r\n"  # the reply to an HSET that added no field: to nearly all 
 _PONG = b"+PONG\r\n"
 _NO_CLIENT = 2**62  # a client id that no server has given out
 _PREDECESSORS_MAX = 16
-
-
-class Batch:
-    """Changes of sessions: whose, and beside it the packed HSET. Two lists, since a pair for each would cost more than
-    what is done with it."""
-
-    __slots__ = ("commands", "players")
-
-    def __init__(self) -> None:
-        self.players: list[PlayerId] = []
-        self.commands: list[bytes] = []
-
-    def __len__(self) -> int:
-        return len(self.players)
-
-    def add(self, player: PlayerId, command: bytes) -> None:
-        self.players.append(player)
-        self.commands.append(command)
 
 
 class ServerChanged(StoreUnavailable):
@@ -102,7 +85,9 @@ class TickWriter:
         if not batch and not checked:
             return set()
         pointers = [_pointer(player, epoch) for player, epoch in checked]
-        packed = b"".join(batch.commands + [asked for asked, _ in pointers])
+        packed = batch.packed()
+        if pointers:
+            packed = packed + b"".join([asked for asked, _ in pointers])
         usual = _CHANGED * len(batch) + b"".join([ours for _, ours in pointers])
         with self._store.measured("tick_write"):
             async with asyncio.timeout(self._store.timeout_s) as deadline, self._turn:
@@ -115,7 +100,9 @@ class TickWriter:
             async with asyncio.timeout(self._store.timeout_s) as deadline, self._turn:
                 await self._exchange(pack(b"PING"), 1, _PONG, deadline)
 
-    async def _exchange(self, packed: bytes, count: int, usual: bytes, deadline: asyncio.Timeout) -> list[Any] | None:
+    async def _exchange(
+        self, packed: bytes | bytearray, count: int, usual: bytes, deadline: asyncio.Timeout
+    ) -> list[Any] | None:
         pipeline = await self._make_ready()
         # On Python 3.11 the ``wait_for`` in redis-py's connecting can lose the cancellation that is the deadline (it
         # returns normally), and what waits below would wait for ever, with its turn taken.

@@ -22,10 +22,11 @@ import redis as redis_py
 
 from gameserver import failpoints
 from gameserver.protocol.ids import Epoch, NodeId, PlayerId
+from gameserver.store.batch import Batch
 from gameserver.store.connection import CONNECTIONS_MAX, Store, StoreUnavailable
 from gameserver.store.server import OneServer
 from gameserver.store.sessions import LiveSessions, Owner, Removal, StaleEpoch
-from gameserver.store.tick_writer import Batch, TickWriter
+from gameserver.store.tick_writer import TickWriter
 from tests.faults.verdicts import Verdicts
 from tests.servers.lossy import Fate, LossyWire, lossy
 from tests.servers.redis import RunningRedis

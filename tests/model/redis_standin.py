@@ -15,9 +15,10 @@ import hiredis
 
 from gameserver.protocol.ids import Epoch, PlayerId
 from gameserver.store import keys
+from gameserver.store.batch import Batch
 from gameserver.store.connection import Store, StoreUnavailable
 from gameserver.store.server import Send
-from gameserver.store.tick_writer import Batch, OwnerMissing, TickWriter
+from gameserver.store.tick_writer import OwnerMissing, TickWriter
 from tests.model.server import Call, Lost, Server
 from tests.model.weather import Weather
 
@@ -260,7 +261,7 @@ class _Pipeline:
         self._checked = checked
         self._pointers: list[str] = []
         self._data = data
-        self.steps: list[Callable[[], Any]] = [self._hset(command) for command in batch.commands]
+        self.steps: list[Callable[[], Any]] = [self._hset(command) for _, command in batch]
         self.steps += [self._hget(player) for player, _ in checked]
 
     def __call__(self) -> set[PlayerId]:

@@ -423,7 +423,7 @@ async def test_what_we_are_too_busy_to_hear_is_not_the_servers_silence(sql_url: 
 
 async def hog_the_loop(turn_s: float) -> None:
     while True:
-        time.sleep(turn_s)
+        time.sleep(turn_s)  # noqa: ASYNC251 -- that is the point
         await asyncio.sleep(0)
 
 

@@ -13,8 +13,8 @@ from gameserver.profiles.records import Profile, Save, SaveOutcome
 from gameserver.protocol.ids import Epoch, PlayerId
 from gameserver.session.record import player_of
 from gameserver.session.session import Session
+from gameserver.store.batch import Batch
 from gameserver.store.connection import StoreUnavailable
-from gameserver.store.tick_writer import Batch
 from gameserver.world.inventory import Holding
 
 
@@ -82,7 +82,7 @@ class Redis:
         await self.replies.wait()
         if self.error is not None:
             raise self.error
-        for player, command in zip(batch.players, batch.commands, strict=True):
+        for player, command in batch:
             key, fields = unpacked(command)
             kept = self.hashes.setdefault((player, Epoch(int(key.rpartition(":")[2]))), {})
             kept.update(fields)

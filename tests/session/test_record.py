@@ -12,6 +12,7 @@ from gameserver.profiles.records import Profile, Save
 from gameserver.protocol.errors import RefusalCode
 from gameserver.session.record import first_fields, player_of, save_of, take_newer, take_write, waits_for_client_of
 from gameserver.session.session import Dirty, Session
+from gameserver.store.batch import Batch
 from gameserver.world.inventory import Holding
 from tests.session.standins import holdings, profile, session, unpacked
 
@@ -19,9 +20,17 @@ KINDS = st.text(min_size=1, max_size=8).filter(lambda kind: kind.isprintable())
 HOLDINGS = st.dictionaries(KINDS, st.builds(Holding, *[st.integers(0, 10**9)] * 3), max_size=5)
 
 
+def command_of(one: Session) -> bytes:
+    batch = Batch()
+    take_write(one, batch)
+    ((player, command),) = batch
+    assert player == one.player_id
+    return command
+
+
 def written(one: Session, dirty: int = Dirty.ALL) -> dict[str, str]:
     one.dirty |= dirty
-    return unpacked(take_write(one))[1]
+    return unpacked(command_of(one))[1]
 
 
 def live(one: Session, hash_fields: dict[str, str], dirty: int = Dirty.ALL) -> dict[str, str]:
@@ -82,10 +91,10 @@ def test_one_who_only_moved_is_written_as_any_other(x: float, y: float, facing: 
         one = session(number, saved=profile(number, x=x, y=y, facing=facing, saved_seq=seq))
         one.tick = 99
         one.dirty = Dirty.PLACE | Dirty.SPEECH
-        key, other = unpacked(take_write(one))
+        key, other = unpacked(command_of(one))
         for _ in range(2):
             one.dirty, one.seq = Dirty.PLACE, seq
-            assert unpacked(take_write(one)) == (key, {name: other[name] for name in other if name != "chat"})
+            assert unpacked(command_of(one)) == (key, {name: other[name] for name in other if name != "chat"})
             assert (one.dirty, one.seq) == (Dirty.NOTHING, seq + 1)
 
 

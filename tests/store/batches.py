@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from gameserver.protocol.ids import Epoch, PlayerId
 from gameserver.store import keys
+from gameserver.store.batch import Batch
 from gameserver.store.resp import pack_hset
-from gameserver.store.tick_writer import Batch
 
 SessionWrite = tuple[PlayerId, bytes]
 

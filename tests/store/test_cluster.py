@@ -11,12 +11,13 @@ from structlog.testing import capture_logs
 
 from gameserver.protocol.ids import Epoch, NodeId, PlayerId
 from gameserver.store import keys
+from gameserver.store.batch import Batch
 from gameserver.store.cluster import PERIOD_S, Claim, believe, claims_in, owners_by, slot_of
 from gameserver.store.cluster_writer import ClusterWriter
 from gameserver.store.connection import Store, StoreUnavailable
 from gameserver.store.nodes import NodeLeases
 from gameserver.store.sessions import LiveSessions, Removal
-from gameserver.store.tick_writer import Batch, OwnerMissing, ServerChanged
+from gameserver.store.tick_writer import OwnerMissing, ServerChanged
 from tests.servers.cluster import ClusterNode, RedisCluster
 from tests.servers.ports import free_port
 from tests.servers.redis import RunningRedis

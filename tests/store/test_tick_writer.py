@@ -10,9 +10,10 @@ from contextlib import suppress
 import pytest
 
 from gameserver.protocol.ids import Epoch, NodeId, PlayerId
+from gameserver.store.batch import Batch
 from gameserver.store.connection import Store, StoreUnavailable
 from gameserver.store.sessions import LiveSessions
-from gameserver.store.tick_writer import Batch, OwnerMissing, ServerChanged, TickWriter
+from gameserver.store.tick_writer import OwnerMissing, ServerChanged, TickWriter
 from tests.servers.redis import RunningRedis
 from tests.store.batches import SessionWrite, batch_of, session_write
 

@@ -31,7 +31,7 @@ LAYERS: dict[str, set[str]] = {
     "protocol": {"config", "clock"},
     "link": {"protocol"},
     "world": {"protocol"},
-    "store": {"world", "protocol", *GROUND},
+    "store": {"world", "protocol", "speedups", *GROUND},
     "profiles": {"world", "protocol", *GROUND},
     "embedded": {"store", *GROUND},
     "accounts": {"profiles", "protocol", *GROUND},
