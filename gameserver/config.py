@@ -91,7 +91,7 @@ class Settings(BaseSettings):
         "The game to run, as module:Class.", "gameserver.demo:Meadow", pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$"
     )
     tick_phases: int = _game(
-        "The zones tick in so many phases, spread over the interval. More make each one shorter, and cost more in all."
+        "The zones tick in so many phases, spread over the interval; of a zone there is one. More cost more in all."
         " 0: all at once, and in two when that takes more than half of the interval.",
         0,
         ge=0,

@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gameserver.observability.metrics import STORE_ERRORS, STORE_SECONDS, STORE_UP
 from gameserver.profiles.drivers import connect_pool, connections_max, is_rolled_back, is_worth_retrying, means_away
-from gameserver.profiles.silence import Silence, listening
+from gameserver.profiles.silence import Silence, Silent, listening
 from gameserver.tasks import finish
 
 Result = TypeVar("Result")
@@ -83,7 +83,8 @@ class Database:
         every call."""
         if self._pool is None:
             self._pool = connect_pool(self._url, pool_size=self._pool_size)
-            event.listen(self._pool.sync_engine, "after_cursor_execute", self._answered)
+            for answer in ("connect", "after_cursor_execute"):
+                event.listen(self._pool.sync_engine, answer, self._answered)
         await asyncio.shield(self._start("open", _select_one, prompt=False))
 
     async def close(self, patience_s: float | None = None) -> None:
@@ -168,6 +169,9 @@ class Database:
             self._failed(away=True)
             raise
         except (SQLAlchemyError, OSError) as error:  # TimeoutError is an OSError
+            if isinstance(error, TimeoutError) and prompt and not isinstance(error, Silent):
+                STORE_ERRORS.labels("sql").inc()  # it queued for too long, or took many steps; nobody was silent
+                raise ProfilesUnavailable(f"{operation}: {_reason(error)}") from error
             away = not isinstance(error, DBAPIError) or means_away(error)
             self._failed(away=away)
             if isinstance(error, TimeoutError) and work is not _select_one:

@@ -67,8 +67,9 @@ def _connect(url: URL, busy_s: float, pool: dict[str, Any]) -> AsyncEngine:
         f" innodb_lock_wait_timeout={LOCK_WAIT_S}, wait_timeout={SILENT_CLIENT_S}"
     )
     arguments = {"init_command": settings, "connect_timeout": CONNECT_S}
+    pool |= {"pool_recycle": RECYCLE_S}
     # READ COMMITTED: no gap locks, which would deadlock neighbours; every guard we rely on is a locking statement.
-    pool |= {"isolation_level": "READ COMMITTED", "pool_recycle": RECYCLE_S}
+    pool |= {"isolation_level": "READ COMMITTED"}
     return create_async_engine(url, connect_args=arguments, hide_parameters=True, **pool)  # errors are logged
 
 

@@ -12,7 +12,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
-LOOKS: Final = 16  # until silence is too long: a statement of SQLite takes four turns of the loop, and a commit as many
+LOOKS: Final = 32  # until silence is too long: between two answers of SQLite lie up to a dozen turns of the loop
+
+
+class Silent(TimeoutError):  # noqa: N818  the name says the state of affairs
+    """Nothing was heard for too long."""
 
 
 class Silence:
@@ -43,10 +47,16 @@ class Silence:
 
 @asynccontextmanager
 async def listening(seconds: float) -> AsyncIterator[Silence]:
-    """Raises TimeoutError after so many seconds in which nothing was ``heard``, and later where we could not listen."""
-    async with asyncio.timeout(None) as deadline:
-        silence = Silence(seconds, deadline)
-        try:
-            yield silence
-        finally:
-            silence.stop()
+    """Raises Silent after so many seconds in which nothing was ``heard``, and later where we could not listen."""
+    deadline = asyncio.timeout(None)
+    try:
+        async with deadline:
+            silence = Silence(seconds, deadline)
+            try:
+                yield silence
+            finally:
+                silence.stop()
+    except TimeoutError as error:
+        if deadline.expired():
+            raise Silent from error
+        raise

@@ -60,8 +60,7 @@ class Resume(ClientMessage, tag="resume", frozen=True):
 
 
 class Input(ClientMessage, frozen=True):
-    """A game's own message that is never acked: only the latest matters. Subclass with ``tag="..."``. It is a value:
-    where the same was said before, by whomever, it may be the same object."""
+    """A game's own message that is never acked: only the latest matters. Subclass with ``tag="..."``."""
 
 
 class Action(ClientMessage, frozen=True, kw_only=True):

@@ -21,7 +21,8 @@ from gameserver.session.saver import Saver
 from gameserver.session.session import Session
 from gameserver.tasks import Tasks
 
-BATCHES = 5  # in a period; a transaction costs as much as a hundred of its rows
+BATCH = 100  # sessions; a transaction costs as much as so many of its rows
+BATCHES_MIN = 5  # in a period: a session may be saved by that share of it too early
 
 log = structlog.get_logger(__name__)
 
@@ -44,7 +45,6 @@ class Checkpoints:
         self._tasks = tasks
         self._clock = clock
         self._period_s = period_s
-        self._batch_s = period_s / BATCHES
         self._random = random
         self._fenced = fenced
         self._due: list[tuple[float, int, Session]] = []
@@ -70,7 +70,7 @@ class Checkpoints:
 
     def _plan(self, session: Session, due_s: float) -> None:
         """Together with those who are due at nearly the same time, and not later."""
-        due_s -= due_s % self._batch_s
+        due_s -= due_s % (self._period_s / max(BATCHES_MIN, len(self._due) // BATCH))
         heapq.heappush(self._due, (due_s, next(self._numbers), session))
 
     def _save(self, session: Session) -> None:

@@ -57,8 +57,8 @@ def _take_place(session: Session, batch: Batch) -> None:
     """The same of one who only moved, as most do on most ticks."""
     session.dirty = Dirty.NOTHING
     session.seq += 1
-    it = session.player
-    batch.fill_in(it.player_id, _PLACE, session.key, session.seq, session.tick, it.x, it.y, it.facing)
+    player = session.player
+    batch.fill_in(player.player_id, _PLACE, session.key, session.seq, session.tick, player.x, player.y, player.facing)
 
 
 def first_fields(session: Session) -> dict[str, str]:

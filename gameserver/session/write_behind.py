@@ -105,8 +105,8 @@ class WriteBehind:
 
     def _take_off(self, watched: list[Session]) -> _Flight:
         """With all that is dirty. A state that cannot be written, the game's bug, keeps nobody else's from Redis."""
-        sessions, self._dirty = self._dirty, set()
         batch = Batch(self._flight.batch.size)
+        sessions, self._dirty = self._dirty, set()
         flight = _Flight(sessions, batch, watched=watched)
         broken = []
         for session in ahead(list(sessions)):

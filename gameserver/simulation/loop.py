@@ -120,6 +120,7 @@ class SimulationLoop:
         self._call(self._after_ticks)
         self._stopwatch.publish()
         ended_s = self._clock.monotonic_s()
+        self._count_overruns(ended_s - deadline_s)
         return self._skip_missed(deadline_s + self._phases.advance(ended_s - began_s), ended_s)
 
     def _tick(self, runner: ZoneRunner) -> None:
@@ -137,14 +138,14 @@ class SimulationLoop:
         except Exception:
             log.exception("a bug of ours beside the ticks; the loop goes on")
 
+    def _count_overruns(self, since_due_s: float) -> None:
+        """The zones of this phase should have ticked again by now."""
+        if since_due_s > self._interval_s:
+            metrics.TICK_OVERRUNS.inc(int(since_due_s / self._interval_s))
+
     def _skip_missed(self, deadline_s: float, now_s: float) -> float:
         """The deadline, later by whole intervals if those are missed."""
-        late_s = now_s - deadline_s
-        if late_s <= 0:
-            return deadline_s
-        missed = int(late_s / self._interval_s)
-        metrics.TICK_OVERRUNS.inc(missed + 1)
-        return deadline_s + missed * self._interval_s
+        return deadline_s + max(0, int((now_s - deadline_s) / self._interval_s)) * self._interval_s
 
     async def _rest_until(self, deadline_s: float) -> None:
         await asyncio.sleep(0)  # what the phase asked for begins: the write to Redis

@@ -77,8 +77,8 @@ def fill(
     room: bytearray, at: int, picture: bytes, key: bytes, seq: int, tick: int, x: float, y: float, facing: int, /
 ) -> int:
     """``picture`` with these in their places, each with its length before it (see ``store.resp.hset_picture``), into
-    ``room`` from ``at`` on. Returns where it ends; -1 if there is not enough room
-    behind it, which then holds anything. ValueError if this is no such picture, or no such place."""
+    ``room`` from ``at`` on. Returns where it ends; -1 if there is not enough room, and what is behind ``at`` may be
+    anything then. ValueError if this is no such picture, or no such place."""
     a, b, c, d, e = b"%d" % seq, b"%d" % tick, b"%.4f" % x, b"%.4f" % y, b"%d" % facing
     filled = picture % (len(key), key, len(a), a, len(b), b, len(c), c, len(d), d, len(e), e)
     if at < 0:

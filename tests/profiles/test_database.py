@@ -411,14 +411,27 @@ async def test_a_server_that_answers_slowly_but_steadily_is_not_away(sql_url: st
             await database.transact("test", stuck, prompt=True)
 
 
+async def test_a_call_that_takes_too_long_though_all_is_answered_turns_nobody_else_away(sql_url: str) -> None:
+    async def endless(connection: AsyncConnection) -> None:
+        while True:
+            await connection.execute(text("SELECT 1"))
+            await asyncio.sleep(0.1)
+
+    async with opened(sql_url, timeout_s=1.0) as database:
+        with pytest.raises(ProfilesUnavailable, match="in time"):
+            await database.transact("test", endless, prompt=True)
+        assert not database.is_away
+
+
 async def test_what_we_are_too_busy_to_hear_is_not_the_servers_silence(sql_url: str) -> None:
     async with opened(sql_url, prompt_s=0.2) as database:
         ann = await new_player(database)
         busy = asyncio.create_task(hog_the_loop(0.05))
-        for _ in range(2):
-            await Profiles(database).claim(ann.player_id, NodeId("n"))
-        assert not database.is_away
-        busy.cancel()
+        try:
+            for _ in range(2):
+                await Profiles(database).claim(ann.player_id, NodeId("n"))
+        finally:
+            busy.cancel()
 
 
 async def hog_the_loop(turn_s: float) -> None:

@@ -88,7 +88,7 @@ class RunningGame:
         self.wait()
 
     @property
-    def isrunning_game(self) -> bool:
+    def is_running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
     def terminate(self) -> int:

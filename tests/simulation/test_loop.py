@@ -129,6 +129,16 @@ def test_every_zone_has_a_phase_of_its_own_where_that_was_asked_for() -> None:
     assert [driven.begun_s[zone] for zone in "abcde"] == [[pytest.approx(0.01 * number)] for number in range(5)]
 
 
+def test_a_phase_that_is_longer_than_its_share_is_no_overrun_while_zones_tick_in_time() -> None:
+    driven, overruns = Driven("abcd", phases=4), TICK_OVERRUNS._value.get()
+    for number in range(12):
+        driven.takes_s = 0.001 if number % 4 else 0.03
+        driven.clock.now_s = max(driven.clock.now_s, driven.due_s)
+        driven.due_s = driven.loop.run_phase(driven.due_s)
+    assert driven.due_s == pytest.approx(0.15)
+    assert TICK_OVERRUNS._value.get() == overruns
+
+
 def test_no_zone_ticks_early_or_misses_a_tick_when_the_zones_are_dealt_out_anew() -> None:
     driven, overruns = Driven("abcde"), TICK_OVERRUNS._value.get()
     for takes_s in (0.0, 0.0065, 0.001, 0.008, 0.0):

@@ -50,3 +50,9 @@ def test_it_goes_on_after_it_was_looked_at() -> None:
         assert len(batch.packed()) == batch.size
     assert [command for _, command in batch] == [place(b"key", number) for number in range(300)]
     assert all(earlier < later for (earlier, _), (later, _) in pairwise(batch))
+
+
+def test_one_command_may_be_longer_than_all_the_room_there_was() -> None:
+    batch, key = Batch(), b"k" * 20_000
+    batch.fill_in(PlayerId(1), PICTURE, key, 7, 8, 1.5, -2.0, 3)
+    assert batch.packed() == place(key, 7)
