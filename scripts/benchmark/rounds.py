@@ -1,10 +1,11 @@
-"""The measuring itself: every contender once a round, one after the other, so that what disturbs the machine for a
-while disturbs them all; and what is told of it is the median of the rounds."""
+"""The measuring itself: every contender in every scenario once a round, one after the other, so that what disturbs the
+machine for a while disturbs them all; and what is told of it is the median of the rounds."""
 
 from __future__ import annotations
 
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -41,16 +42,22 @@ class Bench:
     repeat: int
     contenders: dict[str, Serve]
 
-    def measure(self, scenario: Scenario) -> dict[str, list[Reading]]:
-        """All rounds of a scenario: for each contender one reading a round."""
-        found: dict[str, list[Reading]] = {name: [] for name in self.contenders}
+    def measure(self, scenarios: Sequence[Scenario]) -> dict[str, dict[str, list[Reading]]]:
+        """All rounds: by scenario and contender one reading a round."""
+        found: dict[str, dict[str, list[Reading]]] = {
+            scenario.name: {name: [] for name in self.contenders} for scenario in scenarios
+        }
         for number in range(self.repeat):
-            for name, serve in self.contenders.items():
-                like = next((found[whose][-1] for whose in ("compiled", "ours", "against") if found.get(whose)), None)
-                taken = self.measure_once(scenario, serve, like=like)
-                found[name].append(taken)
-                tell(f"{scenario.name} {number + 1}/{self.repeat} {name:9} {brief(taken)}")
+            for scenario in scenarios:
+                self._play_round(scenario, number, found[scenario.name])
         return found
+
+    def _play_round(self, scenario: Scenario, number: int, found: dict[str, list[Reading]]) -> None:
+        for name, serve in self.contenders.items():
+            like = next((found[whose][-1] for whose in ("compiled", "ours", "against") if found.get(whose)), None)
+            taken = self.measure_once(scenario, serve, like=like)
+            found[name].append(taken)
+            tell(f"{scenario.name} {number + 1}/{self.repeat} {name:9} {brief(taken)}")
 
     def measure_once(
         self, scenario: Scenario, serve: Serve, *, like: Reading | None = None, onlooker: Onlooker | None = None
