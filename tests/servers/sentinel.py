@@ -98,12 +98,11 @@ class SentinelGroup:
         is_well = old is not self._cut and old.is_running
 
         def is_done() -> bool:
-            if is_well and not self._is_announced(new):
+            if is_well and not self._is_announced(new):  # also when it was, and sentinels changed their minds
                 self._order_failover()
-            return self._is_announced(new)
+            return self._is_announced(new) and b"master" in new.command("ROLE")
 
-        _until("the new primary is announced", is_done)
-        _until("the new primary takes writes", lambda: b"master" in new.command("ROLE"))
+        _until("the new primary is announced and takes writes", is_done)
 
     def cut_off(self) -> None:
         """From now on neither sentinels nor replica reach the primary, nor does any new connection; the connections
