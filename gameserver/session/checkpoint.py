@@ -21,7 +21,7 @@ from gameserver.session.saver import Saver
 from gameserver.session.session import Session
 from gameserver.tasks import Tasks
 
-BATCH = 100  # sessions; a transaction costs as much as so many of its rows
+BATCH = 100  # sessions at most; a transaction costs as much as so many of its rows
 BATCHES_MIN = 5  # in a period: a session may be saved by that share of it too early
 
 log = structlog.get_logger(__name__)
@@ -61,7 +61,12 @@ class Checkpoints:
 
     def tick(self) -> None:
         now_s = self._clock.monotonic_s()
-        while self._due and self._due[0][0] <= now_s:
+        if not self._due or self._due[0][0] > now_s:
+            return
+        soon_s = now_s + self._period_s / BATCHES_MIN
+        for _ in range(BATCH):  # who is due, and who would be next
+            if not self._due or self._due[0][0] > soon_s:
+                return
             _, _, session = heapq.heappop(self._due)
             if session.is_open:
                 self._plan(session, now_s + self._period_s)
@@ -69,8 +74,6 @@ class Checkpoints:
                     self._save(session)
 
     def _plan(self, session: Session, due_s: float) -> None:
-        """Together with those who are due at nearly the same time, and not later."""
-        due_s -= due_s % (self._period_s / max(BATCHES_MIN, len(self._due) // BATCH))
         heapq.heappush(self._due, (due_s, next(self._numbers), session))
 
     def _save(self, session: Session) -> None:

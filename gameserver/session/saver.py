@@ -17,7 +17,7 @@ from gameserver.profiles.records import Save, SaveOutcome
 from gameserver.profiles.repository import Profiles
 from gameserver.protocol.ids import Epoch, PlayerId
 
-BATCH_MAX = 200
+BATCH_MAX = 100
 PAUSE_S = 0.1  # between batches: what comes meanwhile goes together in one transaction
 RETRY_MIN_S, RETRY_MAX_S = 0.25, 5.0  # while SQL is away
 REFUSED_RETRY_S = 5.0  # between the tries of a save that SQL refuses
