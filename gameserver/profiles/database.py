@@ -266,10 +266,14 @@ async def _give_up(connection: AsyncConnection, error: BaseException) -> None:
     if not isinstance(error, Exception) or connection.invalidated:
         await connection.invalidate()
         return
+    is_clean = False
     try:
-        await connection.rollback()
-    except (SQLAlchemyError, OSError):
-        await connection.invalidate()
+        with suppress(SQLAlchemyError, OSError):
+            await connection.rollback()
+            is_clean = True
+    finally:
+        if not is_clean:
+            await connection.invalidate()
 
 
 def _reason(error: Exception) -> str:

@@ -49,6 +49,7 @@ def connect_pool(url: str, *, pool_size: int) -> AsyncEngine:
     pool: dict[str, Any] = {
         "pool_size": pool_size,
         "max_overflow": 0,
+        "pool_reset_on_return": None,  # it would be a ROLLBACK that no deadline cuts; Database returns only clean ones
         "pool_pre_ping": False,  # a connection found dead before the COMMIT costs one retry; a ping costs every call
     }
     return _connect(driver_url(url), BUSY_S, pool)

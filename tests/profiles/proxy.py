@@ -9,7 +9,7 @@ from enum import Enum
 
 from tests.servers.ports import free_port
 
-_COMMIT = b"\x03COMMIT"  # a COM_QUERY packet's payload
+COMMIT = b"\x03COMMIT"  # a COM_QUERY packet's payload
 _CHANGES = (b"\x03INSERT", b"\x03UPDATE", b"\x03DELETE")
 
 
@@ -26,6 +26,7 @@ class Proxy:
         self.port = free_port()
         self.cut_next: Cut | None = None  # at the next COMMIT of changes, once; drivers commit when they connect, too
         self.cuts = 0
+        self.silent_after: bytes | None = None  # a line that has carried this carries its answer and then nothing, once
         self._server_port = server_port
         self._lines: set[asyncio.Task[None]] = set()
         self._listener: asyncio.Server | None = None
@@ -65,11 +66,14 @@ class Proxy:
     async def _forth(
         self, client: asyncio.StreamReader, to_server: asyncio.StreamWriter, back: asyncio.Task[None]
     ) -> None:
-        has_changes = False
+        has_changes = is_silent = False
         while sent := await client.read(65536):
+            if is_silent:
+                back.cancel()  # also that the server hangs up is not told
+                continue
             cut = None
             has_changes |= any(change in sent for change in _CHANGES)
-            if _COMMIT in sent and has_changes and self.cut_next:
+            if COMMIT in sent and has_changes and self.cut_next:
                 cut, self.cut_next, self.cuts = self.cut_next, None, self.cuts + 1
             if cut:
                 back.cancel()
@@ -79,11 +83,14 @@ class Proxy:
             if cut in (Cut.BEFORE, Cut.AFTER):
                 await asyncio.sleep(0.05)  # the server is done when we hang up
                 return
-            has_changes &= _COMMIT not in sent
+            has_changes &= COMMIT not in sent
+            if self.silent_after is not None and self.silent_after in sent:
+                is_silent, self.silent_after = True, None
 
     async def _back(self, server: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
-        while answered := await server.read(65536):
-            to_client.write(answered)
+        with suppress(ConnectionError):  # killed in the middle of something: the client is to hear of it, too
+            while answered := await server.read(65536):
+                to_client.write(answered)
         to_client.close()
 
 

@@ -6,7 +6,7 @@ import asyncio
 import sqlite3
 import time
 import traceback
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import pytest
@@ -24,7 +24,7 @@ from gameserver.profiles.records import ExchangeOutcome, Profile, SaveOutcome
 from gameserver.profiles.repository import Profiles
 from gameserver.protocol.ids import NodeId
 from tests.profiles.conftest import gift, holding, new_player, save_of, total
-from tests.profiles.proxy import Cut, Proxy, plugged
+from tests.profiles.proxy import COMMIT, Cut, Proxy, plugged
 from tests.servers.mariadb import MariaDb
 from tests.servers.ports import free_port
 
@@ -56,6 +56,13 @@ async def wired(proxy: Proxy, mariadb: MariaDb, mariadb_url: str) -> AsyncIterat
 
 def insert_account(name: str) -> str:
     return f"INSERT INTO account (name, name_key, created_ms) VALUES ('{name}', '{name}', 0)"
+
+
+def insert(name: str) -> Callable[[AsyncConnection], Awaitable[None]]:
+    async def work(connection: AsyncConnection) -> None:
+        await connection.execute(text(insert_account(name)))
+
+    return work
 
 
 async def count_accounts(database: Database) -> int:
@@ -338,6 +345,40 @@ async def test_a_line_cut_before_the_commit_is_tried_again_unseen(wired: Databas
     await wired.transact("test", work)
     assert attempts == 2
     assert await count_accounts(wired) == 2
+
+
+# --- a line that goes silent ---
+
+
+@pytest.mark.parametrize("prompt", [False, True])
+async def test_a_line_that_goes_silent_after_the_commits_answer_holds_up_only_who_uses_it_next(
+    wired: Database, proxy: Proxy, prompt: bool
+) -> None:
+    proxy.silent_after = COMMIT
+    async with asyncio.timeout(4.0):
+        await wired.transact("test", insert("ann"), prompt=prompt)
+        with pytest.raises(ProfilesUnavailable):
+            await wired.transact("test", insert("ben"), prompt=prompt)
+        await wired.ping()
+        await wired.transact("test", insert("cem"), prompt=prompt)
+    assert await count_accounts(wired) == 2
+
+
+@pytest.mark.parametrize("prompt", [False, True])
+async def test_a_line_that_goes_silent_before_the_rollback_is_given_up_at_the_deadline(
+    wired: Database, proxy: Proxy, prompt: bool
+) -> None:
+    async def work(connection: AsyncConnection) -> None:
+        await connection.execute(text(insert_account("ann")))
+        raise KeyError("mine")
+
+    proxy.silent_after = b"INSERT"
+    async with asyncio.timeout(4.0):
+        with pytest.raises((ProfilesUnavailable, KeyError)):
+            await wired.transact("test", work, prompt=prompt)
+        await wired.ping()
+        await wired.transact("test", insert("ann"), prompt=prompt)
+    assert await count_accounts(wired) == 1
 
 
 # --- a server that is away ---

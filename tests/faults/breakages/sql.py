@@ -6,7 +6,7 @@ import asyncio
 
 from tests.faults.bot import Bot
 from tests.faults.scene import Scene
-from tests.profiles.proxy import Cut
+from tests.profiles.proxy import COMMIT, Cut
 
 AWAY_S = 60.0
 REFUSED_WITHIN_S = 1.0
@@ -63,7 +63,7 @@ async def _is_refused_at_once(scene: Scene) -> None:
 
 
 async def cut_commit(scene: Scene) -> None:
-    """The line to SQL is cut at a COMMIT, before it or after it, or goes silent; several times."""
+    """The line to SQL is cut at a COMMIT, before or after it, or goes silent then or a moment later; several times."""
     for _ in range(scene.random.randint(3, 6)):
         await cut_next_commit(scene)
         await scene.play(0.0, 0.6)
@@ -72,6 +72,10 @@ async def cut_commit(scene: Scene) -> None:
 
 async def cut_next_commit(scene: Scene) -> None:
     proxy = scene.rig.proxy
-    proxy.cut_next = scene.random.choice(list(Cut))
-    await scene.until(lambda: proxy.cut_next is None, 4.0)
-    proxy.cut_next = None
+    cut = scene.random.choice([*Cut, COMMIT])
+    if isinstance(cut, Cut):
+        proxy.cut_next = cut
+    else:
+        proxy.silent_after = cut
+    await scene.until(lambda: proxy.cut_next is None and proxy.silent_after is None, 4.0)
+    proxy.cut_next = proxy.silent_after = None
