@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from gameserver.failpoints import arm
+from gameserver.failpoints import Guard, arm
 from tests.faults import calls
 from tests.faults.faults import FAULTS
 from tests.faults.rows import Row, table
@@ -105,11 +105,9 @@ def again(fault: str, seed: int) -> str:
 
 
 def _keep_logs(scene: Scene, folder: Path) -> None:
-    """All that the nodes have said so far, the round last."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, node in zip(("one", "other"), scene.rig.nodes, strict=True):
-        if (node.folder / "server.log").exists():
-            (folder / f"{name}.log").write_text(node.log)
+    for name, log in scene.logs.items():
+        (folder / f"{name}.log").write_text(log)
 
 
 def _arguments() -> argparse.Namespace:
@@ -127,7 +125,11 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--jobs", type=int, default=1, metavar="J", help="rounds at once, each on its own servers (1)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write what was found here, after every round")
-    parser.add_argument("--sabotage", metavar="GUARD", help="without this guard of the server: violations are expected")
+    parser.add_argument(
+        "--sabotage",
+        choices=[guard.value for guard in Guard],
+        help="without this guard of the server: violations are expected",
+    )
     parser.add_argument(
         "--logs", type=Path, metavar="FOLDER", help="keep the servers' logs of rounds that broke something"
     )

@@ -45,12 +45,13 @@ class Checker:
     def epoch(self, player_id: int) -> int:
         return int(self.stores.profile(player_id)["epoch"])
 
-    def wait_until_clean(self, patience_s: float) -> None:
+    def wait_until_clean(self, patience_s: float) -> bool:
         """No session is left in Redis; those that nobody came back for are ended when their grace is over."""
         until_s = time.monotonic() + patience_s
         while (left := self._left()) and time.monotonic() < until_s:
             time.sleep(_POLL_S)
-        self._verdicts.check("no orphans", not left, f"left in redis after {patience_s:.0f} s: {sorted(left)[:6]}")
+        found = f"left in redis after {patience_s:.0f} s: {sorted(left)[:6]}"
+        return self._verdicts.check("no orphans", not left, found)
 
     def _left(self) -> set[str]:
         redis = self.stores.redis

@@ -61,11 +61,16 @@ class Rig:
         return Stores(self.redis.url, self.sql.url(self._database))
 
     @property
+    def logs(self) -> dict[str, str]:
+        """What the nodes have said since they were last mended."""
+        return {node.folder.name: node.log for node in self.nodes if node.log}
+
+    @property
     def urls(self) -> list[str]:
         return [node.ws_url for node in self.nodes if node.is_running]
 
     async def mend(self, nodes: int, environment: dict[str, str]) -> None:
-        """Exactly the first ``nodes`` of the nodes run, in this environment, and both stores."""
+        """Exactly the first ``nodes`` of the nodes run, in this environment, and both stores; logs begin anew."""
         await asyncio.to_thread(self._mend, nodes, environment)
 
     def _mend(self, nodes: int, environment: dict[str, str]) -> None:
@@ -75,6 +80,8 @@ class Rig:
             self._redis.mend()
         self.sql.mend()
         self._end_unless_in(environment)
+        for node in self.nodes:
+            node.forget_log()
         for number, node in enumerate(self.nodes):
             if node.is_running:
                 os.kill(node.pid, signal.SIGCONT)

@@ -61,6 +61,7 @@ class Scene:
         self.struck_s: float | None = None
         self.notes: list[str] = []
         self.took_s = 0.0
+        self.logs: dict[str, str] = {}  # of each node, when a promise was broken
 
     # --- for faults ---
 
@@ -173,7 +174,8 @@ class Scene:
         self.verdicts.check("no orphans", not late, f"{len(late)} bots could not log out")
         checker.sure_until_s, checker.unseen_s = self.around.sure_until_s, self.around.unseen_s
         checker.moves_behind_max, checker.may_forget = self.around.moves_behind_max, self.around.may_forget
-        await asyncio.to_thread(checker.wait_until_clean, GRACE_S + LEASE_S + BACK_S)
+        if not await asyncio.to_thread(checker.wait_until_clean, GRACE_S + LEASE_S + BACK_S):
+            self.notes.append(f"the node says {await self._readiness()}")
         await asyncio.to_thread(checker.compare)
 
     async def _end(self) -> None:

@@ -35,6 +35,8 @@ class Stages:
             started_s = time.monotonic()
             await scene.run()
             scene.took_s = time.monotonic() - started_s
+            if scene.verdicts.violations:
+                scene.logs = stage.logs
             return scene
 
     @asynccontextmanager

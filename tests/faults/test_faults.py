@@ -48,6 +48,8 @@ def rounds() -> list[Round]:
 @pytest.mark.parametrize("asked", rounds(), ids=lambda asked: asked.name)
 async def test_no_promise_is_broken(playing: Playing, asked: Round) -> None:
     scene: Scene = await playing.outcome(asked.name)
+    if scene.verdicts.violations:
+        print("\n".join(scene.notes + [f"--- node {name}\n{log}" for name, log in scene.logs.items()]))
     assert scene.verdicts.violations == [], again(asked.fault, asked.seed)
     assert scene.verdicts.checked.total() > 100
     if scene.fault.unit == "trades":

@@ -61,7 +61,13 @@ class RunningGame:
 
     @property
     def log(self) -> str:
-        return (self.folder / "server.log").read_text()
+        """All it has said, or since ``forget_log``."""
+        file = self.folder / "server.log"
+        return file.read_text() if file.exists() else ""
+
+    def forget_log(self) -> None:
+        """Also while it runs: it writes at the end, wherever that is."""
+        (self.folder / "server.log").write_bytes(b"")
 
     def start(self, **environment: str) -> RunningGame:
         """With these variables besides, for this once."""
