@@ -83,7 +83,7 @@ def test_check_config_prints_a_file_that_means_the_same(
     assert "geheim" not in printed
     assert (
         Settings(**tomllib.loads(printed)).redacted()
-        == Settings(grace_s=7, origins="https://a.example", sql_url="mysql://u:***@h/db").redacted()
+        == Settings(grace_s=7, origins=("https://a.example",), sql_url="mysql://u:***@h/db").redacted()
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -61,7 +62,7 @@ class Play:
         self.inbox.outcomes += [(exchange, "done") for exchange in result.exchanges]
         return result
 
-    def ask(self, player: Player, message: type[PickUp | Use | Drop | Give], **fields: object) -> str:
+    def ask(self, player: Player, message: type[PickUp | Use | Drop | Give], **fields: Any) -> str:
         """The answer, once there is one."""
         self.seq += 1
         result = self.tick((player, message(seq=self.seq, **fields)))

@@ -28,7 +28,12 @@ def queued() -> float | None:
 async def hold(passwords: Passwords, release: threading.Event) -> asyncio.Task[bool]:
     """Occupy the only worker until released."""
     begun = threading.Event()
-    task = asyncio.create_task(passwords._run(lambda: begun.set() is None and release.wait(10)))
+
+    def occupy() -> bool:
+        begun.set()
+        return release.wait(10)
+
+    task = asyncio.create_task(passwords._run(occupy))
     await asyncio.to_thread(begun.wait, 10)
     return task
 
@@ -56,7 +61,12 @@ async def test_an_unknown_account_costs_one_verification_of_the_same_parameters(
     passwords: Passwords, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     checked: list[str] = []
-    monkeypatch.setattr(PasswordHasher, "verify", lambda _self, hashed, _password: checked.append(hashed) or True)
+
+    def verify(_hasher: PasswordHasher, hashed: str, _password: str) -> bool:
+        checked.append(hashed)
+        return True
+
+    monkeypatch.setattr(PasswordHasher, "verify", verify)
     assert not await passwords.verify(None, "whatever")
     assert len(checked) == 1
     assert not passwords.is_outdated(checked[0])

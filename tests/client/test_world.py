@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from gameserver.client.frames import SHARED_FRAMES_MAX, SharedFrames
 from gameserver.client.world import World
+from gameserver.protocol.ids import EntityId, PlayerId
 from gameserver.protocol.messages import Welcome, ZoneDescription
 from gameserver.protocol.world_frame import (
     LAYOUT,
@@ -22,8 +23,8 @@ from gameserver.protocol.world_frame import (
 
 def welcome(layout: list[tuple[str, str]] = LAYOUT) -> Welcome:
     return Welcome(
-        player_id=1, entity_id=1, name="Bo", resume_token="t", resumed=False, last_seq=0, tick=5, tick_hz=20,
-        grace_ms=1, zone=ZoneDescription("meadow", 100, 100, 10), kinds=["player", "apple"], layout=layout,
+        player_id=PlayerId(1), entity_id=EntityId(1), name="Bo", resume_token="t", resumed=False, last_seq=0, tick=5,
+        tick_hz=20, grace_ms=1, zone=ZoneDescription("meadow", 100, 100, 10), kinds=["player", "apple"], layout=layout,
         x=1.0, y=2.0, inventory={}, chat=[], state={},
     )  # fmt: skip
 

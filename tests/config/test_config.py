@@ -199,7 +199,7 @@ def test_passwords_in_urls_are_hidden(text: str, hidden: str) -> None:
 def test_settings_cannot_be_changed_after_they_were_checked() -> None:
     settings = Settings()
     with pytest.raises(ValueError, match="frozen"):
-        settings.port = 1  # type: ignore[misc]
+        settings.port = 1
 
 
 def test_a_misspelt_variable_is_noticed() -> None:

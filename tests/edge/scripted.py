@@ -8,7 +8,7 @@ import socket
 import struct
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 import pytest
@@ -30,12 +30,13 @@ from gameserver.link.messages import (
     Opened,
     PlayerInputs,
     ResumeSession,
+    Resync,
     ToHost,
 )
 from gameserver.protocol.codec import ClientCodec
 from gameserver.protocol.errors import Close, Refusal, RefusalCode
 from gameserver.protocol.ids import ConnectionId, EntityId, NodeId, PlayerId
-from gameserver.protocol.messages import Action, Guest, Input, Login, Register, Welcome, ZoneDescription
+from gameserver.protocol.messages import Action, ClientMessage, Guest, Input, Login, Register, Welcome, ZoneDescription
 from gameserver.protocol.world_frame import LAYOUT
 
 NewSender = Callable[[], Sender]
@@ -77,8 +78,14 @@ class ScriptedAccounts:
 
 
 class PlayerInput(NamedTuple):
+    """One of PlayerInputs."""
+
     connection_id: ConnectionId
-    message: Any
+    message: ClientMessage
+
+
+Told = Join | ResumeSession | PlayerInput | Leave | Resync
+Kind = TypeVar("Kind", bound=Told)
 
 
 class ScriptedHost:
@@ -86,7 +93,7 @@ class ScriptedHost:
 
     def __init__(self, link: LocalLink):
         self.link = link
-        self.told: list[ToHost] = []
+        self.told: list[Told] = []
         self.answers = True
         self._news = asyncio.Event()
         link.attach_host(self.receive)
@@ -110,10 +117,10 @@ class ScriptedHost:
     def open(self, connection_id: ConnectionId, player_id: PlayerId, name: str, guest_token: str | None) -> None:
         self.link.to_edge(Opened(connection_id, player_id, _welcome(player_id, name, guest_token)))
 
-    def of(self, kind: type[ToHost]) -> list[Any]:
+    def of(self, kind: type[Kind]) -> list[Kind]:
         return [message for message in self.told if isinstance(message, kind)]
 
-    async def wait_for(self, kind: type[ToHost], count: int = 1) -> Any:
+    async def wait_for(self, kind: type[Kind], count: int = 1) -> Kind:
         """The ``count``-th message of this kind."""
         async with asyncio.timeout(5):
             while len(self.of(kind)) < count:
@@ -122,7 +129,7 @@ class ScriptedHost:
         return self.of(kind)[count - 1]
 
     @property
-    def inputs(self) -> list[Any]:
+    def inputs(self) -> list[ClientMessage]:
         return [told.message for told in self.of(PlayerInput)]
 
     def last_connection(self) -> ConnectionId:

@@ -86,7 +86,7 @@ async def test_what_players_send_waits_for_the_tick_and_is_then_read_at_once() -
 
 
 async def test_one_read_takes_no_more_of_a_client_than_its_share() -> None:
-    plenty = {"messages_per_s": 1e6, "messages_burst": 10**6, "read_bytes": 4096}
+    plenty: dict[str, Any] = {"messages_per_s": 1e6, "messages_burst": 10**6, "read_bytes": 4096}
     edge = running_edge(**BY_HAND, **plenty)
     async with edge as running, player(running) as greedy, player(running) as modest:
         await greedy.send(MOVE * 1000)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import msgspec
 import pytest
 
@@ -10,6 +12,7 @@ from gameserver.edge.frames import binary_frame
 from gameserver.edge.outbox import Joiner, Outbox
 from gameserver.edge.refused import refused
 from gameserver.edge.tally import Tally
+from gameserver.edge.wire import Wire
 from gameserver.link.lookup import Lookup
 from gameserver.link.messages import WorldFrame
 from gameserver.protocol.errors import Refusal, RefusalCode
@@ -18,7 +21,7 @@ from gameserver.protocol.ids import ConnectionId
 pytestmark = pytest.mark.plain  # the wire is a stand-in
 
 
-class Wire:
+class WireStandIn:
     """Takes writes; ``waiting_bytes`` is what it says it could not send yet."""
 
     def __init__(self) -> None:
@@ -35,8 +38,8 @@ class Wire:
 
 class Bench:
     def __init__(self, bytes_max: int = 100, joiner: Joiner | None = None) -> None:
-        self.wire, self.tally, self.marked = Wire(), Tally(), list[Outbox]()
-        self.outbox = Outbox(self.wire, bytes_max, self.marked.append, self.tally, joiner or Joiner())
+        self.wire, self.tally, self.marked = WireStandIn(), Tally(), list[Outbox]()
+        self.outbox = Outbox(cast(Wire, self.wire), bytes_max, self.marked.append, self.tally, joiner or Joiner())
 
     def written(self) -> list[bytes]:
         self.outbox.flush()

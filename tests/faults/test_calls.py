@@ -10,6 +10,7 @@ import pytest
 
 from gameserver.failpoints import PERMISSION, Guard, arm
 from tests.faults import calls
+from tests.servers.lossy import Fate
 
 SEED = 20_000
 ROUNDS_MAX = 50
@@ -43,4 +44,4 @@ async def test_with_the_drivers_retries_something_is_seen_to_be_done_twice() -> 
 async def test_100_000_calls_break_no_promise() -> None:
     played = await calls.play(100_000, SEED)
     assert played.verdicts.violations == []
-    assert min(played.fates[fate] for fate in calls.Fate) > 100, played.fates
+    assert min(played.fates[fate] for fate in Fate) > 100, played.fates

@@ -243,7 +243,7 @@ class StoreStandIn(Store):
     async def run(self, operation: str, work: Callable[[Send], Awaitable[T]]) -> T:
         return await work(lambda *words: self._ask(operation, words))
 
-    async def close(self) -> None:
+    async def close(self, patience_s: float | None = None) -> None:
         pass
 
     async def _ask(self, operation: str, words: Sequence[str | int]) -> Any:
@@ -284,7 +284,7 @@ class TickWriterStandIn(TickWriter):
     """One write at a time; what an earlier one left on its way is dropped, or read, before the next is."""
 
     def __init__(self, store: StoreStandIn):
-        self._server = store.server
+        self._redis = store.server
         self._timeout_s = store.timeout_s
         self._turn = asyncio.Lock()
         self._before: Call | None = None
@@ -293,7 +293,7 @@ class TickWriterStandIn(TickWriter):
         if not batch and not checked:
             return set()
         async with self._turn:
-            fenced: set[PlayerId] = await self._send("tick_write", _Pipeline(self._server.data, batch, checked))
+            fenced: set[PlayerId] = await self._send("tick_write", _Pipeline(self._redis.data, batch, checked))
         return fenced
 
     async def ping(self) -> None:
@@ -302,8 +302,8 @@ class TickWriterStandIn(TickWriter):
 
     async def _send(self, operation: str, effect: Callable[[], Any]) -> Any:
         if self._before is not None and not self._before.is_over:
-            self._server.drop_or_read(self._before)
-        self._before = call = self._server.send(effect, self._timeout_s)
+            self._redis.drop_or_read(self._before)
+        self._before = call = self._redis.send(effect, self._timeout_s)
         try:
             return await call.answer
         except Lost as lost:

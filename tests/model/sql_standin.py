@@ -183,6 +183,8 @@ class SqlStandIn(Database):
 
 
 class ProfilesStandIn(Profiles):
+    _database: SqlStandIn
+
     def __init__(self, database: SqlStandIn):
         self._database = database
 
@@ -222,6 +224,8 @@ class ProfilesStandIn(Profiles):
 
 class ExchangesStandIn(Exchanges):
     """Grouping, and what is made of unknown outcomes, are the server's."""
+
+    _database: SqlStandIn
 
     async def _apply_in(self, connection: Any, exchanges: Sequence[Exchange]) -> list[ExchangeOutcome]:
         rows: Rows = connection

@@ -10,10 +10,13 @@ import asyncio
 import heapq
 from asyncio import events
 from asyncio.base_events import BaseEventLoop
+from collections import deque
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from contextvars import Context, ContextVar, copy_context
-from typing import Any
+from typing import Any, TypeVarTuple
+
+Args = TypeVarTuple("Args")
 
 START_S = 1000.0
 START_MS = 1_700_000_000_000
@@ -87,6 +90,8 @@ def nobody() -> Context:
 
 
 class _Handle(events.Handle):
+    _context: Context  # of asyncio's, as all below that begins with _ and is only declared
+
     def _run(self) -> None:
         process = self._context.get(_process)
         if process is None or process.may_run(self):
@@ -94,6 +99,9 @@ class _Handle(events.Handle):
 
 
 class _Timer(events.TimerHandle):
+    _context: Context
+    _scheduled: bool
+
     def _run(self) -> None:
         process = self._context.get(_process)
         if process is None or process.may_run(self):
@@ -102,6 +110,9 @@ class _Timer(events.TimerHandle):
 
 class VirtualLoop(BaseEventLoop):
     """``time`` begins at START_S and moves only by jumps."""
+
+    _ready: deque[events.Handle]
+    _scheduled: list[events.TimerHandle]
 
     def __init__(self) -> None:
         super().__init__()
@@ -127,18 +138,24 @@ class VirtualLoop(BaseEventLoop):
         self.tasks.append(task)
         return task
 
-    def call_soon(self, callback: Any, *args: Any, context: Context | None = None) -> events.Handle:
+    def call_soon(
+        self, callback: Callable[[*Args], object], *args: *Args, context: Context | None = None
+    ) -> events.Handle:
         handle = _Handle(callback, args, self, context)
         self._ready.append(handle)
         return handle
 
-    def call_at(self, when: float, callback: Any, *args: Any, context: Context | None = None) -> events.TimerHandle:
+    def call_at(
+        self, when: float, callback: Callable[[*Args], object], *args: *Args, context: Context | None = None
+    ) -> events.TimerHandle:
         timer = _Timer(when, callback, args, self, context)
         heapq.heappush(self._scheduled, timer)
         timer._scheduled = True
         return timer
 
-    def call_later(self, delay: float, callback: Any, *args: Any, context: Context | None = None) -> events.TimerHandle:
+    def call_later(
+        self, delay: float, callback: Callable[[*Args], object], *args: *Args, context: Context | None = None
+    ) -> events.TimerHandle:
         return self.call_at(self.now_s + delay, callback, *args, context=context)
 
     def _process_events(self, event_list: list[Any]) -> None:
@@ -170,7 +187,7 @@ def bury(loop: VirtualLoop) -> None:
     loop._scheduled.clear()
     for task in loop.tasks:
         if not task.done():
-            task._log_destroy_pending = False  # type: ignore[attr-defined]
+            task._log_destroy_pending = False  # type: ignore[attr-defined]  # asyncio's own
             with suppress(Exception):
-                task.get_coro().close()  # type: ignore[union-attr]
+                task.get_coro().close()
     loop.close()

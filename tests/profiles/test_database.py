@@ -22,7 +22,7 @@ from gameserver.profiles.drivers import SILENT_CLIENT_S
 from gameserver.profiles.exchange import Exchanges
 from gameserver.profiles.records import ExchangeOutcome, Profile, SaveOutcome
 from gameserver.profiles.repository import Profiles
-from gameserver.protocol.ids import NodeId
+from gameserver.protocol.ids import Epoch, NodeId, PlayerId
 from tests.profiles.conftest import gift, holding, new_player, save_of, total
 from tests.profiles.proxy import COMMIT, Cut, Proxy, plugged
 from tests.servers.mariadb import MariaDb
@@ -592,11 +592,13 @@ def profiles_claim(database: Database, of: Profile) -> asyncio.Task[Profile]:
     return asyncio.create_task(Profiles(database).claim(of.player_id, NodeId("n")))
 
 
-async def until_it_works(claim, *arguments):  # type: ignore[no-untyped-def]
+async def until_it_works(
+    claim: Callable[[PlayerId, NodeId], Awaitable[Profile]], player_id: PlayerId, node_id: NodeId
+) -> Epoch:
     """Ask as a player would who is told to try later."""
     for _ in range(100):
         try:
-            return (await claim(*arguments)).epoch
+            return (await claim(player_id, node_id)).epoch
         except ProfilesUnavailable:
             await asyncio.sleep(0.1)
     raise AssertionError("it never came back")

@@ -141,23 +141,23 @@ def test_what_leaves_is_json_with_its_type() -> None:
     }  # fmt: skip
 
 
-class Point(Input, tag="point"):
+class Point(Input, tag="point", frozen=True):
     at: list[float]
 
 
-class Path(Input, tag="path", eq=False):  # has a hash all the same
+class Path(Input, tag="path", frozen=True, eq=False):  # has a hash all the same
     steps: list[int]
 
 
-class Wave(Input, tag="wave", frozen=False):
+class Wave(Input, tag="wave", frozen=False):  # type: ignore[misc]  # mypy forbids it, msgspec does not
     hand: int
 
 
-class Fire(Input, tag="fire"):
+class Fire(Input, tag="fire", frozen=True):
     at: int = msgspec.field(default_factory=itertools.count().__next__)
 
 
-class Look(Input, tag="look"):
+class Look(Input, tag="look", frozen=True):
     angle: float
 
     def __post_init__(self) -> None:
@@ -167,7 +167,7 @@ class Look(Input, tag="look"):
 looks: list[float] = []
 
 
-class Beckon(Action, tag="beckon"):
+class Beckon(Action, tag="beckon", frozen=True):
     pass
 
 

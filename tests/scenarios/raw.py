@@ -85,8 +85,8 @@ class Raw:
 
     async def receive(self, *types: str) -> dict[str, Any]:
         """The next message of one of these types; others before it are kept for later."""
-        for at, message in enumerate(self.waiting):
-            if message["type"] in types:
+        for at, kept in enumerate(self.waiting):
+            if kept["type"] in types:
                 return self.waiting.pop(at)
         async with asyncio.timeout(PATIENCE_S):
             while True:

@@ -29,14 +29,6 @@ ENDING_S = 1.0  # for the interpreter to end, on a busy machine; the server itse
 SKIPPED_S = 1.5  # a second signal has to beat the calls under way: SQL's may take 2.5 s
 PLAYERS = 6
 
-Deed = Callable[["Place"], object]
-BREAK_AND_MEND: dict[str, tuple[Deed, Deed]] = {
-    "redis away": (lambda at: at.redis.kill(), lambda at: at.redis.start()),
-    "sql away": (lambda at: at.sql.kill(), lambda at: at.sql.start()),
-    "redis frozen": (lambda at: at.redis.pause(), lambda at: at.redis.go_on()),
-    "sql frozen": (lambda at: at.sql.freeze(), lambda at: at.sql.thaw()),
-}
-
 
 class Place:
     """A game on stores of its own, and guests who come back to it; the first has an apple."""
@@ -95,6 +87,15 @@ class Place:
         assert await asyncio.gather(*told) == [1012] * PLAYERS
         assert [player.waiting[-1]["reason"] for player in self.players] == ["draining"] * PLAYERS
         return took_s
+
+
+Deed = Callable[[Place], object]
+BREAK_AND_MEND: dict[str, tuple[Deed, Deed]] = {
+    "redis away": (lambda at: at.redis.kill(), lambda at: at.redis.start()),
+    "sql away": (lambda at: at.sql.kill(), lambda at: at.sql.start()),
+    "redis frozen": (lambda at: at.redis.pause(), lambda at: at.redis.go_on()),
+    "sql frozen": (lambda at: at.sql.freeze(), lambda at: at.sql.thaw()),
+}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -40,7 +40,8 @@ class ClusterNode(RunningRedis):
 
     def ask(self, *words: str | int) -> Any:
         """One command, answered whole. Raises redis's errors."""
-        return self._client.execute_command(*words)
+        execute: Callable[..., Any] = self._client.execute_command  # redis leaves it untyped
+        return execute(*words)
 
     @property
     def id(self) -> str:

@@ -22,7 +22,8 @@ from typing import Any, TypeVar
 import pytest
 import redis
 
-from tests.servers.redis import RunningRedis, free_port
+from tests.servers.ports import free_port
+from tests.servers.redis import RunningRedis
 
 Answer = TypeVar("Answer")
 
@@ -82,7 +83,7 @@ class SentinelGroup:
 
     def primary_port(self) -> int:
         """The port by which the sentinels know the primary. Fails while they do not agree for long."""
-        return _until("the sentinels agree", lambda: self._agreed() or None)
+        return _until("the sentinels agree", self._agreed)
 
     def copy(self) -> None:
         """Returns when the replica has all that the primary has. One that has just come is sent nothing more until it
@@ -198,12 +199,13 @@ class _Sentinel:
         self.ask("SENTINEL", "DEBUG", *(str(word) for setting in PERIODS_MS.items() for word in setting))
 
     def ask(self, *words: str) -> Any:
-        return self._client.execute_command(*words)
+        execute: Callable[..., Any] = self._client.execute_command  # redis leaves it untyped
+        return execute(*words)
 
     def announced_port(self) -> int:
         """0 when it does not answer."""
         try:
-            address = self._client.sentinel_get_master_addr_by_name(SERVICE)
+            address: Any = self._client.sentinel_get_master_addr_by_name(SERVICE)
         except redis.ConnectionError:
             return 0
         return int(address[1]) if address else 0
@@ -293,11 +295,16 @@ class Door:
             return
         passage = _Passage(writer, upstream)
         self._inside.add(passage)
+
+        def end(_: asyncio.Task[None]) -> None:
+            passage.abort()
+            self._inside.discard(passage)
+
         for copying in (self._copy(reader, upstream, passage.greeting), self._copy(answers, writer, bytearray())):
             task = asyncio.ensure_future(copying)
             self._copying.add(task)
             task.add_done_callback(self._copying.discard)
-            task.add_done_callback(lambda _: (passage.abort(), self._inside.discard(passage)))
+            task.add_done_callback(end)
 
     async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, greeting: bytearray) -> None:
         with suppress(OSError):

@@ -67,7 +67,7 @@ def test_what_is_written_is_read_back(
     one.resume_hashes = ("a", "b")
     one.tick = 1
     read = opened(profile(1), written(one))
-    assert (read.player.x, read.player.y) == (pytest.approx(x, abs=1e-4), pytest.approx(y, abs=1e-4))
+    assert (read.player.x, read.player.y) == pytest.approx((x, y), abs=1e-4)
     assert (read.player.facing, read.player.state, read.zone) == (facing, Villager(apples_eaten=eaten), "meadow")
     assert (read.player.inventory.holdings, read.player.inventory.seq) == (held, 3)
     assert read.player.actions.encode() == one.player.actions.encode()

@@ -7,7 +7,8 @@ import asyncio
 import pytest
 
 from gameserver.protocol.ids import ConnectionId, PlayerId
-from gameserver.session.registry import Registry, name_key
+from gameserver.protocol.names import name_key
+from gameserver.session.registry import Registry
 from tests.session.standins import profile, session
 
 ONE, TWO = ConnectionId("n:1"), ConnectionId("n:2")

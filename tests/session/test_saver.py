@@ -124,8 +124,8 @@ async def test_a_refused_save_is_tried_again_now_and_then(bench: Bench) -> None:
 
 async def test_two_epochs_of_one_player_go_out_one_after_the_other(bench: Bench) -> None:
     bench.sql.epochs[PlayerId(1)] = Epoch(2)
-    both = asyncio.gather(bench.saver.save(save(epoch=1)), bench.saver.save(save(epoch=2)))
-    outcomes = await asyncio.wait_for(both, 5)
+    both = [bench.saver.save(save(epoch=epoch)) for epoch in (1, 2)]
+    outcomes = await asyncio.wait_for(asyncio.gather(*both), 5)
     assert outcomes == [SaveOutcome.FENCED, SaveOutcome.SAVED]
     assert [len(batch) for batch in bench.sql.batches] == [1, 1]
 

@@ -299,12 +299,12 @@ def test_a_gift_is_answered_when_sql_has_it_and_shown_only_then() -> None:
     stage = Stage()
     giver, receiver = stage.enter(1, coins=3), stage.enter(2)
     assert answers(stage.tick((giver, Hand(seq=1, to=2)))) == []
-    assert giver.inventory.frozen and receiver.inventory.frozen
+    assert (giver.inventory.frozen, receiver.inventory.frozen) == (True, True)
     assert (giver.inventory.quantity("coin"), receiver.inventory.quantity("coin")) == (3, 0)
     stage.settle()
     assert answers(stage.tick()) == [(1, "durable")]
     assert (giver.inventory.quantity("coin"), receiver.inventory.quantity("coin")) == (2, 1)
-    assert not giver.inventory.frozen and not receiver.inventory.frozen
+    assert (giver.inventory.frozen, receiver.inventory.frozen) == (False, False)
     assert stage.game.told[-1] == "exchange coin"
 
 

@@ -95,7 +95,7 @@ def test_ints_of_64_bits(twin: ModuleType, number: int) -> None:
 def test_beyond_them_one_writes_and_the_other_refuses(in_c: ModuleType, number: int, which: int) -> None:
     values: list[float] = [1, 2, 0.5, 0.5, 3]
     values[which] = number
-    assert b"%d" % number in filled(plain, PICTURE, KEY, *values)  # type: ignore[arg-type]
+    assert b"%d" % number in filled(plain, PICTURE, KEY, *values)
     with pytest.raises(OverflowError):
         filled(in_c, PICTURE, KEY, *values)
 

@@ -133,9 +133,12 @@ async def test_replies_to_a_long_request_may_come_in_any_pieces(peer: Peer, piec
 async def test_few_of_many_replies_wake_nobody(peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
     woken: list[int] = []
     received = Pipeline.data_received
-    monkeypatch.setattr(
-        Pipeline, "data_received", lambda self, data: (woken.append(len(data)), received(self, data))[1]
-    )
+
+    def note(pipeline: Pipeline, data: bytes) -> None:
+        woken.append(len(data))
+        received(pipeline, data)
+
+    monkeypatch.setattr(Pipeline, "data_received", note)
     asking = asyncio.create_task(peer.pipeline.ask(LONG, COUNT, CHANGED * COUNT))
     await peer.reader.readexactly(len(LONG))
     for _ in range(10):

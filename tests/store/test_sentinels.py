@@ -12,7 +12,7 @@ from gameserver.store.connection import Store, StoreUnavailable
 from gameserver.store.sentinels import PERIOD_S
 from gameserver.store.sessions import LiveSessions
 from gameserver.store.tick_writer import OwnerMissing, ServerChanged, TickWriter
-from tests.servers.redis import free_port
+from tests.servers.ports import free_port
 from tests.servers.sentinel import SentinelGroup
 from tests.store.batches import SessionWrite, batch_of, session_write
 

@@ -190,8 +190,9 @@ def _metric_problems(kind: str, call: ast.Call) -> Iterator[str]:
     elif kind.endswith("Histogram") and not name.endswith(("_seconds", "_bytes")):
         yield f"the histogram {name} has no unit"
     for argument in call.args[2:3]:
-        labels = {label.value for label in ast.walk(argument) if isinstance(label, ast.Constant)}
-        yield from (f"{name} has the label {label}, of no closed set" for label in sorted(labels & PERSONAL_LABELS))
+        constants = [found.value for found in ast.walk(argument) if isinstance(found, ast.Constant)]
+        labels = {constant for constant in constants if isinstance(constant, str)}
+        yield from (f"{name!r} has the label {label}, of no closed set" for label in sorted(labels & PERSONAL_LABELS))
 
 
 def errors_in_compiled_modules_have_names_of_their_own(root: Path) -> Iterator[str]:

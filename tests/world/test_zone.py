@@ -183,8 +183,8 @@ def test_a_move_to_a_place_that_is_none_is_refused_and_moves_nothing(place: tupl
 
 @pytest.mark.parametrize("place", [(math.nan, 1.0), (1.0, math.nan)])
 def test_a_place_that_is_none_is_refused_where_it_is_assigned(place: tuple[float, float]) -> None:
-    made = zone()
-    stone = settled(made) and made.spawn("stone", 2, 3)
+    made = settled(zone())
+    stone = made.spawn("stone", 2, 3)
     with pytest.raises(ValueError, match="no place"):
         made.move_to(stone, *place)
     assert (stone.x, stone.y) == (2, 3)
