@@ -123,7 +123,7 @@ class Database:
         COMMIT. Has no deadline and no retries of its own: ``transact`` gives both."""
         if self._pool is None:
             raise ProfilesUnavailable("the database is not open")
-        is_committed = False
+        is_sent = False
         try:
             async with self._pool.connect() as connection:
                 try:
@@ -132,11 +132,13 @@ class Database:
                 except BaseException as error:
                     await _give_up(connection, error)
                     raise
+                is_sent = True
                 await _commit(connection)
-                is_committed = True
-        except BaseException as error:
-            if is_committed:  # the deadline passed while the connection went back to the pool
-                raise OutcomeUnknown("committed, but not told in time") from error
+        except (
+            BaseException
+        ) as error:  # also the deadline, while the connection goes back to the pool or is thrown away
+            if is_sent and not (isinstance(error, DBAPIError) and is_rolled_back(error)):
+                raise OutcomeUnknown(f"commit: {_reason(error)}") from error
             raise
 
     async def _repeat(self, operation: str, work: Work[Result], unknown: OutcomeUnknown, *, prompt: bool) -> Result:
@@ -248,17 +250,12 @@ async def _select_one(connection: AsyncConnection) -> None:
 
 
 async def _commit(connection: AsyncConnection) -> None:
+    """Throws the connection away when it fails: SQLAlchemy would not roll back what it takes for ended."""
     try:
         await connection.commit()
-    except DBAPIError as error:
-        if is_rolled_back(error):
-            await _give_up(connection, error)
-            raise
+    except BaseException:
         await connection.invalidate()
-        raise OutcomeUnknown(f"commit: {_reason(error)}") from error
-    except BaseException as error:  # above all the deadline, which arrives as a cancellation
-        await connection.invalidate()
-        raise OutcomeUnknown("commit: no answer in time") from error
+        raise
 
 
 async def _give_up(connection: AsyncConnection, error: BaseException) -> None:
@@ -276,7 +273,7 @@ async def _give_up(connection: AsyncConnection, error: BaseException) -> None:
             await connection.invalidate()
 
 
-def _reason(error: Exception) -> str:
-    if isinstance(error, TimeoutError):
+def _reason(error: BaseException) -> str:
+    if isinstance(error, TimeoutError | asyncio.CancelledError):
         return "no answer in time"
     return str(getattr(error, "orig", None) or error)[:300]

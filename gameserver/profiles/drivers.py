@@ -18,7 +18,6 @@ _SQLITE_BUSY = ("database is locked", "database table is locked", "database sche
 
 LOCK_WAIT_S = 3  # MySQL's default of 50 outlasts every deadline of ours
 SILENT_CLIENT_S = 4  # a node that hangs or vanished inside a transaction keeps its row locks no longer than a lease
-CONNECT_S = 2.0
 BUSY_S = 0.25  # how long SQLite waits inside its thread, where no deadline reaches; then we try again
 RECYCLE_S = 3  # before MySQL drops it for being silent
 
@@ -49,7 +48,6 @@ def connect_pool(url: str, *, pool_size: int) -> AsyncEngine:
     pool: dict[str, Any] = {
         "pool_size": pool_size,
         "max_overflow": 0,
-        "pool_reset_on_return": None,  # it would be a ROLLBACK that no deadline cuts; Database returns only clean ones
         "pool_pre_ping": False,  # a connection found dead before the COMMIT costs one retry; a ping costs every call
     }
     return _connect(driver_url(url), BUSY_S, pool)
@@ -61,13 +59,15 @@ def connect_once(url: str) -> AsyncEngine:
 
 
 def _connect(url: URL, busy_s: float, pool: dict[str, Any]) -> AsyncEngine:
+    pool |= {"pool_reset_on_return": None}  # a ROLLBACK that no deadline cuts; who is done with one says how it ended
     if _is_sqlite(url):
         return _connect_sqlite(url, busy_s, pool)
     settings = (
         "SET SESSION sql_mode='STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION',"
         f" innodb_lock_wait_timeout={LOCK_WAIT_S}, wait_timeout={SILENT_CLIENT_S}"
     )
-    arguments = {"init_command": settings, "connect_timeout": CONNECT_S}
+    # No connect_timeout: it would be asyncio.wait_for, which may lose a deadline (Python 3.11); every caller has one.
+    arguments = {"init_command": settings, "connect_timeout": None}
     pool |= {"pool_recycle": RECYCLE_S}
     # READ COMMITTED: no gap locks, which would deadlock neighbours; every guard we rely on is a locking statement.
     pool |= {"isolation_level": "READ COMMITTED"}

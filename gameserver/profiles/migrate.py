@@ -6,6 +6,9 @@ only one at a time within a process: alembic keeps the run it is in as a global.
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,35 +25,46 @@ from gameserver.profiles.drivers import connect_once
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 LOCK_WAIT_S = 60
+ANSWER_S = 5.0  # for what takes a server no time
 
 
 async def migrate(url: str) -> list[str]:
-    """Upgrade to the newest revision and return those applied now, oldest first. Raises ValueError for a URL we do not
-    support, ProfilesUnavailable when the server cannot be reached or refuses."""
-    engine = connect_once(url)
-    try:
-        async with engine.connect() as connection:
+    """Upgrade to the newest revision and return those applied now, oldest first; takes as long as the server needs for
+    its tables. Raises ValueError for a URL we do not support, ProfilesUnavailable when the server cannot be reached or
+    refuses."""
+    async with _connected(url, "cannot migrate") as connection:
+        async with asyncio.timeout(LOCK_WAIT_S + ANSWER_S):
             await _lock(connection)
-            applied = await connection.run_sync(_upgrade)
-            await connection.commit()
-            return applied
-    except (SQLAlchemyError, OSError) as error:
-        raise ProfilesUnavailable(f"cannot migrate: {_reason(error)}") from error
-    finally:
-        await engine.dispose()
+        applied = await connection.run_sync(_upgrade)
+        await connection.commit()
+        return applied
 
 
 async def newest_revision(url: str) -> tuple[str | None, str | None]:
     """(revision of the database, revision this program wants). Raises ProfilesUnavailable."""
+    async with _connected(url, "cannot read the revision") as connection, asyncio.timeout(ANSWER_S):
+        found = await connection.run_sync(lambda sync: MigrationContext.configure(sync).get_current_revision())
+        await connection.rollback()
+    return found, ScriptDirectory.from_config(_config()).get_current_head()
+
+
+@asynccontextmanager
+async def _connected(url: str, failing: str) -> AsyncIterator[AsyncConnection]:
+    """A connection on which nothing is left to be rolled back; that it fails is told as ProfilesUnavailable."""
     engine = connect_once(url)
     try:
-        async with engine.connect() as connection:
-            found = await connection.run_sync(lambda sync: MigrationContext.configure(sync).get_current_revision())
-    except (SQLAlchemyError, OSError) as error:
-        raise ProfilesUnavailable(f"cannot read the revision: {_reason(error)}") from error
+        async with AsyncExitStack() as stack:
+            async with asyncio.timeout(ANSWER_S):
+                connection = await stack.enter_async_context(engine.connect())
+            try:
+                yield connection
+            except BaseException:
+                await connection.invalidate()  # no deadline cuts the ROLLBACK that would be sent
+                raise
+    except (SQLAlchemyError, OSError) as error:  # TimeoutError is an OSError
+        raise ProfilesUnavailable(f"{failing}: {_reason(error)}") from error
     finally:
         await engine.dispose()
-    return found, ScriptDirectory.from_config(_config()).get_current_head()
 
 
 async def _lock(connection: AsyncConnection) -> None:
@@ -84,4 +98,6 @@ def _config() -> Config:
 
 
 def _reason(error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
     return str(getattr(error, "orig", None) or error)

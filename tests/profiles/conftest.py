@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
+from contextlib import closing, suppress
 from itertools import count
 
 import pytest
@@ -95,3 +97,15 @@ def _after(profile: Profile, kind: str, change: int) -> Party:
     before = profile.inventory.get(kind, Holding())
     changed = {**profile.inventory, kind: before._replace(quantity=before.quantity + change)}
     return Party(profile.player_id, profile.epoch, profile.inventory_seq + 1, changed)
+
+
+@pytest.fixture
+async def silent_port() -> AsyncIterator[int]:
+    """Of a server that takes every connection and never says anything."""
+
+    async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with closing(writer), suppress(ConnectionError):
+            await reader.read()
+
+    async with await asyncio.start_server(take, "127.0.0.1", 0) as server:
+        yield server.sockets[0].getsockname()[1]

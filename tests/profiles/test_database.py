@@ -7,7 +7,8 @@ import sqlite3
 import time
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
 
 import pytest
 from sqlalchemy import event, text
@@ -16,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from structlog.testing import capture_logs
 
 from gameserver.observability.metrics import REGISTRY
+from gameserver.profiles import drivers
 from gameserver.profiles.account_rows import Accounts, NameTaken
 from gameserver.profiles.database import DOOR_MAX, Database, OutcomeUnknown, ProfilesUnavailable, StatementRefused
 from gameserver.profiles.drivers import SILENT_CLIENT_S
@@ -347,7 +349,63 @@ async def test_a_line_cut_before_the_commit_is_tried_again_unseen(wired: Databas
     assert await count_accounts(wired) == 2
 
 
+@pytest.mark.parametrize("turns", range(10))
+async def test_a_commit_that_was_cut_is_unknown_also_when_the_deadline_falls_into_what_follows(
+    wired: Database, proxy: Proxy, turns: int
+) -> None:
+    def end(task: asyncio.Task[None], turns: int) -> None:
+        if turns:
+            asyncio.get_running_loop().call_soon(end, task, turns - 1)
+        else:
+            task.cancel()
+
+    assert wired._pool is not None
+    event.listen(wired._pool.sync_engine.pool, "invalidate", lambda *_: end(task, turns))
+    proxy.cut_next = Cut.AFTER
+    task = wired._start("test", insert("ann"), prompt=False)
+    with pytest.raises(OutcomeUnknown):
+        await task
+    assert await count_accounts(wired) == 1
+
+
+async def test_a_commit_that_sqlite_was_too_busy_for_leaves_no_transaction_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without its write-ahead log, which not every file system can have, a COMMIT waits for readers."""
+    monkeypatch.setattr(
+        drivers, "_prepare_sqlite", lambda connection, _: connection.execute("PRAGMA journal_mode=DELETE")
+    )
+    monkeypatch.setattr(drivers, "BUSY_S", 0.01)
+    file = tmp_path / "shared.db"
+    with closing(sqlite3.connect(file, isolation_level=None, timeout=0)) as reader:
+        reader.execute("CREATE TABLE account (name, name_key, created_ms)")
+        async with opened(f"sqlite:///{file}", timeout_s=1.0) as database:
+            reader.execute("BEGIN")
+            reader.execute("SELECT * FROM account").fetchall()
+            with pytest.raises(ProfilesUnavailable, match=r"no answer in time|is locked"):
+                await database.transact("test", insert("ann"))
+            reader.execute("COMMIT")
+            reader.execute(insert_account("ben"))  # nobody else holds a lock
+            await database.transact("test", insert("cem"))
+            assert await count_accounts(database) == 2
+
+
 # --- a line that goes silent ---
+
+
+@pytest.mark.parametrize("turns", range(16))
+async def test_a_deadline_is_kept_at_whatever_moment_of_connecting_it_falls(silent_port: int, turns: int) -> None:
+    database = Database(f"mysql://root@127.0.0.1:{silent_port}/none", timeout_s=0.1)
+    with pytest.raises(ProfilesUnavailable):
+        await database.open()
+    database._timeout_s = 60.0
+    task = database._start("test", insert("ann"), prompt=False)
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait((task,), timeout=1.0)
+    assert task.cancelled()
+    await database.close()
 
 
 @pytest.mark.parametrize("prompt", [False, True])

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from asyncio import create_subprocess_exec
 from asyncio.subprocess import PIPE
+from collections.abc import Awaitable, Callable
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection
 
+from gameserver.profiles import migrate as module
 from gameserver.profiles.database import ProfilesUnavailable
 from gameserver.profiles.drivers import connect_once
 from gameserver.profiles.migrate import migrate, newest_revision
 from gameserver.profiles.tables import metadata
+from tests.profiles.proxy import plugged
 from tests.servers.mariadb import MariaDb
 from tests.servers.ports import free_port
 
@@ -55,6 +59,33 @@ async def test_the_tables_are_innodb_and_compare_bytes_whatever_the_servers_defa
     )
     assert len(rows) == len(metadata.tables)
     assert {row[1:] for row in rows} == {("InnoDB", "utf8mb4_bin")}
+
+
+@pytest.mark.parametrize("call", [newest_revision, migrate])
+async def test_a_server_that_says_nothing_is_told_as_such(
+    silent_port: int, monkeypatch: pytest.MonkeyPatch, call: Callable[[str], Awaitable[object]]
+) -> None:
+    monkeypatch.setattr(module, "ANSWER_S", 0.5)
+    with pytest.raises(ProfilesUnavailable, match="no answer in time"):
+        await asyncio.wait_for(call(f"mysql://root@127.0.0.1:{silent_port}/none"), 5)
+
+
+@pytest.mark.parametrize(
+    ("call", "after"),
+    [(newest_revision, b"SET SESSION"), (newest_revision, b"alembic_version"), (migrate, b"SET SESSION")],
+)
+async def test_a_line_that_goes_silent_is_told_as_such(
+    mariadb_url: str,
+    mariadb: MariaDb,
+    monkeypatch: pytest.MonkeyPatch,
+    call: Callable[[str], Awaitable[object]],
+    after: bytes,
+) -> None:
+    monkeypatch.setattr(module, "ANSWER_S", 0.5)
+    async with plugged(mariadb.port) as wire:
+        wire.silent_after = after
+        with pytest.raises(ProfilesUnavailable, match="no answer in time"):
+            await asyncio.wait_for(call(mariadb.url(mariadb_url.rpartition("/")[2], port=wire.port)), 5)
 
 
 async def test_a_server_that_is_away_is_told_as_such() -> None:
