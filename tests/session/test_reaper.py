@@ -15,6 +15,7 @@ from gameserver.store.connection import StoreUnavailable
 from gameserver.store.nodes import NodeLeases
 from gameserver.store.sessions import LiveSessions, Owner
 
+LOOKS_A_ROUND = 2  # at who is here
 US, DEAD, ALIVE = NodeId("us"), NodeId("dead"), NodeId("alive")
 
 
@@ -31,7 +32,12 @@ class Bench:
         leases: NodeLeases = self  # type: ignore[assignment]
         reception: Reception = self  # type: ignore[assignment]
         self.running: asyncio.Future[None] | None = None
-        self.reaper = Reaper(live, leases, reception, US, lambda: dict.fromkeys(self.here, Epoch(1)))
+        self.looks = 0
+        self.reaper = Reaper(live, leases, reception, US, self.who_is_here)
+
+    def who_is_here(self) -> dict[PlayerId, Epoch]:
+        self.looks += 1
+        return dict.fromkeys(self.here, Epoch(1))
 
     async def sessions_of(self, node: NodeId) -> set[PlayerId]:
         return set(self.lists[node])
@@ -61,8 +67,11 @@ class Bench:
         self.here.add(player)
 
     async def rounds(self) -> None:
+        """Three whole ones."""
         self.running = self.running or asyncio.ensure_future(self.reaper.run())
-        await asyncio.sleep(0.03)
+        until = self.looks + 4 * LOOKS_A_ROUND
+        while self.looks < until and not self.running.done():
+            await asyncio.sleep(0.001)
 
 
 @pytest.fixture
