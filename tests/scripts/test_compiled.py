@@ -52,7 +52,7 @@ def mapped_by(pid: int) -> str:
     return Path(f"/proc/{pid}/maps").read_text()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_copy_has_every_module_compiled_and_this_tree_none(copy: Path) -> None:
     code = f"import importlib\nfor name in {modules()}: print(importlib.import_module(name).__file__)"
     told = subprocess.run(
@@ -62,7 +62,7 @@ def test_the_copy_has_every_module_compiled_and_this_tree_none(copy: Path) -> No
     assert list((ROOT / "gameserver").rglob(f"*{MADE}")) == []
 
 
-@pytest.mark.slow
+@pytest.mark.long
 async def test_players_play_on_a_compiled_server_and_go_on_after_kill_9(copy: Path, own_server: RunningGame) -> None:
     own_server.terminate()
     own_server.start(PYTHONPATH=str(copy))
