@@ -134,9 +134,8 @@ class Database:
                     raise
                 is_sent = True
                 await _commit(connection)
-        except (
-            BaseException
-        ) as error:  # also the deadline, while the connection goes back to the pool or is thrown away
+        except BaseException as error:
+            # Also a deadline that passes while the connection goes back to the pool, or is thrown away.
             if is_sent and not (isinstance(error, DBAPIError) and is_rolled_back(error)):
                 raise OutcomeUnknown(f"commit: {_reason(error)}") from error
             raise

@@ -46,7 +46,7 @@ class Checker:
         return int(self.stores.profile(player_id)["epoch"])
 
     def wait_until_clean(self, patience_s: float) -> bool:
-        """No session is left in Redis; those that nobody came back for are ended when their grace is over."""
+        """True when no session is left in Redis; those that nobody came back for are ended when their grace is over."""
         until_s = time.monotonic() + patience_s
         while (left := self._left()) and time.monotonic() < until_s:
             time.sleep(_POLL_S)

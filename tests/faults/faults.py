@@ -30,7 +30,7 @@ FAULTS = {
         Fault("cut-commit", cut_commit, suite=5, docs=100, trade_share=0.8),
         Fault("stop-and-continue", stop_and_continue, suite=1, docs=30, nodes=2, bots=10),
         Fault("wake-without-redis", wake_without_redis, suite=1, docs=30, nodes=2, bots=10),
-        Fault("sigterm", sigterm, suite=1, docs=20, bots=24, alone=True),
+        Fault("sigterm", sigterm, suite=2, docs=20, bots=24, alone=True),
         Fault("crowd-of-logins", crowd_of_logins, suite=3, docs=200, nodes=2, bots=4, alone=True),
         Fault(
             "trades-while-killing",

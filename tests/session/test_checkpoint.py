@@ -48,7 +48,7 @@ class Bench:
         return counts
 
 
-@pytest.mark.parametrize(("sessions", "batches_max"), [(300, BATCHES_MIN + 1), (1500, 1500 // BATCH + 2)])
+@pytest.mark.parametrize(("sessions", "batches_max"), [(300, BATCHES_MIN + 1), (1500, 1500 // BATCH + 1)])
 async def test_checkpoints_of_sessions_opened_together_are_spread_over_batches(sessions: int, batches_max: int) -> None:
     bench = Bench()
     opened = [session(number) for number in range(1, sessions + 1)]
