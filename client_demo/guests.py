@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
+from typing import Final
+
+import orjson
+
+READABLE: Final = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
 
 
 def default_path() -> Path:
@@ -28,12 +32,12 @@ class Guests:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         written = self.path.with_suffix(".new")
         written.touch(mode=0o600)
-        written.write_text(json.dumps(known, indent=2) + "\n", encoding="utf-8")
+        written.write_bytes(orjson.dumps(known, option=READABLE))
         written.replace(self.path)
 
     def _load(self) -> dict[str, dict[str, str]]:
         try:
-            known = json.loads(self.path.read_text(encoding="utf-8"))
+            known = orjson.loads(self.path.read_bytes())
         except (OSError, ValueError):
             return {}
         return known if isinstance(known, dict) else {}

@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
-import json
 import multiprocessing
 import signal
 import sys
@@ -18,6 +17,8 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, TypeVar
+
+import orjson
 
 from client_demo.address import URL, websocket_url
 from client_demo.bot import Habits
@@ -107,7 +108,9 @@ def main(argv: list[str] | None = None) -> int:
     findings = judge(tally, _criteria(options))
     sys.stdout.write(report(tally, findings) + "\n")
     if options.json is not None:
-        options.json.write_text(json.dumps(as_json(tally, findings), indent=2) + "\n", encoding="utf-8")
+        options.json.write_bytes(
+            orjson.dumps(as_json(tally, findings), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+        )
     return 0 if passed(findings) else EXIT_FAIL
 
 

@@ -6,10 +6,11 @@ They wait for a server that is away, and come back as the same guests when told 
 from __future__ import annotations
 
 import asyncio
-import json
 import signal
 from contextlib import suppress
 from pathlib import Path
+
+import orjson
 
 from client_demo.bot import Bot, Habits
 from client_demo.measurements import Tally
@@ -75,12 +76,12 @@ async def _keep_tokens(bots: list[Bot], remember: Path | None) -> None:
 def _save(remember: Path, tokens: list[str | None]) -> None:
     remember.parent.mkdir(parents=True, exist_ok=True)
     remember.touch(mode=0o600)
-    remember.write_text(json.dumps(tokens), encoding="utf-8")
+    remember.write_bytes(orjson.dumps(tokens))
 
 
 def _load(remember: Path | None) -> list[str | None]:
     try:
-        tokens = json.loads(remember.read_text(encoding="utf-8")) if remember is not None else []
+        tokens = orjson.loads(remember.read_bytes()) if remember is not None else []
     except (OSError, ValueError):
         return []
     return tokens if isinstance(tokens, list) else []

@@ -10,7 +10,6 @@ import argparse
 import asyncio
 import errno
 import importlib
-import json
 import os
 import sys
 import traceback
@@ -20,6 +19,8 @@ from importlib.metadata import version
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+
+import orjson
 
 from gameserver import config, failpoints, settings_table
 from gameserver.config import Settings, SettingsError, hide_passwords
@@ -109,7 +110,7 @@ def _check_config(given: argparse.Namespace, settings: Settings) -> None:
     _warn_of_unknown_variables()
     print("# The settings as they are in effect; secrets are hidden.")
     for name, value in settings.redacted().items():
-        print(f"{name} = {json.dumps(value)}" if value is not None else f"# {name} is not set")
+        print(f"{name} = {orjson.dumps(value).decode()}" if value is not None else f"# {name} is not set")
 
 
 async def _serve(settings: Settings, game: type[Game], ready_file: Path | None) -> None:

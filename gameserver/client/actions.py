@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
+import orjson
 
 from gameserver.client.errors import ActionRefused, OutcomeUnknown, SessionEnded, TooManyActions
 from gameserver.protocol.errors import RefusalCode
@@ -31,7 +31,7 @@ class Action:
         self.outcome.add_done_callback(_retrieve)
 
     def encode(self) -> bytes:
-        return msgspec.json.encode({"type": self.name, **self.fields, "seq": self.seq})
+        return orjson.dumps({"type": self.name, **self.fields, "seq": self.seq})
 
 
 class Outstanding:

@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Any, Self, TypeVar
 
 import msgspec
+import orjson
 
 from gameserver.client.actions import Action, Outstanding
 from gameserver.client.backoff import Backoff
@@ -46,7 +47,6 @@ CHAT_LINES_MAX = 100
 ANSWERS_MAX = 32  # as many answers as the server remembers for a resend
 _ServerMessages = Welcome | Ack | Refused | InventoryChanged | StateChanged | Said | Described | Event | Closing
 _decode = msgspec.json.Decoder(_ServerMessages).decode
-_encode = msgspec.json.Encoder().encode
 
 
 class ConnectionState(StrEnum):
@@ -179,7 +179,7 @@ class Client:
     def send(self, name: str, /, **fields: Any) -> None:
         """Send an input. Of those that cannot be written now the latest of each name is, as soon as it can be."""
         self._require_session()
-        payload = _encode({"type": name, **fields})
+        payload = orjson.dumps({"type": name, **fields})
         socket = self._keeper.socket
         if self.connection is ConnectionState.PLAYING and socket is not None and not socket.is_blocked:
             socket.send_text(payload)

@@ -13,7 +13,7 @@ from importlib.resources.abc import Traversable
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
-import msgspec
+import orjson
 import structlog
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from websockets.datastructures import Headers
@@ -88,7 +88,9 @@ def health() -> Reply:
 
 def readiness(ready: Ready) -> Reply:
     is_ready, details = ready()
-    return Reply(200 if is_ready else 503, _JSON, msgspec.json.encode({"ready": is_ready, **details}) + b"\n")
+    return Reply(
+        200 if is_ready else 503, _JSON, orjson.dumps({"ready": is_ready, **details}, option=orjson.OPT_APPEND_NEWLINE)
+    )
 
 
 def metrics(registry: CollectorRegistry) -> Reply:

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any, TextIO
 
+import orjson
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
@@ -81,12 +82,22 @@ def _formatter(as_text: bool, coloured: bool) -> logging.Formatter:
     renderers: list[Processor] = (
         [escape, structlog.dev.ConsoleRenderer(colors=coloured, repr_native_str=True)]
         if as_text
-        else [structlog.processors.JSONRenderer()]
+        else [structlog.processors.JSONRenderer(serializer=_as_json)]
     )
     return structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=_common(),
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderers],
     )
+
+
+def _as_json(event: EventDict, **_options: Any) -> str:
+    """One line of JSON. A value that JSON or UTF-8 cannot hold appears as text, because no line may be lost."""
+    options = orjson.OPT_NON_STR_KEYS
+    try:
+        return orjson.dumps(event, default=repr, option=options).decode()
+    except TypeError:  # a number of more than 64 bits, or half of a surrogate pair
+        plain = {ascii(name)[1:-1]: value if value is None else ascii(value) for name, value in event.items()}
+        return orjson.dumps(plain, option=options).decode()
 
 
 def _escaped(text: str) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+
+import orjson
 
 from scripts.benchmark import load, machine, table
 from scripts.benchmark.contestants import contestants, is_compiled, tree_of
@@ -88,7 +89,7 @@ def show(options: Options, summary: Summary) -> int:
     tables = table.render(summary)
     print(tables)
     if options.json is not None:
-        options.json.write_text(json.dumps(summary.plain(), indent=2) + "\n")
+        options.json.write_bytes(orjson.dumps(summary.plain(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
     if options.write is not None:
         try:
             options.write.write_text(table.insert(options.write.read_text(), tables))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+
+import orjson
 
 from scripts.benchmark.machine import SERVED, MeasuringError
 
@@ -36,7 +37,7 @@ def install(folder: Path) -> Colyseus:
             raise MeasuringError(f"npm installed {NODE}, but it does not run")
         (folder / "installed").touch()
     shutil.copy(SERVED / "room.mjs", folder)
-    version = json.loads((folder / "node_modules" / "@colyseus" / "core" / "package.json").read_text())["version"]
+    version = orjson.loads((folder / "node_modules" / "@colyseus" / "core" / "package.json").read_bytes())["version"]
     return Colyseus(folder, node, version)
 
 

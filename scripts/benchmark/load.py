@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import orjson
 
 from scripts.benchmark.machine import HERE, MeasuringError, compiled, started
 from scripts.benchmark.scenarios import TICK_HZ, Scenario
@@ -68,7 +69,7 @@ def run(
         assert process.stdout is not None and process.stderr is not None
         with process.stderr:
             for line in process.stdout:
-                told = json.loads(line)
+                told = orjson.loads(line)
                 if told["event"] == "measured":
                     return _report(told)
                 playing()

@@ -49,6 +49,14 @@ def test_a_line_is_one_json_object_with_time_level_and_origin(log: Any, stream: 
     assert line == {"event": "session opened", "level": "info", "logger": "gameserver.test", "player": 7, "epoch": 3}
 
 
+@pytest.mark.parametrize("value", [2**70, -(2**70), "half a pair: \ud800", {"deep": [2**70]}, {(1, 2): 3}, object()])
+def test_a_value_that_json_cannot_hold_costs_no_line(log: Any, stream: io.StringIO, value: Any) -> None:
+    log.info("odd", value=value, nothing=None)
+    line = json.loads(stream.getvalue())
+    assert (line["event"].strip("'"), line["nothing"]) == ("odd", None)
+    assert line["value"]
+
+
 def test_what_libraries_log_comes_out_the_same_way(log: Any, stream: io.StringIO) -> None:
     logging.getLogger("library").warning("lost %s", URL)
     line = json.loads(stream.getvalue())

@@ -118,6 +118,15 @@ def one_vendor_per_folder(root: Path) -> Iterator[str]:
                 yield f"{module.path}:{line}: {library} is not for {module.part}"
 
 
+def plain_json_goes_through_orjson(root: Path) -> Iterator[str]:
+    """The standard library's json accepts NaN, 1e999 and lone surrogates, which no other party can read."""
+    for package in ("gameserver", "client_demo"):
+        for module in modules(root, package):
+            for line, name, _ in imports(module):
+                if name == "json" or name.startswith("json."):
+                    yield f"{module.path}:{line}: json; use orjson for plain values, msgspec for messages"
+
+
 def pure_modules_are_pure(root: Path) -> Iterator[str]:
     for module in modules(root):
         if not module.path.startswith(PURE):
@@ -264,6 +273,7 @@ RULES: dict[str, Callable[[Path], Iterator[str]]] = {
         imports_point_down,
         every_part_has_its_place,
         one_vendor_per_folder,
+        plain_json_goes_through_orjson,
         pure_modules_are_pure,
         files_are_short,
         functions_are_short,

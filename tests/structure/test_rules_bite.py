@@ -53,6 +53,8 @@ PLANTED = [
     ("imports_point_down", "gameserver/demo.py", "from gameserver.world.zone import Zone", "demo may not"),
     ("imports_point_down", "gameserver/demo.py", "from gameserver import app", "demo may not"),
     ("every_part_has_its_place", "gameserver/lobby/rooms.py", "", "gameserver/lobby"),
+    ("plain_json_goes_through_orjson", "gameserver/session/host.py", "import json", "use orjson"),
+    ("plain_json_goes_through_orjson", "client_demo/swarm.py", "from json import dumps", "use orjson"),
     ("one_vendor_per_folder", "gameserver/session/host.py", "import redis.asyncio", "redis is not for session"),
     ("one_vendor_per_folder", "gameserver/store/keys.py", "from sqlalchemy import text", "not for store"),
     ("one_vendor_per_folder", "gameserver/accounts/sign_in.py", "import websockets", "not for accounts"),
