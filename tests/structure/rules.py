@@ -39,6 +39,7 @@ LAYERS: dict[str, set[str]] = {
     "simulation": {"link", "world", "protocol", *GROUND},
     "session": {"simulation", "chat", "link", "world", "store", "profiles", "protocol", "speedups", *GROUND},
     "edge": {"link", "protocol", "speedups", *GROUND},
+    "check": {"simulation", "link", "world", "store", "profiles", "embedded", "protocol", *GROUND},
     "client": {"protocol"},
     "demo": set(),  # only what the package itself shows, as someone else's game
     "__init__": {"protocol", "world", "simulation"},
