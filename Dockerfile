@@ -4,7 +4,7 @@ FROM python:3.11-slim AS build
 WORKDIR /src
 RUN apt-get update && apt-get install --yes --no-install-recommends gcc libc6-dev
 RUN python -m venv /opt/gameserver
-COPY pyproject.toml setup.py README.md ./
+COPY pyproject.toml setup.py README.md LICENSE ./
 COPY scripts/constraints.txt scripts/
 COPY gameserver gameserver
 COPY client_demo client_demo

@@ -72,7 +72,7 @@ def machine(tmp_path: Path) -> Machine:
     return Machine(tmp_path)
 
 
-@pytest.mark.parametrize("script", ["scripts/run", "scripts/test", "scripts/bench", "scripts/compile"])
+@pytest.mark.parametrize("script", ["scripts/run", "scripts/test", "scripts/bench", "scripts/compile", "scripts/docs"])
 def test_help_is_shown_before_anything_is_installed(machine: Machine, script: str) -> None:
     shown = machine.run(script, "--help")
     assert shown.returncode == 0
