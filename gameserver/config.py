@@ -107,6 +107,11 @@ class Settings(BaseSettings):
         "Origins, besides the server's own page, whose pages may connect; separated by commas.",
         (),
     )
+    public_hosts: Annotated[tuple[str, ...], NoDecode] = _network(
+        "Names, without a port, that players reach this server by; separated by commas. Requests for other names are"
+        " refused. localhost, addresses and the hosts of origins are always allowed; * allows every name.",
+        (),
+    )
     io_uring: bool = _network("Send a tick's bytes in one system call, where the system allows it (Linux).", True)
 
     node_id: str = _operating(
@@ -176,9 +181,9 @@ class Settings(BaseSettings):
     )
     sign_ups_per_minute: int = _accounts("New accounts and guests per address and minute.", 600, ge=1, le=100_000)
 
-    @field_validator("origins", mode="before")
+    @field_validator("origins", "public_hosts", mode="before")
     @classmethod
-    def _split_origins(cls, value: object) -> object:
+    def _split_at_commas(cls, value: object) -> object:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
     @field_validator("origins")
@@ -188,6 +193,14 @@ class Settings(BaseSettings):
             if not re.fullmatch(r"https?://[^/\s?#@]+", origin):
                 raise ValueError(f"{origin!r} is no origin; write it like https://play.example.org, without a path")
         return origins
+
+    @field_validator("public_hosts")
+    @classmethod
+    def _check_public_hosts(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if name != "*" and not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,252}", name):
+                raise ValueError(f"{name!r} is no host name; write it like play.example.org, without a port")
+        return names
 
     @field_validator("redis_url")
     @classmethod

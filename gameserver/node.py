@@ -14,6 +14,7 @@ from gameserver.accounts.sign_in import SignIn
 from gameserver.accounts.throttle import Throttle
 from gameserver.clock import Clock
 from gameserver.config import Settings
+from gameserver.edge.hosts import Hosts
 from gameserver.edge.limits import EdgeLimits
 from gameserver.edge.ops import Ops
 from gameserver.edge.senders import OneByOne, new_sender
@@ -70,6 +71,7 @@ class Node:
             wrong_passwords_per_minute=settings.wrong_passwords_per_minute,
             sign_ups_per_minute=settings.sign_ups_per_minute,
         )
+        hosts = Hosts((*settings.public_hosts, settings.host, settings.ops_host), settings.origins)
         self._edge = Edge(
             link=self._link,
             sign_in=SignIn(Accounts(self._stores.database), self._passwords, throttle, self._clock),
@@ -78,10 +80,11 @@ class Node:
             limits=_limits(settings, game.tick_hz),
             clock=self._clock,
             origins=settings.origins,
+            hosts=hosts,
             ready=self.ready,
             sender=new_sender() if settings.io_uring else OneByOne(),
         )
-        self._ops = Ops(ready=self.ready, token=settings.ops_token)
+        self._ops = Ops(ready=self.ready, token=settings.ops_token, hosts=hosts)
 
     async def start(self) -> None:
         """Own what the last process left behind, and let players in. Raises OSError when it cannot listen, and then has

@@ -22,6 +22,7 @@ from websockets.server import ServerProtocol
 
 from gameserver.edge.frames import close_frame, short_frames, text_frame, wire_bytes_min
 from gameserver.edge.handshake import SUBPROTOCOL, select_subprotocol
+from gameserver.edge.http import secure, serialized_security_headers
 from gameserver.edge.limits import EdgeLimits
 from gameserver.protocol.codec import encode_text
 from gameserver.protocol.errors import CLOSES, Close
@@ -151,6 +152,8 @@ class Connection:
 
     def _respond(self, response: Response) -> list[Event]:
         self._head = None
+        if response.status_code != 101:
+            secure(response)
         if not self._protocol.eof_sent:
             self._protocol.send_response(response)
         self._take_protocol_output()
@@ -164,7 +167,9 @@ class Connection:
         else:
             response = self._protocol.reject(400, "This is not an HTTP request.\n")
         events = self._respond(response)
-        if not self._out:  # for some failures the parser has answered already, for others it just hangs up
+        if self._out:  # for some failures the parser has answered already
+            self._out = [_with_security_headers(b"".join(self._out))]
+        else:  # for others it just hangs up
             self._out.append(response.serialize())
         return events
 
@@ -220,3 +225,7 @@ class Connection:
                 self._out.append(data)
             else:  # SEND_EOF
                 self.ended = True
+
+
+def _with_security_headers(response: bytes) -> bytes:
+    return response.replace(_END_OF_HEAD, b"\r\n" + serialized_security_headers() + b"\r\n", 1)

@@ -13,7 +13,8 @@ from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
-from gameserver.edge.http import Site
+from gameserver.edge.hosts import Hosts
+from gameserver.edge.http import Site, respond
 
 WEBSOCKET_PATH = "/ws"
 SUBPROTOCOL = Subprotocol("gameserver.v1")
@@ -22,12 +23,15 @@ SUBPROTOCOL = Subprotocol("gameserver.v1")
 class Handshake:
     """``no_room`` says why no further player can be taken, or None."""
 
-    def __init__(self, site: Site, origins: Sequence[str], no_room: Callable[[], str | None]):
+    def __init__(self, site: Site, hosts: Hosts, origins: Sequence[str], no_room: Callable[[], str | None]):
         self._site = site
+        self._hosts = hosts
         self._origins = frozenset(origin.lower().rstrip("/") for origin in origins)
         self._no_room = no_room
 
     def answer(self, protocol: ServerProtocol, request: Request) -> Response:
+        if refused := self._hosts.refused(request):
+            return respond(refused, request)
         if request.path.partition("?")[0] != WEBSOCKET_PATH:
             return self._site.answer(request)
         if not self._may_come_from(request.headers.get_all("Origin"), request.headers.get_all("Host")):

@@ -6,6 +6,7 @@ Law: only files listed at the start can be asked for, so no path reaches outside
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from http import HTTPStatus
@@ -32,16 +33,7 @@ CONTENT_TYPES = {
 }
 _TEXT = "text/plain; charset=utf-8"
 _JSON = "application/json"
-_SECURITY_HEADERS = (
-    ("X-Content-Type-Options", "nosniff"),
-    ("Referrer-Policy", "no-referrer"),
-    (
-        "Content-Security-Policy",
-        # 'self' alone does not cover WebSockets in older browsers
-        "default-src 'self'; connect-src 'self' ws: wss:; object-src 'none'; base-uri 'none'; "
-        "form-action 'none'; frame-ancestors 'none'",
-    ),
-)
+_NAME_AND_PORT = re.compile(r"[A-Za-z0-9._-]+(:\d{1,5})?")
 _log = structlog.get_logger(__name__)
 
 
@@ -51,9 +43,42 @@ class Reply(NamedTuple):
     body: bytes
     etag: str = ""
     allow: str = ""
+    authenticate: str = ""
 
 
 Routes = Mapping[str, Callable[[], Reply]]
+
+
+def text_reply(status: int, text: str) -> Reply:
+    return Reply(status, _TEXT, f"{text}\n".encode())
+
+
+def security_headers(host: str = "") -> list[tuple[str, str]]:
+    """Return the headers that every response carries. ``host`` is the request's ``Host``, if that was checked."""
+    sources = "'self'"
+    if _NAME_AND_PORT.fullmatch(host):  # 'self' alone does not cover WebSockets in older browsers
+        sources += f" ws://{host} wss://{host}"
+    policy = (
+        f"default-src 'self'; connect-src {sources}; object-src 'none'; base-uri 'none'; "
+        "form-action 'none'; frame-ancestors 'none'"
+    )
+    return [
+        ("X-Content-Type-Options", "nosniff"),
+        ("Referrer-Policy", "no-referrer"),
+        ("Content-Security-Policy", policy),
+    ]
+
+
+def serialized_security_headers() -> bytes:
+    """Return the headers as lines, for a response that is written by hand."""
+    return b"".join(f"{name}: {value}\r\n".encode() for name, value in security_headers())
+
+
+def secure(response: Response) -> None:
+    """Give a response of the WebSocket library the headers that it lacks."""
+    for name, value in (("Cache-Control", "no-store"), *security_headers()):
+        if name not in response.headers:
+            response.headers[name] = value
 
 
 class Site:
@@ -65,20 +90,20 @@ class Site:
     def answer(self, request: Request) -> Response:
         reply = self._reply(request)
         if reply.etag and reply.etag in request.headers.get_all("If-None-Match"):
-            return _response(reply._replace(status=304), with_body=False)
-        return _response(reply, with_body=request.method != "HEAD")
+            reply = reply._replace(status=304)
+        return respond(reply, request)
 
     def _reply(self, request: Request) -> Reply:
         if request.method not in ("GET", "HEAD"):
             return Reply(405, _TEXT, b"Only GET and HEAD are understood here.\n", allow="GET, HEAD")
         route = self._routes.get(request.path.partition("?")[0])
         if route is None:
-            return Reply(404, _TEXT, b"There is nothing here.\n")
+            return text_reply(404, "There is nothing here.")
         try:
             return route()
         except Exception:
             _log.exception("route_failed", path=request.path[:100])
-            return Reply(500, _TEXT, b"An error on our side.\n")
+            return text_reply(500, "An error on our side.")
 
 
 def health() -> Reply:
@@ -126,18 +151,23 @@ def _file_reply(content_type: str, body: bytes) -> Reply:
     return Reply(200, content_type, body, etag=f'"{hashlib.sha256(body).hexdigest()[:20]}"')
 
 
-def _response(reply: Reply, *, with_body: bool) -> Response:
+def respond(reply: Reply, request: Request) -> Response:
+    """Return the reply as the response to this request."""
+    hosts = request.headers.get_all("Host")
     headers = Headers(
         [
             ("Connection", "close"),
             ("Content-Type", reply.content_type),
             ("Content-Length", str(len(reply.body))),
             ("Cache-Control", "no-cache" if reply.etag else "no-store"),
-            *_SECURITY_HEADERS,
+            *security_headers(hosts[0] if len(hosts) == 1 else ""),
         ]
     )
     if reply.etag:
         headers["ETag"] = reply.etag
     if reply.allow:
         headers["Allow"] = reply.allow
-    return Response(reply.status, HTTPStatus(reply.status).phrase, headers, reply.body if with_body else b"")
+    if reply.authenticate:
+        headers["WWW-Authenticate"] = reply.authenticate
+    has_body = reply.status != 304 and request.method != "HEAD"
+    return Response(reply.status, HTTPStatus(reply.status).phrase, headers, reply.body if has_body else b"")

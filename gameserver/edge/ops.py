@@ -9,11 +9,11 @@ from functools import partial
 from typing import cast
 
 from prometheus_client import CollectorRegistry
-from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
 from gameserver.edge.connection import Connection, Happening
-from gameserver.edge.http import Ready, Site, health_routes, metrics
+from gameserver.edge.hosts import Hosts
+from gameserver.edge.http import Ready, Reply, Site, health_routes, metrics, respond
 from gameserver.edge.limits import EdgeLimits
 from gameserver.observability.metrics import REGISTRY
 
@@ -25,9 +25,18 @@ _SOCKETS_MAX = 64  # beyond: hung up on
 class Ops:
     """Owns its listener and its sockets."""
 
-    def __init__(self, *, ready: Ready, token: str | None = None, registry: CollectorRegistry = REGISTRY):
-        """With a ``token``, whoever asks for metrics has to bring it: ``Authorization: Bearer <token>``."""
+    def __init__(
+        self,
+        *,
+        ready: Ready,
+        token: str | None = None,
+        hosts: Hosts | None = None,
+        registry: CollectorRegistry = REGISTRY,
+    ):
+        """With a ``token``, a request for metrics needs ``Authorization: Bearer <token>``. A request with the token
+        may name any host: no foreign web page knows the token."""
         self._site = Site({**health_routes(ready), "/metrics": partial(metrics, registry)})
+        self._hosts = hosts or Hosts()
         self._bearer = f"Bearer {token}".encode() if token is not None else None
         self._sockets: set[_OpsSocket] = set()
         self._server: asyncio.Server | None = None
@@ -47,12 +56,18 @@ class Ops:
         await asyncio.sleep(0)  # lets the transports close
 
     def _answer(self, request: Request) -> Response:
-        if self._bearer is not None and request.path.startswith("/metrics"):
-            brought = request.headers.get("Authorization", "").encode()
-            if not hmac.compare_digest(brought, self._bearer):
-                headers = Headers({"WWW-Authenticate": "Bearer", "Connection": "close", "Content-Length": "0"})
-                return Response(401, "Unauthorized", headers)
+        has_token = self._has_token(request)
+        if refused := self._hosts.malformed(request) if has_token else self._hosts.refused(request):
+            return respond(refused, request)
+        if self._bearer is not None and not has_token and request.path.startswith("/metrics"):
+            return respond(Reply(401, "text/plain; charset=utf-8", b"", authenticate="Bearer"), request)
         return self._site.answer(request)
+
+    def _has_token(self, request: Request) -> bool:
+        if self._bearer is None:
+            return False
+        brought = [value.encode(errors="surrogateescape") for value in request.headers.get_all("Authorization")]
+        return len(brought) == 1 and hmac.compare_digest(brought[0], self._bearer)
 
 
 class _OpsSocket(asyncio.Protocol):

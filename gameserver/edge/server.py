@@ -21,6 +21,7 @@ from gameserver.edge.fanout import fan_out
 from gameserver.edge.frames import text_frame
 from gameserver.edge.gate import Gate, RawSocket
 from gameserver.edge.handshake import Handshake
+from gameserver.edge.hosts import Hosts
 from gameserver.edge.http import Ready, Site, file_routes, health_routes
 from gameserver.edge.limits import EdgeLimits
 from gameserver.edge.outbox import Joiner, Outbox
@@ -54,6 +55,7 @@ class Edge:
         limits: EdgeLimits,
         clock: Clock,
         origins: Sequence[str] = (),
+        hosts: Hosts | None = None,
         ready: Ready,
         sender: Sender | None = None,
     ):
@@ -68,7 +70,7 @@ class Edge:
         self._door = Door(link, sign_in, codec, limits)
         site = Site({**file_routes(resources.files("gameserver") / "web"), **health_routes(ready)})
         self._around = Surroundings(
-            answer=Handshake(site, origins, self._no_room).answer,
+            answer=Handshake(site, hosts or Hosts(), origins, self._no_room).answer,
             limits=limits,
             clock=clock,
             tally=Tally(),

@@ -19,6 +19,7 @@ import structlog
 from gameserver.clock import Clock
 from gameserver.edge.connection import Answer, Connection, Event, Happening
 from gameserver.edge.frames import PING, text_frame
+from gameserver.edge.http import serialized_security_headers
 from gameserver.edge.limits import EdgeLimits, TokenBucket
 from gameserver.edge.outbox import Joiner, Outbox
 from gameserver.edge.pollers import DrainedPoller, LoopPoller
@@ -35,7 +36,11 @@ from gameserver.speedups import whole_text
 
 _SLICE_BYTES: Final = 512  # fed to the parser at once: at most 85 frames before the message budget is asked again
 _UNANSWERED_PINGS_MIN = 2  # after a stall of our own, pongs are still waiting to be read: the time alone proves nothing
-_NO_ROOM = b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\nRetry-After: 5\r\n\r\n"
+_NO_ROOM = (
+    b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\nRetry-After: 5\r\n"
+    + serialized_security_headers()
+    + b"\r\n"
+)
 _CLOSED_BY_CLIENT, _CONNECTION_LOST = "closed_by_client", "connection_lost"  # beside the rows of Close, in CLOSES
 _log = structlog.get_logger(__name__)
 

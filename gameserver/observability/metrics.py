@@ -43,6 +43,9 @@ STORE_UP = Gauge("gameserver_store_up", "1 while the store answers", ["store"], 
 
 # --- edge ---
 CONNECTIONS = Gauge("gameserver_connections", "Open WebSocket connections", registry=REGISTRY)
+REFUSED_HOSTS = Counter(
+    "gameserver_refused_hosts_total", "HTTP requests refused for their host name", registry=REGISTRY
+)
 MESSAGES_RECEIVED = Counter("gameserver_messages_received_total", "Messages from clients", registry=REGISTRY)
 REFUSALS = Counter("gameserver_refusals_total", "Messages refused, by code", ["code"], registry=REGISTRY)
 CLOSES = Counter("gameserver_closes_total", "Connections closed, by reason", ["reason"], registry=REGISTRY)

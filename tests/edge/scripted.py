@@ -17,6 +17,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
 
 from gameserver.clock import SystemClock
+from gameserver.edge.hosts import Hosts
 from gameserver.edge.ring import Ring
 from gameserver.edge.senders import AtOnce, OneByOne, Sender
 from gameserver.edge.server import Edge, EdgeLimits
@@ -162,6 +163,7 @@ async def running_edge(
     *,
     ready: tuple[bool, dict[str, object]] = (True, {"redis": "up"}),
     origins: tuple[str, ...] = (),
+    hosts: Hosts | None = None,
     sender: Sender | None = None,
     **limits: Any,
 ) -> AsyncIterator[Running]:
@@ -176,6 +178,7 @@ async def running_edge(
         limits=replace(QUICK, **limits),
         clock=SystemClock(),
         origins=origins,
+        hosts=hosts,
         ready=lambda: ready,
         sender=sender,
     )

@@ -13,6 +13,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.frames import Opcode
 
+from gameserver.edge.hosts import Hosts
 from gameserver.observability.metrics import REGISTRY
 from gameserver.protocol.errors import CLOSES, Close
 from tests.edge.scripted import (
@@ -24,6 +25,7 @@ from tests.edge.scripted import (
     bare,
     client_frame,
     connected,
+    handshake,
     playing,
     running_edge,
 )
@@ -209,7 +211,7 @@ async def test_without_a_sign_in_the_connection_is_closed_in_time() -> None:
 
 async def test_a_socket_that_sends_no_whole_request_in_time_is_answered_408() -> None:
     async with running_edge(handshake_s=0.3) as running, bare(running) as silent, bare(running) as slow:
-        await slow.send(b"GET / HTTP/1.1\r\nHost: x\r\n")
+        await slow.send(b"GET / HTTP/1.1\r\nHost: localhost\r\n")
         assert (await silent.rest()).startswith(b"HTTP/1.1 408")
         assert (await slow.rest()).startswith(b"HTTP/1.1 408")
 
@@ -252,18 +254,21 @@ async def test_our_own_page_and_listed_origins_may_connect() -> None:
 @pytest.mark.parametrize(
     ("request_bytes", "status"),
     [
-        (b"GET /../../pyproject.toml HTTP/1.1\r\n\r\n", 404),
-        (b"GET /%2e%2e/app.py HTTP/1.1\r\n\r\n", 404),
-        (b"GET /..%2fapp.py HTTP/1.1\r\n\r\n", 404),
-        (b"POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\nhello", 405),
-        (b"POST /ws HTTP/1.1\r\nContent-Length: 0\r\n\r\n", 405),
-        (b"DELETE / HTTP/1.1\r\n\r\n", 405),
-        (b"GET /ws HTTP/1.1\r\nHost: x\r\n\r\n", 426),
-        (b"GET /ws HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n", 400),
+        (b"GET /../../pyproject.toml HTTP/1.1\r\nHost: localhost\r\n\r\n", 404),
+        (b"GET /%2e%2e/app.py HTTP/1.1\r\nHost: localhost\r\n\r\n", 404),
+        (b"GET /..%2fapp.py HTTP/1.1\r\nHost: localhost\r\n\r\n", 404),
+        (b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nhello", 405),
+        (b"POST /ws HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n", 405),
+        (b"DELETE / HTTP/1.1\r\nHost: localhost\r\n\r\n", 405),
+        (b"GET /ws HTTP/1.1\r\nHost: localhost\r\n\r\n", 426),
+        (b"GET /ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\n\r\n", 400),
+        (b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n", 403),
         (b"\x16\x03\x01\x00\xa5\x01\x00\r\n\r\n", 400),
         (b"\x00" * 100 + b"\r\n\r\n", 400),
-        (b"GET / HTTP/1.1\r\nX: " + b"x" * 10_000 + b"\r\n\r\n", 431),
-        (b"GET / HTTP/1.1\r\n" + b"X: x\r\n" * 2000 + b"\r\n", 431),
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 10_000 + b"\r\n\r\n", 431),
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\n" + b"X: x\r\n" * 2000 + b"\r\n", 431),
         (b"GET /" + b"x" * 10_000 + b" HTTP/1.1\r\n\r\n", 414),
         (b"x" * 100_000, 414),
     ],
@@ -274,11 +279,31 @@ async def test_bad_http_is_answered_and_hung_up_on(running: Running, request_byt
         response = await client.rest()
         assert response.startswith(f"HTTP/1.1 {status} ".encode()), response[:100]
         assert b"connection: close" in response.lower()
+        assert response.count(b"Content-Security-Policy: ") == 1
+
+
+@pytest.mark.parametrize("origin", [None, "http://evil.example", "http://evil.example:8765"])
+async def test_a_page_of_a_foreign_name_that_resolves_here_may_not_connect(
+    running: Running, origin: str | None
+) -> None:
+    async with bare(running) as client:
+        headers = {} if origin is None else {"Origin": origin}
+        host = "evil.example" if origin is None else origin.removeprefix("http://")
+        await client.send(handshake(Host=host, **headers))
+        response = await client.rest()
+        assert response.startswith(b"HTTP/1.1 403 ")
+        assert b"Content-Security-Policy: " in response
+
+
+async def test_a_listed_name_may_be_used() -> None:
+    async with running_edge(hosts=Hosts(["game.example"])) as running, bare(running) as client:
+        response = await client.shake_hands(Host="game.example", Origin="http://game.example")
+        assert response.startswith(b"HTTP/1.1 101 ")
 
 
 async def test_the_page_is_served_on_the_same_port(running: Running) -> None:
     async with bare(running) as client:
-        await client.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        await client.send(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
         head, _, body = (await client.rest()).partition(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 200 OK")
         assert f"content-length: {len(body)}".encode() in head.lower()
@@ -287,7 +312,7 @@ async def test_the_page_is_served_on_the_same_port(running: Running) -> None:
 
 async def test_readiness_is_told_on_the_same_port() -> None:
     async with running_edge(ready=(False, {"sql": "away"})) as running, bare(running) as client:
-        await client.send(b"GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n")
+        await client.send(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n")
         response = await client.rest()
         assert response.startswith(b"HTTP/1.1 503")
         assert response.endswith(b'{"ready":false,"sql":"away"}\n')

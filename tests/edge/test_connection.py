@@ -199,7 +199,12 @@ def test_what_is_no_request_is_answered_as_http(request_bytes: bytes, status: by
             if not events:
                 events = connection.receive(piece)
         assert events == [Happening.ANSWERED]
-        assert connection.take_output().startswith(b"HTTP/1.1 " + status)
+        response = connection.take_output()
+        assert response.startswith(b"HTTP/1.1 " + status)
+        head, _, body = response.partition(b"\r\n\r\n")
+        for header in (b"X-Content-Type-Options: nosniff", b"Referrer-Policy: ", b"Content-Security-Policy: "):
+            assert head.count(header) == 1
+        assert b"Content-Length: %d\r\n" % len(body) in head + b"\r\n"
         assert connection.ended
 
 

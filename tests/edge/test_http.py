@@ -13,6 +13,7 @@ from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
 
 from gameserver.edge.handshake import Handshake
+from gameserver.edge.hosts import Hosts
 from gameserver.edge.http import Site, file_routes, health_routes, metrics
 
 
@@ -28,6 +29,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def get(site: Site, path: str, method: str = "GET", **headers: str) -> Response:
+    headers.setdefault("Host", "localhost")
     return site.answer(Request(path, Headers(headers), method))
 
 
@@ -66,6 +68,20 @@ def test_a_missing_folder_serves_nothing(tmp_path: Path) -> None:
 
 def test_the_package_brings_a_page() -> None:
     assert "/" in file_routes(resources.files("gameserver") / "web")
+
+
+@pytest.mark.parametrize(
+    ("host", "sources"),
+    [
+        ("game.example", "connect-src 'self' ws://game.example wss://game.example;"),
+        ("localhost:8765", "connect-src 'self' ws://localhost:8765 wss://localhost:8765;"),
+        ("[::1]:8765", "connect-src 'self';"),  # the policy's grammar has no IPv6 addresses
+        ("x; script-src *", "connect-src 'self';"),
+    ],
+)
+def test_the_page_may_connect_to_our_own_websocket_only(folder: Path, host: str, sources: str) -> None:
+    response = get(Site(file_routes(folder)), "/", Host=host)
+    assert sources in response.headers["Content-Security-Policy"]
 
 
 def test_other_methods_are_refused_with_what_is_allowed(folder: Path) -> None:
@@ -124,22 +140,19 @@ def test_metrics_are_in_the_format_prometheus_reads() -> None:
         (["http://evil.example"], ["game.example"], 403),
         (["http://game.example.evil.example"], ["game.example"], 403),
         (["http://game.example:8080"], ["game.example"], 403),
-        (["http://game.example"], [], 403),
         (["null"], ["game.example"], 403),
-        (["null"], ["null"], 403),
-        (["file://"], [""], 403),
-        (["http://["], ["["], 403),
+        (["file://"], ["game.example"], 403),
+        (["http://["], ["game.example"], 403),
         (["http://game.example", "http://game.example"], ["game.example"], 403),
-        (["http://game.example"], ["game.example", "game.example"], 403),
     ],
 )
 def test_pages_of_other_origins_may_not_connect(origins: list[str], hosts: list[str], status: int) -> None:
-    handshake = Handshake(Site({}), ["https://friend.example/"], lambda: None)
+    handshake = Handshake(Site({}), Hosts(["game.example"]), ["https://friend.example/"], lambda: None)
     assert _answer(handshake, origins, hosts).status_code == status
 
 
 def test_a_full_server_says_when_to_come_back() -> None:
-    response = _answer(Handshake(Site({}), [], lambda: "This server is full."), [], ["x"])
+    response = _answer(Handshake(Site({}), Hosts(), [], lambda: "This server is full."), [], ["localhost"])
     assert (response.status_code, response.headers["Retry-After"]) == (503, "5")
 
 
