@@ -52,8 +52,10 @@ from gameserver.store.nodes import NodeLeases
 from gameserver.store.sessions import LiveSessions
 from gameserver.store.tick_writer import SessionWriter, TickWriter
 from gameserver.tasks import Tasks
+from gameserver.world.entity import Player
 
 STOP_S = 0.2  # for what a drain left under way
+STORED_PATIENCE_S = 0.5  # an exchange waits so long for Redis; then SQL commits it without
 
 log = structlog.get_logger(__name__)
 
@@ -142,6 +144,14 @@ class NodeHost:
             fenced=self._fence,
             mark_whole=lambda session: self.write_behind.mark_whole(session),
         )
+        self._checkpoints = Checkpoints(
+            self.saver,
+            self.tasks,
+            self._clock,
+            period_s=self._settings.checkpoint_s,
+            random=self._random,
+            fenced=self._fence,
+        )
         self.write_behind = WriteBehind(
             stores.writer,
             self._clock,
@@ -151,7 +161,7 @@ class NodeHost:
             owner_missing=self._restorer.restore_all,
             sessions=self.registry,
             may_ack=self.lease.holds,
-            landed=lambda: self._checkpoints.tick(),
+            checkpoints=self._checkpoints,
         )
 
     def _build_coming_and_going(self) -> None:
@@ -173,14 +183,6 @@ class NodeHost:
             clock=self._clock,
             grace_s=settings.grace_s,
             idle_timeout_s=settings.idle_timeout_s,
-        )
-        self._checkpoints = Checkpoints(
-            self.saver,
-            self.tasks,
-            self._clock,
-            period_s=settings.checkpoint_s,
-            random=self._random,
-            fenced=self._fence,
         )
         self._reception = Reception(
             link=self._link,
@@ -209,7 +211,7 @@ class NodeHost:
             link=self._link,
             registry=self.registry,
             write_behind=self.write_behind,
-            carrier=ExchangeCarrier(self._stores.exchanges, self.tasks, self._epoch_of),
+            carrier=ExchangeCarrier(self._stores.exchanges, self.tasks, self._epoch_of, self._caught_up),
             history=self._history,
             game=self._game,
             grace_s=self._settings.grace_s,
@@ -290,8 +292,8 @@ class NodeHost:
     def _after_ticks(self) -> None:
         self._beats.after_ticks()  # before anything that could take long: players wait for it
         self.write_behind.flush()
-        if not self.write_behind.is_out:
-            self._checkpoints.tick()  # else when it has landed: SQL is not to be ahead of Redis, as far as can be
+        if not self.write_behind.is_out:  # then Redis has everything, or is away
+            self._checkpoints.save(self._checkpoints.snapshots())
 
     def _fence(self, session: Session) -> None:
         self._departures.fence(session)
@@ -310,6 +312,10 @@ class NodeHost:
     def _epoch_of(self, player_id: PlayerId) -> Epoch | None:
         session = self.registry.get(player_id)
         return session.epoch if session is not None else None
+
+    async def _caught_up(self, player: Player) -> bool:
+        session = self.registry.session_of(player)
+        return session is None or await self.write_behind.caught_up(session, STORED_PATIENCE_S)
 
     def _start(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         return self.tasks.start(work, getattr(work, "__qualname__", "work"))

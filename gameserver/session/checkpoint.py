@@ -1,6 +1,8 @@
 """Saves every live session to SQL once per period, in a few batches, so that no tick has all of them.
 
 What a checkpoint is for: if Redis loses its data and the server dies, a player loses at most one period.
+Law: while Redis is available, SQL never gets a seq that Redis has not acknowledged. ``WriteBehind`` takes the snapshots
+of a write when it starts the write, and has them saved when the write has landed.
 Bound: one save under way a session; while SQL is away a newer one takes its place.
 """
 
@@ -8,14 +10,14 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from itertools import count
 from random import Random
 
 import structlog
 
 from gameserver.clock import Clock
-from gameserver.profiles.records import SaveOutcome
+from gameserver.profiles.records import Save, SaveOutcome
 from gameserver.session.record import save_of
 from gameserver.session.saver import Saver
 from gameserver.session.session import Session
@@ -27,9 +29,12 @@ BATCHES_MIN = 5  # in a period: a session may be saved by that share of it too e
 log = structlog.get_logger(__name__)
 
 
+Snapshot = tuple[Session, Save]
+
+
 class Checkpoints:
-    """``tick`` is called every tick and starts what is due. ``fenced(session)`` is called for one that SQL says another
-    node owns: its Redis, if it is another than ours since a failover, would never tell."""
+    """``fenced(session)`` is called for a session that SQL says another node owns: its Redis, if it is another than
+    ours since a failover, would never tell."""
 
     def __init__(
         self,
@@ -49,6 +54,7 @@ class Checkpoints:
         self._fenced = fenced
         self._due: list[tuple[float, int, Session]] = []
         self._numbers = count()
+        self._soon: dict[Session, None] = {}  # due now, besides their turn
         self._under_way: set[Session] = set()
 
     def add(self, session: Session) -> None:
@@ -56,36 +62,45 @@ class Checkpoints:
         self._plan(session, self._clock.monotonic_s() + self._random.uniform(0, self._period_s))
 
     def save_soon(self, session: Session) -> None:
-        """Now, besides its turn."""
-        self._save(session)
+        """Take a snapshot of the session with the next ones, besides its turn."""
+        self._soon[session] = None
 
-    def tick(self) -> None:
+    def snapshots(self) -> list[Snapshot]:
+        """Return a snapshot of each session that is due. Call this when Redis has been sent all of every session, and
+        ``save`` them when Redis has acknowledged it. While Redis is away, save them at once."""
+        due, self._soon = [*self._soon, *self._take_due()], {}
+        return [(session, save) for session in due if session.is_open and (save := _snapshot(session)) is not None]
+
+    def save(self, snapshots: Iterable[Snapshot]) -> None:
+        """Have each of them saved. This does not wait."""
+        for session, save in snapshots:
+            outcome = self._saver.save(save)
+            if session not in self._under_way:
+                self._under_way.add(session)
+                self._tasks.start(self._note(session, save.seq, outcome), "checkpoint")
+
+    def put_off(self, snapshots: Iterable[Snapshot]) -> None:
+        """Drop the snapshots, because Redis may lack what they hold. Their sessions are due again at once."""
+        for session, _ in snapshots:
+            self.save_soon(session)
+
+    def _take_due(self) -> Iterator[Session]:
+        """Yield the sessions that are due and have changed since they were last saved, and plan their next turn."""
         now_s = self._clock.monotonic_s()
         if not self._due or self._due[0][0] > now_s:
             return
         soon_s = now_s + self._period_s / BATCHES_MIN
-        for _ in range(BATCH):  # who is due, and who would be next
+        for _ in range(BATCH):  # those that are due, and those that would be next
             if not self._due or self._due[0][0] > soon_s:
                 return
             _, _, session = heapq.heappop(self._due)
             if session.is_open:
                 self._plan(session, now_s + self._period_s)
                 if session.seq > session.saved_seq:
-                    self._save(session)
+                    yield session
 
     def _plan(self, session: Session, due_s: float) -> None:
         heapq.heappush(self._due, (due_s, next(self._numbers), session))
-
-    def _save(self, session: Session) -> None:
-        try:
-            save = save_of(session)
-        except Exception:  # a state that cannot be written, the game's bug
-            log.exception("a session cannot be saved", player=session.player_id)
-            return
-        outcome = self._saver.save(save)
-        if session not in self._under_way:
-            self._under_way.add(session)
-            self._tasks.start(self._note(session, save.seq, outcome), "checkpoint")
 
     async def _note(self, session: Session, seq: int, outcome: asyncio.Future[SaveOutcome]) -> None:
         try:
@@ -95,3 +110,12 @@ class Checkpoints:
                 session.saved_seq = max(session.saved_seq, seq)
         finally:
             self._under_way.discard(session)
+
+
+def _snapshot(session: Session) -> Save | None:
+    """Return None for a state that cannot be written, which is a bug of the game."""
+    try:
+        return save_of(session)
+    except Exception:
+        log.exception("a session cannot be saved", player=session.player_id)
+        return None

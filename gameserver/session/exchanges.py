@@ -1,13 +1,15 @@
 """Carries exchanges from the tick that asked to SQL and back to a later tick.
 
 Law: an outcome that is not known is never guessed. The exchange is applied again under the same operation id until SQL
-answers; until then both inventories stay frozen. Bound: one exchange a player, because both are frozen.
+answers; until then both inventories stay frozen. While Redis is available, an exchange goes to SQL only when Redis has
+the parties as they were before: else SQL would hold effects of actions that Redis does not know, and after the death of
+this process its players could not resume. Bound: one exchange a player, because both are frozen.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import structlog
 
@@ -18,6 +20,7 @@ from gameserver.profiles.records import Exchange as StoredExchange
 from gameserver.profiles.records import ExchangeOutcome, Party
 from gameserver.protocol.ids import Epoch, PlayerId
 from gameserver.tasks import Tasks
+from gameserver.world.entity import Player
 from gameserver.world.exchange import Exchange, ExchangeResult
 
 RETRY_S = 0.5
@@ -26,12 +29,20 @@ log = structlog.get_logger(__name__)
 
 
 class ExchangeCarrier:
-    """``epoch_of`` tells under which epoch this host owns a player."""
+    """``epoch_of`` tells under which epoch this host owns a player. ``caught_up(player)`` waits until Redis has all of
+    the player's session, but not for long."""
 
-    def __init__(self, exchanges: Exchanges, tasks: Tasks, epoch_of: Callable[[PlayerId], Epoch | None]):
+    def __init__(
+        self,
+        exchanges: Exchanges,
+        tasks: Tasks,
+        epoch_of: Callable[[PlayerId], Epoch | None],
+        caught_up: Callable[[Player], Awaitable[bool]],
+    ):
         self._exchanges = exchanges
         self._tasks = tasks
         self._epoch_of = epoch_of
+        self._caught_up = caught_up
 
     def carry(self, exchange: Exchange, settle: Callable[[Exchange, ExchangeResult], None]) -> None:
         """``settle`` is called once, with what became of it."""
@@ -39,6 +50,7 @@ class ExchangeCarrier:
 
     async def _carry(self, exchange: Exchange, settle: Callable[[Exchange, ExchangeResult], None]) -> None:
         stored = self._stored(exchange)
+        await asyncio.gather(*(self._caught_up(player) for player, _, _ in exchange.after))
         settle(exchange, await self._apply(stored) if stored is not None else "refused")
         reach(Failpoint.EXCHANGE_AFTER_SETTLE)
 

@@ -1,5 +1,5 @@
 """Finds live sessions that no process has and owns them: those of any node whose lease has ended, and those that this
-node has in Redis only, its last process's or whose opening was cut. Each is saved at once, held for a resume, and ended
+node has in Redis only, its last process's or whose opening was cut. Each is held for a resume, saved soon, and ended
 when its grace is over.
 
 Law: a node counts as dead when it has no lease at two looks in a row: when Redis has lost all leases, those who live

@@ -93,10 +93,7 @@ class Restorer:
 
     async def _give_back(self, session: Session, owner: Owner | None) -> None:
         fields = first_fields(session)
+        self._mark_whole(session)  # at once: Redis has none of this yet, so it must not count as written
         reach(Failpoint.RESTORE_BEFORE_REDIS)
-        try:
-            await self._live.restore(session.player_id, session.epoch, self._node, session.zone, fields, owner)
-        finally:
-            if session.is_open:
-                self._mark_whole(session)
+        await self._live.restore(session.player_id, session.epoch, self._node, session.zone, fields, owner)
         reach(Failpoint.RESTORE_AFTER_REDIS)

@@ -19,6 +19,7 @@ from gameserver.clock import Clock
 from gameserver.failpoints import Failpoint, Guard, is_off, reach
 from gameserver.protocol.ids import Epoch, PlayerId
 from gameserver.protocol.messages import Ack
+from gameserver.session.checkpoint import Checkpoints, Snapshot
 from gameserver.session.lifecycle import SessionState
 from gameserver.session.record import take_write
 from gameserver.session.session import Dirty, Session
@@ -37,7 +38,8 @@ log = structlog.get_logger(__name__)
 class WriteBehind:
     """``deliver(session, acks)`` is called with acks that may be given, ``fenced(session)`` when we own it no more, and
     ``owner_missing()`` when Redis turns out to have lost who owns a player. ``sessions`` are all there are;
-    ``may_ack()`` is whether our lease lets us ack. ``landed()`` is called when Redis has taken a write."""
+    ``may_ack()`` is whether our lease lets us ack. ``checkpoints`` gets what each write holds of the sessions that are
+    due for SQL, once Redis has it."""
 
     def __init__(
         self,
@@ -50,7 +52,7 @@ class WriteBehind:
         owner_missing: Callable[[], None],
         sessions: Iterable[Session],
         may_ack: Callable[[], bool],
-        landed: Callable[[], None] = lambda: None,
+        checkpoints: Checkpoints,
     ):
         self._writer = writer
         self._clock = clock
@@ -61,7 +63,7 @@ class WriteBehind:
         self._sessions = sessions
         self._watch = Watch(sessions)
         self._may_ack = may_ack
-        self._landed = landed
+        self._checkpoints = checkpoints
         self._dirty: set[Session] = set()
         self._in_flight: asyncio.Task[None] | None = None
         self._flight = _Flight()  # the write that is out, or was last
@@ -101,6 +103,7 @@ class WriteBehind:
         self._flight = self._take_off(watched)
         if self._flight.is_empty:
             return
+        self._flight.snapshots = self._checkpoints.snapshots()  # of sessions as this write leaves them in Redis
         self._in_flight = self._tasks.start(self._write(self._flight), "write-behind")
 
     def _take_off(self, watched: list[Session]) -> _Flight:
@@ -128,8 +131,19 @@ class WriteBehind:
         session.stored_waiters += (waiter,)
         self.mark(session, dirty)
         self.flush()
-        await asyncio.wait((waiter,), timeout=timeout_s)
-        return waiter.done() and waiter.result()
+        return await _told(waiter, timeout_s)
+
+    async def caught_up(self, session: Session, timeout_s: float) -> bool:
+        """Wait until Redis has the session as it is now. Return False if Redis is away, or does not answer in time."""
+        if not self.available:
+            return False
+        if session in self._dirty:
+            return await self.stored(session, Dirty.NOTHING, timeout_s)
+        if self._in_flight is None or session not in self._flight.sessions:
+            return True
+        waiter: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._flight.owed.append(_Owed(session, 0, session.player.actions.lineage, (waiter,)))
+        return await _told(waiter, timeout_s)
 
     async def withdraw(self, session: Session) -> None:
         """Forget the session, and wait until no write is out that could still hold something of it."""
@@ -178,7 +192,7 @@ class WriteBehind:
         for session in flight.watched:
             if session.player_id in fenced:
                 self._fenced(session)
-        self._landed()
+        self._checkpoints.save(flight.snapshots)
 
     async def _look(self) -> None:
         try:
@@ -216,6 +230,7 @@ class WriteBehind:
         for session in flight.sessions:
             if session.state is not SessionState.ENDED:
                 self.mark_whole(session)
+        self._checkpoints.put_off(flight.snapshots)
 
     def _mark_all(self) -> None:
         """Every session, and every pointer is to be read, in the next write."""
@@ -257,12 +272,14 @@ class _Owed:
 
 @dataclass(slots=True)
 class _Flight:
-    """One write: whose sessions it brings up to date, what it owes when it has replied, whose pointer it reads."""
+    """One write: whose sessions it brings up to date, what it owes when it has replied, whose pointer it reads, and
+    what SQL is to have once it has landed."""
 
     sessions: set[Session] = field(default_factory=set)
     batch: Batch = field(default_factory=Batch)
     owed: list[_Owed] = field(default_factory=list)
     watched: list[Session] = field(default_factory=list)
+    snapshots: list[Snapshot] = field(default_factory=list)
 
     @property
     def is_empty(self) -> bool:
@@ -277,6 +294,12 @@ class _Flight:
             return []
         sessions = [owed.session for owed in self.owed if owed.acks and owed.session.is_open] + self.watched
         return [(session.player_id, session.epoch) for session in sessions]
+
+
+async def _told(waiter: asyncio.Future[bool], timeout_s: float) -> bool:
+    """Return the waiter's result, or False when it has none within the time."""
+    await asyncio.wait((waiter,), timeout=timeout_s)
+    return waiter.done() and waiter.result()
 
 
 def _wake(waiters: Iterable[asyncio.Future[bool]], is_stored: bool) -> None:

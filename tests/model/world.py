@@ -10,6 +10,7 @@ from random import Random
 from typing import Protocol
 
 from gameserver import failpoints
+from gameserver.profiles.records import Profile, Save
 from gameserver.protocol.ids import Epoch, PlayerId
 from gameserver.store import keys
 from tests.model import virtual_time, watch
@@ -52,6 +53,7 @@ class World:
         self._ended_s: dict[PlayerId, float] = {}  # since when nobody plays on with what a player had
         self._tasks: list[asyncio.Task[None]] = []
         self.redis.data.opened = self._opened
+        self.sql.rows.saved, self.sql.rows.committed = self._saved, self._committed
         for player in self.players:
             self.sql.rows.add(player.player_id, player.name)
         for node in self.nodes.values():
@@ -265,6 +267,30 @@ class World:
         for player, places in shown:
             reached = max((x for at_s, x in places if at_s < until_s), default=0.0)
             self.book.reached[player] = max(self.book.reached[player], reached)
+
+    def _saved(self, save: Save, before: Profile) -> None:
+        self.book.saved(save, before)
+        if (fields := self._live_fields(save.player_id, save.epoch)) is not None:
+            has = int(fields["seq"])
+            told = f"SQL has seq {save.seq} of player {save.player_id}, epoch {save.epoch}; Redis has {has}"
+            self.book.check("no orphans", has >= save.seq, told)
+
+    def _committed(self, players: list[PlayerId]) -> None:
+        self.book.committed(players)
+        for row in (self.sql.rows.profiles[player] for player in players):
+            if (fields := self._live_fields(row.player_id, row.epoch)) is not None:
+                has = int(fields.get("inventory_seq", 0))
+                told = f"SQL has inventory {row.inventory_seq} of player {row.player_id}; Redis has {has}"
+                self.book.check("no orphans", has >= row.inventory_seq - 1, told)
+
+    def _live_fields(self, player: PlayerId, epoch: Epoch) -> dict[str, str] | None:
+        """What Redis has of a session that its client may resume, if SQL may not be ahead of it: if Redis is well. A
+        session of which SQL has more than Redis could not be resumed, should its node die now."""
+        is_well = not self.redis.is_down and not self.redis.is_hung
+        fields = self.redis.data.hashes.get(keys.session(player, epoch), {})
+        if not is_well or self.redis.trouble_s > self.loop.time() - STORE_PATIENCE_S or player in self._exposed:
+            return None
+        return fields if fields.get("status") in ("joining", "active", "disconnected") else None
 
     def _opened(self, player: PlayerId, epoch: Epoch, is_anew: bool) -> None:
         """A session is live in Redis. If Redis was emptied before: from memory, or from what SQL has?"""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from uuid import uuid4
 
 import pytest
@@ -51,6 +52,23 @@ async def test_after_kill_9_an_action_sent_again_is_applied_once(own_server: Run
         assert await giver.answer_to(seq) == {"type": "ack", "seq": seq, "level": "durable"}
     assert own_stores.inventory(giver_id) == {}
     assert own_stores.inventory(receiver_id) == {"apple": 2}
+
+
+async def test_who_dies_again_once_the_recovered_session_is_saved_costs_its_player_no_resume(
+    own_server: RunningGame,
+) -> None:
+    async with Raw(own_server.ws_url) as player:
+        token = (await player.guest())["resume_token"]
+        await player.fetch("apple")
+        seq = player.seq
+        own_server.kill()
+    with suppress(AssertionError):  # it may die before it is healthy
+        own_server.start(GAMESERVER_FAILPOINT="save.after_sql:1")
+    await asyncio.to_thread(own_server.wait)
+    own_server.start()
+    async with Raw(own_server.ws_url) as player:
+        again = await player.sign_in("resume", token=token)
+        assert (again["resumed"], again["last_seq"], again["inventory"]) == (True, seq, {"apple": 1})
 
 
 async def test_after_kill_9_who_does_not_come_back_is_saved_when_the_grace_is_over(

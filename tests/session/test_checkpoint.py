@@ -42,7 +42,7 @@ class Bench:
         for _ in range(round(count * 20)):
             self.clock.now_s += 0.05
             before = len(self.saved)
-            self.checkpoints.tick()
+            self.checkpoints.save(self.checkpoints.snapshots())
             await turns(3)
             counts.append(len(self.saved) - before)
         return counts
@@ -112,3 +112,14 @@ async def test_a_state_that_cannot_be_saved_keeps_no_other_from_being_saved() ->
         bench.checkpoints.add(one)
     await bench.seconds(PERIOD_S)
     assert [save.player_id for save in bench.saved] == [2]
+
+
+async def test_snapshots_that_were_put_off_are_taken_anew_with_the_next() -> None:
+    bench, one = Bench(), session()
+    bench.checkpoints.save_soon(one)
+    one.seq = 1
+    bench.checkpoints.put_off(bench.checkpoints.snapshots())
+    assert bench.saved == []
+    one.seq = 2
+    await bench.seconds(0.1)
+    assert [save.seq for save in bench.saved] == [2]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from gameserver.profiles.database import OutcomeUnknown, ProfilesUnavailable
@@ -12,6 +14,7 @@ from gameserver.protocol.ids import Epoch, PlayerId
 from gameserver.session import exchanges as module
 from gameserver.session.exchanges import ExchangeCarrier
 from gameserver.tasks import Tasks
+from gameserver.world.entity import Player
 from gameserver.world.exchange import Exchange, ExchangeOp, ExchangeResult
 from tests.simulation.tiny import Stage
 
@@ -21,8 +24,15 @@ class Sql:
 
     def __init__(self, *answers: ExchangeOutcome | Exception):
         self.answers = list(answers)
+        self.in_redis: set[PlayerId] = set()
+
+    async def redis_has(self, player: Player) -> bool:
+        await asyncio.sleep(0)
+        self.in_redis.add(player.player_id)
+        return True
 
     async def apply(self, exchange: StoredExchange) -> ExchangeOutcome:
+        assert self.in_redis == {party.player_id for party in exchange.parties}, "SQL would be ahead of Redis"
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
@@ -66,7 +76,7 @@ async def carried(sql: Sql, owned: set[int]) -> list[ExchangeResult]:
     def epoch_of(player: PlayerId) -> Epoch | None:
         return Epoch(1) if player in owned else None
 
-    ExchangeCarrier(applies, tasks, epoch_of).carry(exchange, lambda _, result: told.append(result))
+    ExchangeCarrier(applies, tasks, epoch_of, sql.redis_has).carry(exchange, lambda _, result: told.append(result))
     assert await tasks.drain(5)
     assert sql.answers == []
     return told

@@ -51,6 +51,7 @@ class Bench:
         self, player: PlayerId, epoch: Epoch, node: NodeId, zone: str, fields: Mapping[str, str], before: Owner | None
     ) -> None:
         assert before is self.pointer and {"seq", "state", "resume"} <= fields.keys()
+        assert self.marked == [self.session], "until Redis has it, it does not count as written, and SQL waits"
         self.restored.append((player, epoch))
 
 
@@ -59,7 +60,7 @@ async def test_what_redis_lost_is_put_back() -> None:
     bench.restorer.restore_all()
     assert await bench.tasks.drain(5)
     assert bench.restored == [(1, 1)] and bench.fenced == []
-    assert bench.marked == [bench.session], "a write that came first would keep what only was restored from being seen"
+    assert bench.marked == [bench.session], "the next write brings all of it, whichever comes first"
 
 
 async def test_an_older_pointer_counts_as_lost_and_ours_is_left_alone() -> None:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from random import Random
 
 import pytest
 
+from gameserver.profiles.records import Save, SaveOutcome
 from gameserver.protocol.messages import Ack
+from gameserver.session.checkpoint import Checkpoints
 from gameserver.session.lifecycle import SessionEvent
+from gameserver.session.saver import Saver
 from gameserver.session.session import Dirty, Session
 from gameserver.session.write_behind import RETRY_S, WriteBehind
 from gameserver.store.connection import StoreUnavailable
@@ -23,7 +27,12 @@ class Bench:
         self.given: list[Ack] = []
         self.fenced: list[Session] = []
         writer: TickWriter = self.redis  # type: ignore[assignment]
-        self.pointers_lost = self.landings = 0
+        self.pointers_lost = 0
+        self.saved: list[Save] = []
+        saver: Saver = self  # type: ignore[assignment]
+        self.checkpoints = Checkpoints(
+            saver, self.tasks, self.clock, period_s=30.0, random=Random(1), fenced=self.fenced.append
+        )
         self.watched: list[Session] = []
         self.may_ack = True
         self.behind = WriteBehind(
@@ -35,14 +44,17 @@ class Bench:
             owner_missing=self.lost_a_pointer,
             sessions=self.watched,
             may_ack=lambda: self.may_ack,
-            landed=self.land,
+            checkpoints=self.checkpoints,
         )
 
     def lost_a_pointer(self) -> None:
         self.pointers_lost += 1
 
-    def land(self) -> None:
-        self.landings += 1
+    def save(self, save: Save) -> asyncio.Future[SaveOutcome]:
+        self.saved.append(save)
+        outcome: asyncio.Future[SaveOutcome] = asyncio.get_running_loop().create_future()
+        outcome.set_result(SaveOutcome.SAVED)
+        return outcome
 
     def ack(self, of: Session, seq: int) -> Ack:
         """An action was applied: its ack waits for Redis."""
@@ -185,16 +197,57 @@ async def test_a_redis_that_lost_the_pointers_is_told_and_acks_nothing(bench: Be
     assert bench.given == [ack] and bench.pointers_lost == 1
 
 
-async def test_a_write_is_said_to_have_landed_when_redis_has_taken_it_and_not_before(bench: Bench) -> None:
-    bench.behind.mark(session(), Dirty.PLACE)
-    await bench.fail_once()
-    assert bench.landings == 0
+async def test_sql_gets_what_a_write_held_when_redis_has_it_and_not_before(bench: Bench) -> None:
+    one = session()
+    one.player.x = 1.0
+    bench.behind.mark(one, Dirty.PLACE)
+    bench.checkpoints.save_soon(one)
     bench.redis.replies.clear()
-    await bench.retry()
-    assert bench.behind.is_out and bench.landings == 0
+    await bench.flush()
+    assert bench.saved == []
+    one.player.x = 2.0  # on the next tick; Redis does not have this
+    bench.behind.mark(one, Dirty.PLACE)
+    await bench.flush()
     bench.redis.replies.set()
     await turns()
-    assert bench.landings == 1 and not bench.behind.is_out
+    kept = bench.redis.hashes[one.player_id, one.epoch]
+    (save,) = bench.saved
+    assert (save.seq, save.x) == (int(kept["seq"]), float(kept["x"])) == (1, 1.0)
+
+
+async def test_what_a_write_that_failed_held_goes_to_sql_when_a_later_one_has_landed(bench: Bench) -> None:
+    one = session()
+    bench.behind.mark(one, Dirty.PLACE)
+    bench.checkpoints.save_soon(one)
+    await bench.fail_once()
+    assert bench.saved == []
+    await bench.retry()
+    assert [save.seq for save in bench.saved] == [2] == [one.seq]
+
+
+async def test_who_waits_for_redis_to_catch_up_waits_for_the_write_that_holds_the_session(bench: Bench) -> None:
+    one, other = session(1), session(2)
+    assert await bench.behind.caught_up(one, 5), "nothing of it is dirty"
+    bench.redis.replies.clear()
+    bench.behind.mark(one, Dirty.PLACE)
+    await bench.flush()
+    bench.behind.mark(other, Dirty.PLACE)
+    assert not await bench.behind.caught_up(one, 0.01), "redis has not replied"
+    waiting = [asyncio.ensure_future(bench.behind.caught_up(each, 5)) for each in (one, other)]
+    await turns()
+    bench.redis.replies.set()
+    await turns()
+    assert [each.done() for each in waiting] == [True, False]
+    await bench.flush()
+    assert await asyncio.gather(*waiting) == [True, True]
+
+
+async def test_who_waits_for_redis_to_catch_up_does_not_wait_while_it_is_away(bench: Bench) -> None:
+    one = session()
+    bench.behind.mark(one, Dirty.PLACE)
+    await bench.fail_once()
+    assert not await asyncio.wait_for(bench.behind.caught_up(one, 60), 1)
+    await bench.retry()
 
 
 async def test_who_is_fenced_is_told_and_never_acked(bench: Bench) -> None:
