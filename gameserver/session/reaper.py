@@ -22,7 +22,7 @@ from gameserver.protocol.ids import Epoch, NodeId, PlayerId
 from gameserver.session.reception import Reception
 from gameserver.store.connection import StoreUnavailable
 from gameserver.store.nodes import NodeLeases
-from gameserver.store.sessions import LiveSessions, StaleEpoch
+from gameserver.store.sessions import LiveSessions, Owner, StaleEpoch
 
 AT_ONCE_MAX = 8
 PERIOD_S = 1.9
@@ -69,15 +69,31 @@ class Reaper:
                 await self._leases.forget(node)
 
     async def _reap_our_own(self) -> None:
-        """A session is on the list before it is here, and here until it is off it: so the list is read in between."""
+        """Read the list between two looks at who is here: each is listed before it is here, and until it is gone."""
         before = self._here()
         listed = await self._live.sessions_of(self._node)
         here = self._here()
-        lost = {player: epoch for player, epoch in before.items() if here.get(player) == epoch and player not in listed}
-        if lost:
+        missing = {
+            player: epoch for player, epoch in before.items() if here.get(player) == epoch and player not in listed
+        }
+        if lost := await self._owned(missing):
             log.warning("redis has lost a part of our list of sessions", sessions=len(lost))
             await self._live.enlist(lost, self._node)
         await self._reap(self._node, listed - here.keys())
+
+    async def _owned(self, sessions: Mapping[PlayerId, Epoch]) -> dict[PlayerId, Epoch]:
+        """Return those that the pointers say are ours. A session that ends is removed before it is taken off the list,
+        and is here a moment longer."""
+        owners = await asyncio.gather(*(self._owner(player) for player in sessions))
+        return {
+            player: epoch
+            for (player, epoch), owner in zip(sessions.items(), owners, strict=True)
+            if owner is not None and (owner.node, owner.epoch) == (self._node, epoch)
+        }
+
+    async def _owner(self, player: PlayerId) -> Owner | None:
+        async with self._at_once:
+            return await self._live.owner(player)
 
     async def _reap(self, node: NodeId, listed: set[PlayerId]) -> bool:
         """True when the node has no sessions left that nobody has."""

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 
 import pytest
+from structlog.testing import capture_logs
 
 from gameserver.protocol.ids import Epoch, NodeId, PlayerId
 from gameserver.session import reaper as module
@@ -25,6 +26,7 @@ class Bench:
     def __init__(self) -> None:
         self.lists: dict[NodeId, set[PlayerId]] = {US: set(), DEAD: set(), ALIVE: set()}
         self.here: set[PlayerId] = set()
+        self.removed: set[PlayerId] = set()  # their pointers are gone
         self.errors: dict[PlayerId, Exception] = {}
         self.tried: list[PlayerId] = []
         self.forgotten: list[NodeId] = []
@@ -45,8 +47,10 @@ class Bench:
     async def enlist(self, sessions: Mapping[PlayerId, Epoch], node: NodeId) -> None:
         self.lists[node].update(sessions)
 
-    async def owner(self, player: PlayerId) -> Owner:
-        return Owner(Epoch(1), next(node for node, players in self.lists.items() if player in players), "meadow")
+    async def owner(self, player: PlayerId) -> Owner | None:
+        if player in self.removed:
+            return None
+        return Owner(Epoch(1), next((node for node, players in self.lists.items() if player in players), US), "meadow")
 
     async def all_nodes(self) -> set[NodeId]:
         return set(self.lists) - set(self.forgotten)
@@ -138,6 +142,23 @@ async def test_who_comes_or_goes_while_the_list_is_read_is_not_put_on_it(bench: 
     bench.sessions_of = sessions_of  # type: ignore[method-assign]
     await bench.rounds()
     assert bench.lists[US] == set()
+
+
+async def test_a_session_that_was_removed_and_is_still_here_is_not_put_on_the_list(bench: Bench) -> None:
+    """Its end has taken it off the list, and is about to forget it."""
+    bench.here.add(PlayerId(1))
+    bench.removed.add(PlayerId(1))
+    with capture_logs() as lines:
+        await bench.rounds()
+    assert bench.lists[US] == set() and lines == []
+
+
+async def test_a_session_that_another_node_owns_and_is_still_here_is_not_put_on_our_list(bench: Bench) -> None:
+    bench.here.add(PlayerId(1))
+    bench.lists[ALIVE].add(PlayerId(1))
+    with capture_logs() as lines:
+        await bench.rounds()
+    assert bench.lists[US] == set() and lines == []
 
 
 async def test_a_session_that_cannot_be_read_keeps_no_other_from_being_reaped(bench: Bench) -> None:
