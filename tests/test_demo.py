@@ -159,6 +159,11 @@ def test_only_things_in_reach_that_lie_about_can_be_picked_up() -> None:
     thing = play.one("coin")
     play.zone.move_to(player, thing.x + REACH + 0.1, thing.y)
     assert play.ask(player, PickUp, entity=thing.id) == "too_far"
+    far = play.zone.spawn("coin", 119, 119)
+    play.zone.move_to(player, 5, 5)
+    play.tick()
+    assert play.ask(player, PickUp, entity=far.id) == "no_such_thing"  # as for an id that never was
+    assert play.ask(player, Give, to=far.id, item="coin") == "no_such_thing"
     assert play.ask(player, PickUp, entity=999_999) == "no_such_thing"
     assert play.ask(player, PickUp, entity=-1) == "no_such_thing"
     play.beside(player, other)
@@ -236,6 +241,9 @@ def test_gifts_that_cannot_be_are_refused() -> None:
     giver.inventory.add("coin")
     apple = play.one("apple")
     assert play.ask(giver, Give, to=giver.id, item="coin") == "yourself"
+    assert play.ask(giver, Give, to=far.id, item="coin") == "no_such_thing"  # out of view
+    play.zone.move_to(far, 66, 60)
+    play.tick()
     assert play.ask(giver, Give, to=far.id, item="coin") == "too_far"
     assert play.ask(giver, Give, to=999_999, item="coin") == "no_such_thing"
     play.beside(far, giver)

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from enum import Enum, auto
 from typing import cast
 
-from websockets.exceptions import PayloadTooBig
+from websockets.exceptions import PayloadTooBig, ProtocolError
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request, Response
 from websockets.protocol import OPEN
@@ -86,7 +86,12 @@ class Connection:
         if not self.between_frames:
             return self._parse(read)
         found, taken = short_frames(read)
-        events: list[Event] = [Happening.PONG if text is None else text for text in found]
+        events: list[Event] = []
+        for text in found:
+            event = Happening.PONG if text is None else _checked(text)
+            events.append(event)
+            if event is Close.BAD_UTF8:
+                return events
         if taken < len(read):
             events += self._parse(read[taken:] if taken else read)
         return events
@@ -98,10 +103,10 @@ class Connection:
         closing = Closing(row.code, reason.value, text, row.may_return, row.retry_after_ms)
         self._out.append(text_frame(encode_text(closing)))
         self.between_frames = False
-        if self._protocol.state is OPEN:
+        if self._protocol.state is OPEN and reason is not Close.BAD_UTF8:
             self._protocol.send_close(row.code, row.text)
             self._take_protocol_output()
-        else:  # the parser failed, and what it wanted to say about that was dropped
+        else:  # the client breaks the rules of WebSocket: nothing more is expected from it
             self._out.append(close_frame(row.code, row.text))
             self.ended = True
 
@@ -181,21 +186,20 @@ class Connection:
             assert isinstance(frame, Frame)
             self._unparsed -= wire_bytes_min(len(frame.data))
             events.append(event := self._event(frame))
-            if event is Close.BAD_FRAME:
+            if isinstance(event, Close):
                 break
         else:
             if self._protocol.parser_exc is None:
                 self._take_protocol_output()
                 return events
-            too_big = isinstance(self._protocol.parser_exc, PayloadTooBig)
-            events.append(Close.TOO_BIG if too_big else Close.BAD_FRAME)
+            events.append(_why_failed(self._protocol.parser_exc))
         self._protocol.data_to_send()  # pongs that no longer matter, and a close frame: ours says more
         return events
 
     def _event(self, frame: Frame) -> Event:
         match frame.opcode:
             case Opcode.TEXT if frame.fin:
-                return bytes(frame.data)
+                return _checked(bytes(frame.data))
             case Opcode.TEXT:
                 self._message = bytearray(frame.data)
                 return Happening.FRAGMENT
@@ -217,7 +221,7 @@ class Connection:
         if not frame.fin:
             return Happening.FRAGMENT
         message, self._message = bytes(self._message), None
-        return message
+        return _checked(message)
 
     def _take_protocol_output(self) -> None:
         for data in self._protocol.data_to_send():
@@ -229,3 +233,22 @@ class Connection:
 
 def _with_security_headers(response: bytes) -> bytes:
     return response.replace(_END_OF_HEAD, b"\r\n" + serialized_security_headers() + b"\r\n", 1)
+
+
+def _checked(text: bytes) -> Event:
+    """Return the text of a whole message, or the close that RFC 6455 wants for text that is not UTF-8."""
+    if not text.isascii():
+        try:
+            text.decode()
+        except UnicodeDecodeError:
+            return Close.BAD_UTF8
+    return text
+
+
+def _why_failed(error: Exception) -> Close:
+    """Return the close for what the parser found wrong."""
+    if isinstance(error, PayloadTooBig):
+        return Close.TOO_BIG
+    if isinstance(error, UnicodeDecodeError):
+        return Close.BAD_UTF8
+    return Close.PROTOCOL_ERROR if isinstance(error, ProtocolError) else Close.INTERNAL

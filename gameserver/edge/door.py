@@ -156,4 +156,4 @@ class Door:
         socket.enter(Stage.GREETING, self._limits.another_attempt_s)
         socket.refuse(refusal)
         if socket.failed_sign_ins >= self._limits.sign_in_attempts_max:
-            socket.close(Close.NO_LOGIN, "too many failed attempts")
+            socket.close(Close.TOO_MANY_ATTEMPTS)

@@ -25,7 +25,7 @@ class EdgeLimits:
     messages_burst: int = 120  # saved up while quiet
     too_many_per_s: float = 10.0  # refusals for too many messages, on average; beyond: closed, flood
     too_many_burst: int = 200
-    sign_in_attempts_max: int = 10  # failed ones; beyond: closed, no_login
+    sign_in_attempts_max: int = 10  # refused sign-ins of one connection; the last one: closed, too_many_attempts
     handshake_s: float = 5.0  # until a whole HTTP request; beyond: 408
     first_message_s: float = 5.0  # until the first message; beyond: closed, no_login
     another_attempt_s: float = 60.0  # after a sign-in was refused, for the person to type; beyond: closed, no_login

@@ -122,7 +122,7 @@ class ClientSocket:
     # --- what the wire calls ---
 
     def data_received(self, data: bytes) -> None:
-        if self._connection.between_frames and (text := whole_text(data)) is not None:
+        if self._connection.between_frames and (text := whole_text(data)) is not None and text.isascii():
             self._text(text)
         elif len(data) <= _SLICE_BYTES:
             self._take_in(data)

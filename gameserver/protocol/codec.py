@@ -23,6 +23,7 @@ LATELY_MAX: Final = 1024
 LATELY_BYTES_MAX: Final = 125
 _PLAIN: Final = frozenset((int, float, bool, str, bytes, type(None)))
 _AT_FIELD = re.compile(r"^(?P<what>.*?)(?: - at `(?P<path>[^`]*)`)?$", re.DOTALL)
+_UNKNOWN_TEXT: Final = "Invalid value"  # how msgspec begins if ``type`` is a text, but of no message
 _MISSING = re.compile(r"missing required field `(?P<field>[^`]*)`")
 
 _encoder = msgspec.json.Encoder()
@@ -91,7 +92,7 @@ def _refusal(error: str) -> Refusal:
     match = _AT_FIELD.match(error)
     what, path = (match["what"], match["path"]) if match else (error, None)
     field = path.removeprefix("$").lstrip(".") if path else None
-    if field == "type":
+    if field == "type" and what.startswith(_UNKNOWN_TEXT):
         return Refusal(RefusalCode.UNKNOWN_TYPE, what[:200], field="type")
     if missing := _MISSING.search(what):
         field = missing["field"]

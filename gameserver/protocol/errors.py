@@ -13,8 +13,10 @@ from typing import NamedTuple
 class RefusalCode(StrEnum):
     """Why one message was not obeyed. The value is what travels in ``code``."""
 
-    BAD_MESSAGE = "bad_message"  # not JSON, a field missing, of the wrong type or out of range
-    UNKNOWN_TYPE = "unknown_type"  # ``type`` names no message of this game
+    BAD_MESSAGE = (
+        "bad_message"  # no JSON object with a text ``type``; a field missing, of the wrong type or out of range
+    )
+    UNKNOWN_TYPE = "unknown_type"  # ``type`` is a text that names no message of this game
     NOT_SIGNED_IN = "not_signed_in"  # a game message before register, login, guest or resume
     ALREADY_SIGNED_IN = "already_signed_in"
     NAME_TAKEN = "name_taken"
@@ -65,8 +67,11 @@ class Close(StrEnum):
     IDLE = "idle"
     NO_PONG = "no_pong"
     NO_LOGIN = "no_login"
+    TOO_MANY_ATTEMPTS = "too_many_attempts"
     FLOOD = "flood"
     BAD_FRAME = "bad_frame"
+    BAD_UTF8 = "bad_utf8"
+    PROTOCOL_ERROR = "protocol_error"
     TOO_BIG = "too_big"
     KICKED = "kicked"
     ZONE_STOPPED = "zone_stopped"
@@ -82,6 +87,8 @@ CLOSES: dict[Close, CloseRow] = {
     Close.INTERNAL: CloseRow(1011, True, 1000, "an error on our side"),
     Close.TOO_BIG: CloseRow(1009, False, 0, "message larger than the limit"),
     Close.BAD_FRAME: CloseRow(1003, False, 0, "clients send text frames holding JSON"),
+    Close.BAD_UTF8: CloseRow(1007, False, 0, "text that is not UTF-8"),
+    Close.PROTOCOL_ERROR: CloseRow(1002, False, 0, "a frame that breaks the rules of WebSocket"),
     Close.TAKEN_OVER: CloseRow(4001, False, 0, "signed in from somewhere else"),
     Close.IDLE: CloseRow(4002, False, 0, "no input for too long"),
     Close.NO_PONG: CloseRow(4003, True, 0, "no answer to pings"),
@@ -91,4 +98,5 @@ CLOSES: dict[Close, CloseRow] = {
     Close.ZONE_STOPPED: CloseRow(4007, True, 2000, "the zone stopped"),
     Close.SLOW_CLIENT: CloseRow(4008, True, 1000, "reading too slowly"),
     Close.MOVED: CloseRow(4009, True, 0, "your session waits for you on another server"),
+    Close.TOO_MANY_ATTEMPTS: CloseRow(4010, False, 0, "too many refused sign-ins"),
 }

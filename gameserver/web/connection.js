@@ -10,7 +10,7 @@ const RETRY_FIRST_MS = 300;
 const RETRY_MS_MAX = 8000;
 const QUIET_MS = 6000; // after this silence, ask something; after twice this, the socket is dead
 const WATCH_MS = 1500;
-const NEVER_RETURN = new Set([1000, 1003, 1009, 4001, 4002, 4004, 4005, 4006]); // when the word before the close was lost
+const NEVER_RETURN = new Set([1000, 1002, 1003, 1007, 1009, 4001, 4002, 4004, 4005, 4006, 4010]); // when the word before the close was lost
 const WORTH_RETRYING = new Set(["try_later", "too_many", "internal"]);
 
 export class Connection extends EventTarget {

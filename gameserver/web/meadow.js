@@ -64,6 +64,7 @@ const ENDINGS = {
   taken_over: "You are now playing somewhere else, so this page stepped back.",
   idle: "You were away for a long time, so your session was saved and ended.",
   no_login: "That took a little long. Please try again.",
+  too_many_attempts: "Too many sign-ins were refused. Please wait a little and try again.",
   kicked: "You were removed from the game.",
   flood: "This page sent too much and was disconnected.",
   unreachable: "The server cannot be reached. Is it running?",

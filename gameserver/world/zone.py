@@ -97,6 +97,7 @@ class Zone:
         self.exchanges: list[Exchange] = []
         self.waiting: dict[PlayerId, deque[WaitingAction]] = {}  # behind an exchange
         self.current_op: ExchangeOp | None = None  # the action being applied, for exchanges it asks for
+        self._always_seen = spec.cell_size * (1 - 2 * spec.border_margin)  # what is nearer is in view
         self._kinds = {name: number for number, name in enumerate(kinds)}
         # From anywhere: an action sent again to the next process must find nothing there, and not somebody else.
         self._next_id = 1 + random.getrandbits(30)
@@ -142,15 +143,20 @@ class Zone:
         """The entity of that id. Raises Refusal (NO_SUCH_THING)."""
         entity = self.entities.get(EntityId(entity_id))
         if entity is None:
-            raise Refusal(RefusalCode.NO_SUCH_THING, "it is not there any more")
+            raise _not_there()
         return entity
 
     def reach(self, player: Player, entity_id: int, radius: float) -> Entity:
-        """The entity of that id, when it is within ``radius``. Raises Refusal (NO_SUCH_THING, TOO_FAR)."""
+        """Return the entity of that id if it is within ``radius``. Raises Refusal (NO_SUCH_THING, TOO_FAR).
+
+        Out of view and out of reach is answered like an id that does not exist, so that nobody learns what is there."""
         entity = self.entity(entity_id)
-        if player.distance_to(entity) > radius:
+        distance = player.distance_to(entity)
+        if distance <= radius:
+            return entity
+        if distance <= self._always_seen or self.in_view(player, entity):
             raise Refusal(RefusalCode.TOO_FAR, "come closer")
-        return entity
+        raise _not_there()
 
     def near(self, x: float, y: float, radius: float) -> Iterator[Entity]:
         """Entities within ``radius`` of the place. What is new on this tick, or came further on it than the zone's
@@ -231,3 +237,7 @@ class Zone:
             return op
         # Ticks begin again with the process, the inventory's sequence does not: no exchange takes an older one's name.
         return ExchangeOp(giver, None, f"{giver.player_id}:{giver.actions.lineage}:t{self.tick}.{giver.inventory.seq}")
+
+
+def _not_there() -> Refusal:
+    return Refusal(RefusalCode.NO_SUCH_THING, "it is not there any more")

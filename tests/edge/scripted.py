@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import secrets
 import socket
 import struct
 from collections.abc import AsyncIterator, Callable
@@ -14,7 +15,8 @@ import msgspec
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
-from websockets.frames import Frame, Opcode
+from websockets.frames import Opcode
+from websockets.utils import apply_mask
 
 from gameserver.clock import SystemClock
 from gameserver.edge.hosts import Hosts
@@ -312,8 +314,14 @@ def handshake(path: str = "/ws", **headers: str) -> bytes:
 
 
 def client_frame(payload: bytes, opcode: Opcode = Opcode.TEXT, *, fin: bool = True) -> bytes:
-    """A masked frame as a client sends it."""
-    return Frame(opcode, payload, fin).serialize(mask=True)
+    """A masked frame as a client sends it, whether or not the rules allow it."""
+    length = len(payload)
+    if length < 126:
+        size = bytes([0x80 | length])
+    else:
+        size = b"\xfe" + struct.pack("!H", length) if length < 1 << 16 else b"\xff" + struct.pack("!Q", length)
+    mask = secrets.token_bytes(4)
+    return bytes([opcode | (0x80 if fin else 0)]) + size + mask + apply_mask(payload, mask)
 
 
 def at_once() -> Sender:

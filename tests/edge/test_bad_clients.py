@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import socket
 import struct
 from collections.abc import AsyncIterator
@@ -71,7 +72,15 @@ async def closed(client: Bare) -> tuple[str, int]:
         ('{"a":' * 2000, "bad_message", None, None),
         ("{}", "bad_message", "type", None),
         ('{"type":"fly","seq":3}', "unknown_type", "type", 3),
-        ('{"type":7}', "unknown_type", "type", None),
+        ('{"type":"","seq":3}', "unknown_type", "type", 3),
+        *(
+            (f'{{"seq":4,"type":{value}}}', "bad_message", "type", 4)
+            for value in ("7", "null", "true", "1.5", "[]", '["move"]', "{}", '{"type":"move"}')
+        ),
+        ("7", "bad_message", None, None),
+        ('"move"', "bad_message", None, None),
+        ("true", "bad_message", None, None),
+        ('{"type":"move","type":"take","dx":0,"dy":0}', "unknown_type", "type", None),
         ('{"type":"move","dx":1}', "bad_message", "dy", None),
         ('{"type":"move","dx":"1","dy":0}', "bad_message", "dx", None),
         ('{"type":"move","dx":true,"dy":0}', "bad_message", "dx", None),
@@ -102,12 +111,37 @@ async def test_a_bad_message_is_refused_saying_which_field(
         await running.host.wait_for(PlayerInput, heard + 1)
 
 
-async def test_text_that_is_not_utf8_is_refused(running: Running) -> None:
+@pytest.mark.parametrize(
+    ("stream", "reason", "code"),
+    [
+        (client_frame(b'{"type":"say","seq":1,"text":"\xff"}'), "bad_utf8", 1007),
+        (client_frame(b'{"type":"move","dx":0,"dy":0,"unknown":"\xff"}'), "bad_utf8", 1007),
+        (client_frame(b'{"type":"say","seq":1,"text":"' + b"x" * 200 + b'\xc3"}'), "bad_utf8", 1007),
+        (client_frame(b'{"a":"\xc3', fin=False) + client_frame(b'"}', Opcode.CONT), "bad_utf8", 1007),
+        (client_frame(b"{}") + client_frame(b"\xff"), "bad_utf8", 1007),
+        (client_frame(b"", Opcode.CONT), "protocol_error", 1002),
+        (b"\x81\x02{}", "protocol_error", 1002),  # not masked
+        (b"\xc1\x80\0\0\0\0", "protocol_error", 1002),  # a reserved bit
+        (client_frame(b"", Opcode.PING, fin=False), "protocol_error", 1002),
+    ],
+    ids=itertools.count(),  # masks are random
+)
+async def test_what_breaks_the_rules_of_websocket_closes_the_connection(
+    running: Running, stream: bytes, reason: str, code: int
+) -> None:
     async with bare(running) as client:
         await client.sign_in()
-        await client.send(client_frame(b'{"type":"say","seq":1,"text":"\xff"}'))
-        _, payload = await client.frame()
-        assert msgspec.json.decode(payload)["code"] == "bad_message"
+        heard = len(running.host.inputs)
+        await client.send(stream)
+        assert await closed(client) == (reason, code)
+        assert len(running.host.inputs) == heard
+
+
+async def test_text_that_is_not_utf8_closes_before_the_sign_in_too(running: Running) -> None:
+    async with bare(running) as client:
+        await client.shake_hands()
+        await client.send(client_frame(b"\xff"))
+        assert await closed(client) == ("bad_utf8", 1007)
 
 
 async def test_a_binary_frame_closes_the_connection(running: Running) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import struct
 from itertools import pairwise
 
@@ -58,7 +59,8 @@ def long_length(payload: bytes) -> bytes:
 
 
 payloads = st.one_of(
-    st.binary(max_size=20), st.sampled_from([b"x" * n for n in (124, 125, 126, 130, 1999, 2000, 2001)])
+    st.text(max_size=20).map(str.encode),
+    st.sampled_from([b"x" * n for n in (124, 125, 126, 130, 1999, 2000, 2001)]),
 )
 fragmented = st.lists(payloads, min_size=2, max_size=4).map(
     lambda parts: b"".join(
@@ -76,6 +78,7 @@ anything = st.one_of(
     st.just(client_frame(b"\x03\xe8bye", Opcode.CLOSE)),
     payloads.map(lambda payload: client_frame(payload, fin=False)),
     payloads.map(long_length),
+    st.binary(max_size=20).map(client_frame),  # mostly no UTF-8
     st.binary(max_size=8),
 )
 
@@ -102,13 +105,20 @@ def test_a_frame_whose_header_alone_has_come_keeps_the_short_cuts_closed(inner: 
     masked_with_zeroes = bytes((outer[0], outer[1] | 0x80)) + b"\0\0\0\0"
     connection = opened()
     assert connection.receive(masked_with_zeroes) == []  # the parser holds the header; its buffer is empty
-    assert connection.receive(inner) == [inner]
+    assert connection.receive(inner) == [Close.BAD_UTF8]  # read as the text of the outer frame, not as a frame
 
 
 def test_a_text_between_fragments_is_a_protocol_error_and_not_a_message() -> None:
     connection = opened()
     assert connection.receive(client_frame(b"a", fin=False)) == [Happening.FRAGMENT]
-    assert connection.receive(client_frame(b"b")) == [Close.BAD_FRAME]
+    assert connection.receive(client_frame(b"b")) == [Close.PROTOCOL_ERROR]
+
+
+def test_a_character_may_be_cut_by_a_fragment() -> None:
+    connection = opened()
+    text = "é".encode()
+    stream = client_frame(text[:1], fin=False) + client_frame(text[1:], Opcode.CONT)
+    assert connection.receive(stream) == [Happening.FRAGMENT, text]
 
 
 def test_fragments_become_one_message_with_a_ping_in_between() -> None:
@@ -127,13 +137,31 @@ def test_fragments_become_one_message_with_a_ping_in_between() -> None:
         (b"\x81\xff" + struct.pack("!Q", 10_000_000), Close.TOO_BIG),
         (client_frame(b"x", Opcode.BINARY), Close.BAD_FRAME),
         (client_frame(b"x", Opcode.BINARY, fin=False), Close.BAD_FRAME),
-        (client_frame(b"x", Opcode.CONT), Close.BAD_FRAME),
-        (Frame(Opcode.TEXT, b"not masked").serialize(mask=False), Close.BAD_FRAME),
-        (b"\xf1\x80\0\0\0\0", Close.BAD_FRAME),
-        (b"\x83\x80\0\0\0\0", Close.BAD_FRAME),
-        (client_frame(b"\x00\x01", Opcode.CLOSE), Close.BAD_FRAME),
+        (client_frame(b"x", Opcode.CONT), Close.PROTOCOL_ERROR),
+        (client_frame(b"", Opcode.CONT, fin=False), Close.PROTOCOL_ERROR),
+        (client_frame(b"x", fin=False) + client_frame(b"x"), Close.PROTOCOL_ERROR),
+        (client_frame(b"x", fin=False) + client_frame(b"", Opcode.CLOSE), Close.PROTOCOL_ERROR),
+        (Frame(Opcode.TEXT, b"not masked").serialize(mask=False), Close.PROTOCOL_ERROR),
+        (Frame(Opcode.PONG, b"").serialize(mask=False), Close.PROTOCOL_ERROR),
+        *((bytes((0x81 | bit, 0x80)) + b"\0\0\0\0", Close.PROTOCOL_ERROR) for bit in (0x40, 0x20, 0x10)),
+        (b"\xca\x80\0\0\0\0", Close.PROTOCOL_ERROR),  # a pong with a reserved bit
+        *((bytes((0x80 | opcode, 0x80)) + b"\0\0\0\0", Close.PROTOCOL_ERROR) for opcode in (3, 4, 5, 6, 7, 11, 15)),
+        (client_frame(b"x" * 126, Opcode.PING), Close.PROTOCOL_ERROR),
+        (client_frame(b"x" * 126, Opcode.PONG), Close.PROTOCOL_ERROR),
+        (client_frame(b"", Opcode.PING, fin=False), Close.PROTOCOL_ERROR),
+        (client_frame(b"", Opcode.PONG, fin=False), Close.PROTOCOL_ERROR),
+        (client_frame(b"", Opcode.CLOSE, fin=False), Close.PROTOCOL_ERROR),
+        (client_frame(b"\x03", Opcode.CLOSE), Close.PROTOCOL_ERROR),
+        *(
+            (client_frame(struct.pack("!H", code), Opcode.CLOSE), Close.PROTOCOL_ERROR)
+            for code in (0, 1, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65535)
+        ),
+        (client_frame(b"\x03\xe8\xff", Opcode.CLOSE), Close.BAD_UTF8),
+        (client_frame(b"\xff"), Close.BAD_UTF8),
+        (client_frame(b"\xed\xa0\x80" * 60), Close.BAD_UTF8),  # a surrogate; too long for the short cuts
+        (client_frame(b"\xc3", fin=False) + client_frame(b"x", Opcode.CONT), Close.BAD_UTF8),
     ],
-    ids=range(10),  # masks are random
+    ids=itertools.count(),  # masks are random
 )
 def test_what_breaks_the_rules_is_answered_by_closing_and_a_close_frame(stream: bytes, reason: Close) -> None:
     connection = opened()

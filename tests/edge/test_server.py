@@ -63,9 +63,18 @@ async def test_too_many_failed_sign_ins_close_the_connection() -> None:
     async with running_edge(sign_in_attempts_max=3) as running, connected(running) as player:
         for _ in range(3):
             assert (await player.ask(type="login", name="stranger", password="x"))["code"] == "wrong_credentials"
-        closing, code, _ = await player.closed()
-        assert (closing["reason"], code) == ("no_login", 4004)
+        closing, code, text = await player.closed()
+        assert (closing["reason"], code, text) == ("too_many_attempts", 4010, "too many refused sign-ins")
         assert running.host.told == []  # the host never heard of it
+
+
+async def test_only_sign_ins_count_as_attempts() -> None:
+    async with running_edge(sign_in_attempts_max=2) as running, connected(running) as player:
+        for _ in range(5):
+            assert (await player.ask_raw("{}"))["code"] == "bad_message"
+            assert (await player.ask(type="move", dx=0, dy=0))["code"] == "not_signed_in"
+        assert (await player.ask(type="resume", token="old"))["code"] == "bad_token"
+        assert (await player.ask(type="guest"))["type"] == "welcome"
 
 
 async def test_nothing_but_a_sign_in_is_obeyed_first() -> None:

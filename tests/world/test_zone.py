@@ -115,6 +115,25 @@ def test_out_of_reach_is_told_from_not_there() -> None:
     assert caught.value.code is RefusalCode.TOO_FAR
 
 
+def test_what_is_out_of_view_answers_like_what_is_not_there() -> None:
+    made = zone()
+    player = Player(PlayerId(1), "P", 0, 5, 5, PlayerState())
+    made.add(player)
+    stone, seen = made.spawn("stone", 45, 25), made.spawn("stone", 15, 15)
+    settled(made)
+    answers = []
+    for entity_id in (stone.id, stone.id + 1000):
+        with pytest.raises(Refusal) as caught:
+            made.reach(player, entity_id, 4.0)
+        answers.append((caught.value.code, caught.value.reason, caught.value.field, caught.value.retry_after_ms))
+    assert answers[0] == answers[1]
+    assert answers[0][0] is RefusalCode.NO_SUCH_THING
+    with pytest.raises(Refusal) as caught:
+        made.reach(player, seen.id, 4.0)
+    assert caught.value.code is RefusalCode.TOO_FAR
+    assert made.reach(player, stone.id, 100.0) is stone, "a game may reach farther than players see"
+
+
 def test_an_undeclared_kind_is_a_bug_of_the_game() -> None:
     with pytest.raises(KeyError):
         zone().spawn("dragon", 1, 1)
