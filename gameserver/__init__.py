@@ -2,6 +2,7 @@
 
 from gameserver.protocol.errors import Refusal, RefusalCode
 from gameserver.protocol.messages import Action, Input
+from gameserver.protocol.mistake import GameError
 from gameserver.simulation.game import Game, handles, refuse
 from gameserver.world.entity import Entity, Player
 from gameserver.world.exchange import Exchange
@@ -14,6 +15,7 @@ __all__ = [
     "Entity",
     "Exchange",
     "Game",
+    "GameError",
     "Input",
     "Inventory",
     "Player",

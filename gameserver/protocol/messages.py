@@ -6,12 +6,13 @@ A client message is an intent, never a fact: a direction, not a position. A game
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, dataclass_transform
 
 import msgspec
 from msgspec import Meta
 
 from gameserver.protocol.ids import EntityId, PlayerId
+from gameserver.protocol.message_class import MessageClass
 
 SEQ_MAX = 2**53 - 1  # the largest whole number every JSON reader keeps exact
 CHAT_LENGTH_MAX = 300
@@ -24,7 +25,8 @@ Token = Annotated[str, Meta(min_length=1, max_length=256)]
 EntityRef = Annotated[int, Meta(ge=1, le=2**32 - 1)]
 
 
-class ClientMessage(msgspec.Struct, tag_field="type", frozen=True):
+@dataclass_transform(frozen_default=True, field_specifiers=(msgspec.field,))  # for type checkers: no frozen=True needed
+class ClientMessage(msgspec.Struct, metaclass=MessageClass, tag_field="type", frozen=True):
     """Sent by the client. Unknown extra fields are ignored, so that newer clients can talk to older servers."""
 
 

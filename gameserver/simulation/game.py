@@ -6,11 +6,13 @@ their business. To refuse a player's wish a handler raises Refusal (``refuse`` s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, ClassVar, NoReturn, TypeVar
 
 from gameserver.protocol.errors import Refusal, RefusalCode
 from gameserver.protocol.messages import Action, ClientMessage, Input
+from gameserver.simulation.declared import check_declared, check_hooks, check_spelling
+from gameserver.simulation.game_class import GameClass, check_handled, check_tags, check_unmarked, collect_handlers
 from gameserver.world.entity import Player
 from gameserver.world.exchange import Exchange
 from gameserver.world.state import PlayerState
@@ -20,10 +22,12 @@ Handler = Callable[[Any, Zone, Player, Any], None]
 HandlerT = TypeVar("HandlerT", bound=Handler)
 
 
-def handles(message_type: type[Input] | type[Action]) -> Callable[[HandlerT], HandlerT]:
-    """Marks the method that applies one message type: ``def move(self, zone, player, message)``."""
+def handles(message_type: type[Input] | type[Action], /) -> Callable[[HandlerT], HandlerT]:
+    """Mark the method that applies one message type: ``def move(self, zone, player, message)``. Raises GameError."""
+    check_handled(message_type)
 
     def mark(handler: HandlerT) -> HandlerT:
+        check_unmarked(handler, message_type)
         handler.__handles__ = message_type  # type: ignore[attr-defined]
         return handler
 
@@ -35,8 +39,11 @@ def refuse(reason: str, code: RefusalCode = RefusalCode.RULES) -> NoReturn:
     raise Refusal(code, reason)
 
 
-class Game:
-    """Subclass it. One instance serves all zones of a node; keep what belongs to a zone in ``zone.volatile``."""
+class Game(metaclass=GameClass):
+    """Subclass it. One instance serves all zones of a node; keep what belongs to a zone in ``zone.volatile``.
+
+    The class statement raises GameError, in one line, for whatever can be seen to be wrong.
+    """
 
     tick_hz: ClassVar[int] = 20
     kinds: ClassVar[tuple[str, ...]] = ("player",)
@@ -47,12 +54,12 @@ class Game:
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
+        check_spelling(cls, Game)
+        check_hooks(cls, Game)
+        check_declared(cls)
         # A method that overrides a handler handles, too, whether it is marked again or not.
-        cls.handlers = {of: vars(cls).get(handler.__name__, handler) for of, handler in cls.handlers.items()}
-        for member in vars(cls).values():
-            if message_type := getattr(member, "__handles__", None):
-                cls.handlers[message_type] = member
-        _check(cls)
+        cls.handlers = collect_handlers(cls)
+        check_tags(cls, cls.handlers)
 
     # --- hooks ---
 
@@ -87,13 +94,3 @@ class Game:
 
     def on_tick(self, zone: Zone) -> None:
         """Advance the zone by ``zone.tick_s`` seconds."""
-
-
-def _check(game: type[Game]) -> None:
-    if len(game.kinds) > 256 or game.player_kind not in game.kinds:
-        raise TypeError(f"{game.__name__}.kinds: at most 256, {game.player_kind!r} among them")
-    names: Sequence[str] = [zone.name for zone in game.zones]
-    if not names or len(set(names)) != len(names):
-        raise TypeError(f"{game.__name__}.zones: at least one, each with a name of its own")
-    if not 1 <= game.tick_hz <= 120:
-        raise TypeError(f"{game.__name__}.tick_hz: 1 to 120")

@@ -13,8 +13,7 @@ from math import inf
 from gameserver.protocol.ids import EntityId, PlayerId
 from gameserver.world.entity import Entity
 from gameserver.world.later import Later
-
-CELLS_PER_SIDE_MAX = 32_767  # cell coordinates travel as i16
+from gameserver.world.zone_size import CELLS_PER_SIDE_MAX
 
 
 class Cell:

@@ -19,6 +19,7 @@ from gameserver.protocol.messages import Action, ChatLine, Event, ServerMessage,
 from gameserver.world.entity import Entity, Player
 from gameserver.world.exchange import Exchange, ExchangeOp
 from gameserver.world.grid import Cell, Grid
+from gameserver.world.zone_size import check_zone
 
 if TYPE_CHECKING:
     from random import Random  # only the type: the source of randomness is an argument
@@ -44,10 +45,8 @@ class ZoneSpec(msgspec.Struct, frozen=True):
     refresh_ticks: tuple[int, ...] = (1, 1)
 
     def __post_init__(self) -> None:
-        if not self.refresh_ticks or min(self.refresh_ticks) < 1:
-            raise ValueError(f"zone {self.name}: refresh_ticks names a number of ticks, at least 1, for each distance")
-        if not 0 <= self.border_margin < 0.5:
-            raise ValueError(f"zone {self.name}: border_margin is a fraction of a cell, at least 0 and below 0.5")
+        """Raise GameError where no zone could be made of it."""
+        check_zone(self)
 
 
 class Outgoing(msgspec.Struct, frozen=True):

@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from gameserver.demo import Meadow, Move
 from gameserver.protocol.codec import LATELY_BYTES_MAX, LATELY_MAX, ClientCodec, encode_text
 from gameserver.protocol.errors import Refusal, RefusalCode
+from gameserver.protocol.message_class import TAKEN
 from gameserver.protocol.messages import (
+    BUILT_IN,
     CHAT_LENGTH_MAX,
     SEQ_MAX,
     Ack,
@@ -27,6 +29,7 @@ from gameserver.protocol.messages import (
     Register,
     Say,
 )
+from gameserver.protocol.mistake import GameError
 
 CODEC = ClientCodec(Meadow.handlers)
 PLAIN = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
@@ -127,11 +130,27 @@ def test_a_good_message_is_what_it_says(text: str | bytes, message: ClientMessag
 
 
 def test_two_messages_of_one_name_are_found_at_the_start() -> None:
-    class Other(ClientMessage, tag="say", frozen=True):
+    class One(Input, tag="jump"):
         pass
 
-    with pytest.raises(ValueError, match="say"):
-        ClientCodec([Other])
+    class Other(Input, tag="jump"):
+        pass
+
+    with pytest.raises(ValueError, match="jump"):
+        ClientCodec([One, Other])
+
+
+def test_a_message_with_the_name_of_a_built_in_one_is_found_when_its_class_is_made() -> None:
+    with pytest.raises(
+        GameError, match=r"test_codec.py:\d+ Other: has the tag \"say\", which is one of the server's own"
+    ):
+
+        class Other(Input, tag="say"):
+            pass
+
+
+def test_the_names_that_are_taken_are_those_of_the_built_in_messages() -> None:
+    assert {message_type.__struct_config__.tag for message_type in BUILT_IN} == TAKEN
 
 
 def test_what_leaves_is_json_with_its_type() -> None:

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from gameserver.protocol.errors import Refusal, RefusalCode
 from gameserver.protocol.ids import PlayerId
 from gameserver.world.entity import DISCONNECTED, Entity, Player
-from gameserver.world.grid import CELLS_PER_SIDE_MAX, Grid
+from gameserver.world.grid import Grid
 from gameserver.world.speech import LINES_MAX, WINDOW_MS, Speech
 from gameserver.world.state import PlayerState
 from gameserver.world.zone import Zone, ZoneSpec
+from gameserver.world.zone_size import CELLS_PER_SIDE_MAX
 
 
 def zone(border_margin: float = 0.1) -> Zone:

@@ -1,0 +1,134 @@
+"""The class statement of a message: refuses at once what no client could send and no decoder could read.
+
+Law: every check here belongs to the class alone. What takes two classes is checked where the game names them.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Iterable
+from typing import Any, Final
+from weakref import WeakSet
+
+import msgspec
+from msgspec import NODEFAULT, structs
+
+from gameserver.protocol.label import LABEL_RULE, is_label
+from gameserver.protocol.mistake import GameError, place_of_caller, place_of_class, shown
+
+_OURS: Final = "gameserver.protocol.messages"
+_FIXED: Final = {
+    "tag_field": 'every message is told apart by "type"',
+    "array_like": "messages are JSON objects",
+}
+TAKEN: Final = frozenset(("register", "login", "guest", "resume", "say", "whisper", "describe", "logout"))
+_FORWARDREF: Final = 3  # of annotationlib.Format, since Python 3.14: names that do not exist are no error
+_TAGGED: Final[WeakSet[type]] = WeakSet()
+
+
+class MessageClass(msgspec.StructMeta):
+    """The type of all classes of messages that clients send."""
+
+    def __new__(mcls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **options: Any) -> MessageClass:
+        cls = new_struct(super().__new__, mcls, name, bases, namespace, options)
+        if "tag" in options:
+            _TAGGED.add(cls)
+        if cls.__module__ != _OURS:
+            _check(cls, options)
+        return cls  # type: ignore[no-any-return]
+
+
+def new_struct(new: Any, metaclass: type, name: str, bases: Any, namespace: Any, options: dict[str, Any]) -> Any:
+    """Make the class. What msgspec has against it becomes a GameError."""
+    try:
+        return new(metaclass, name, bases, namespace, **options)
+    except (TypeError, ValueError) as error:
+        raise GameError(place_of_caller(name), f"is no such class: {error}", "correct the class statement") from None
+
+
+def has_tag(message_type: type) -> bool:
+    """Return whether the class statement gave the message a tag of its own."""
+    return message_type in _TAGGED
+
+
+def own_fields(cls: type) -> Iterable[str]:
+    """Return the names that the class's own body annotates, whether the annotations exist or not."""
+    if sys.version_info >= (3, 14):
+        return inspect.get_annotations(cls, format=_FORWARDREF)
+    return vars(cls).get("__annotations__", {})  # type: ignore[no-any-return]
+
+
+def check_decodable(cls: type[msgspec.Struct]) -> None:
+    """Raise GameError if a field's annotation cannot be decoded, or its default does not fit it. Raises NameError if an
+    annotation names what does not exist, as yet."""
+    for field in _fields(cls):
+        decoder = _decoder(cls, field)
+        if field.default is not NODEFAULT:
+            _check_default(cls, field, decoder)
+
+
+def _fields(cls: type[msgspec.Struct]) -> tuple[structs.FieldInfo, ...]:
+    try:
+        return structs.fields(cls)
+    except NameError:
+        raise
+    except Exception as error:  # the annotations are the author's own code
+        raise GameError(
+            place_of_class(cls), f"has an annotation that fails: {error}", "correct the annotation"
+        ) from None
+
+
+def _decoder(cls: type, field: structs.FieldInfo) -> Any:
+    try:
+        return msgspec.json.Decoder(field.type)
+    except NameError:
+        raise
+    except Exception as error:  # msgspec's, of several types
+        where, problem = place_of_class(cls, field.name), f"cannot be read from JSON: {first_line(error)}"
+        raise GameError(where, problem, "use int, float, bool, str, a tuple of these, or a frozen struct") from None
+
+
+def _check_default(cls: type, field: structs.FieldInfo, decoder: Any) -> None:
+    try:
+        decoder.decode(msgspec.json.encode(field.default))
+    except Exception as error:  # of any type: a default may be any object
+        where, problem = place_of_class(cls, field.name), f"has the default {shown(field.default)}: {first_line(error)}"
+        raise GameError(where, problem, "give it a default of its own type") from None
+
+
+def first_line(error: BaseException) -> str:
+    """Return the error's text without its explanations."""
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def _check(cls: type, options: dict[str, Any]) -> None:
+    for option, reason in _FIXED.items():
+        if option in options:
+            raise GameError(place_of_class(cls), f"has {option}=: {reason}", f"remove {option}=")
+    if "tag" in options:
+        _check_tag(cls, options["tag"])
+    numbered = any(base.__name__ == "Action" and base.__module__ == _OURS for base in cls.__mro__)
+    if numbered and "seq" in own_fields(cls):
+        raise GameError(place_of_class(cls, "seq"), "is the number that every action has", "remove it, or rename it")
+    for name in unannotated(cls):
+        problem = "has no type, so it is no field"
+        raise GameError(place_of_class(cls, name), problem, f"write {name}: {type(vars(cls)[name]).__name__} = …")
+
+
+def unannotated(cls: type) -> list[str]:
+    """Return the names that the class's own body gives a plain value without a type. CONSTANTS are meant that way."""
+    annotated = {*own_fields(cls), *getattr(cls, "__struct_fields__", ())}
+    return [
+        name
+        for name, value in vars(cls).items()
+        if not (name.startswith("_") or name.isupper() or name in annotated)
+        and isinstance(value, bool | int | float | str | tuple | list | dict | set | frozenset | None)
+    ]
+
+
+def _check_tag(cls: type, tag: object) -> None:
+    if not is_label(tag):
+        raise GameError(place_of_class(cls), f"has the tag {shown(tag)}", LABEL_RULE)
+    if tag in TAKEN:
+        raise GameError(place_of_class(cls), f'has the tag "{tag}", which is one of the server\'s own', "use another")

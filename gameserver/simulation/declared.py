@@ -1,0 +1,132 @@
+"""What a game declares besides its methods: kinds, zones, the tick rate, the state; and names that come close to those.
+
+Law: a name that differs from one of ours only by its spelling is refused. One that is merely close is only warned of.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterator
+from difflib import SequenceMatcher
+from types import FunctionType
+from typing import Any, Final
+
+from gameserver.protocol.label import LABEL_RULE, is_label
+from gameserver.protocol.message_class import own_fields
+from gameserver.protocol.mistake import GameError, place_of_class, place_of_function, shown
+from gameserver.simulation.game_class import check_callable
+from gameserver.world.state import PlayerState
+from gameserver.world.zone import ZoneSpec
+
+KINDS_MAX: Final = 256  # a kind travels as one byte
+TICK_HZ_MAX: Final = 120
+_CLOSE: Final = 0.8
+_ENDINGS: Final = re.compile(r"(?<=[a-z]{3})(ing|ed|es|s|e)$")
+_DOUBLED: Final = re.compile(r"(.)\1")
+
+
+def check_declared(game: Any) -> None:
+    """Raise GameError about the first thing that is wrong. ``game`` is the class, complete but for its handlers."""
+    _check_kinds(game)
+    _check_zones(game)
+    hz = game.tick_hz
+    if type(hz) is not int or not 1 <= hz <= TICK_HZ_MAX:
+        raise GameError(place_of_class(game, "tick_hz"), f"is {shown(hz)}", f"write a whole number, 1 to {TICK_HZ_MAX}")
+    if not (isinstance(game.state_type, type) and issubclass(game.state_type, PlayerState)):
+        problem = f"is {shown(game.state_type)}, which is no subclass of PlayerState"
+        remedy = "name a class that is written as class Tally(PlayerState)"
+        raise GameError(place_of_class(game, "state_type"), problem, remedy)
+
+
+def _check_kinds(game: Any) -> None:
+    where, kinds = place_of_class(game, "kinds"), game.kinds
+    if not isinstance(kinds, tuple | list):
+        raise GameError(where, f"is {shown(kinds)}", 'write a tuple: kinds = ("player", "stone")')
+    for kind in kinds:
+        if not is_label(kind):
+            raise GameError(where, f"has the name {shown(kind)}", LABEL_RULE)
+    if len(set(kinds)) != len(kinds):
+        twice = next(kind for kind in kinds if kinds.count(kind) > 1)
+        raise GameError(where, f'has "{twice}" twice', "name each kind once")
+    if len(kinds) > KINDS_MAX:
+        raise GameError(where, f"has {len(kinds)} names", f"use at most {KINDS_MAX}")
+    if game.player_kind not in kinds:
+        problem = f"does not have {shown(game.player_kind)}, the kind of players"
+        raise GameError(where, problem, "add it, or set player_kind to one of the kinds")
+
+
+def _check_zones(game: Any) -> None:
+    where, zones = place_of_class(game, "zones"), game.zones
+    if not isinstance(zones, tuple | list):
+        raise GameError(where, f"is {shown(zones)}, no tuple", 'write zones = (ZoneSpec("yard"),) with the comma')
+    for zone in zones:
+        if not isinstance(zone, ZoneSpec):
+            raise GameError(where, f"has {shown(zone)}, no ZoneSpec", 'write ZoneSpec("yard", width=50, height=50)')
+    names = [zone.name for zone in zones]
+    if not names:
+        raise GameError(where, "is empty", 'write at least one: zones = (ZoneSpec("yard"),)')
+    if len(set(names)) != len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise GameError(where, f'has two zones called "{twice}"', "give each a name of its own")
+
+
+# --- methods and names ---
+
+
+def check_hooks(game: type, plug: type) -> None:
+    """Raise GameError if a hook of ``plug`` that the game replaces cannot be called as the server calls it."""
+    for name, hook in vars(plug).items():
+        member = inspect.getattr_static(game, name)
+        if isinstance(hook, FunctionType) and not name.startswith("_") and member is not hook:
+            check_callable(game, name, member, tuple(inspect.signature(hook).parameters)[1:])
+    _check_reason(game, inspect.getattr_static(game, "may_join"))
+    try:
+        inspect.signature(game).bind()
+    except TypeError:
+        where = place_of_function(game.__init__, f"{game.__name__}.__init__")  # type: ignore[misc]
+        raise GameError(where, "takes arguments, and the server gives none", "write def __init__(self)") from None
+
+
+def _check_reason(game: type, may_join: Any) -> None:
+    if getattr(may_join, "__annotations__", {}).get("return") in (bool, "bool"):
+        where = place_of_function(may_join, f"{game.__name__}.may_join")
+        raise GameError(where, "returns a bool", "return None to let the player in, or the reason why not")
+
+
+def check_spelling(game: type, plug: type) -> None:
+    """Raise GameError for a name that is one of ours, but for its spelling."""
+    for name in own_fields(game):
+        if name in vars(plug) and name not in vars(game):
+            raise GameError(place_of_class(game, name), "has a type but no value", f"write {name} = …")
+    ours = {_plain(name): name for name in _public(plug)}
+    for name in _public(game):
+        meant = ours.get(_plain(name))
+        if meant is not None and name not in vars(plug):
+            raise GameError(place_of_class(game, name), "is no name that the server knows", f"write {meant}")
+    if "handlers" in vars(game):
+        raise GameError(place_of_class(game, "handlers"), "is collected by the server", "mark methods with @handles")
+
+
+def close_names(game: type, plug: type) -> Iterator[tuple[str, str]]:
+    """Yield (name, the name of ours that may have been meant), of names that no method of the game uses."""
+    used = {name for member in vars(game).values() if isinstance(member, FunctionType) for name in _used_by(member)}
+    for name in _public(game):
+        if name in vars(plug) or name in used or hasattr(vars(game)[name], "__handles__"):
+            continue
+        near = max(_public(plug), key=lambda ours: SequenceMatcher(None, _plain(name), _plain(ours)).ratio())
+        if SequenceMatcher(None, _plain(name), _plain(near)).ratio() >= _CLOSE:
+            yield name, near
+
+
+def _used_by(function: FunctionType) -> tuple[str, ...]:
+    return function.__code__.co_names
+
+
+def _public(cls: type) -> list[str]:
+    return [name for name in vars(cls) if not name.startswith("_")]
+
+
+def _plain(name: str) -> str:
+    """The name without what people get wrong: capitals, underscores, endings."""
+    return _DOUBLED.sub(r"\1", _ENDINGS.sub("", name.lower().replace("_", "")))
