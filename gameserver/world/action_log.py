@@ -22,6 +22,7 @@ ANSWERS_MAX: Final = 32  # as many as a client may have unanswered at once
 Answer = AckLevel | RefusalCode
 Standing = Literal["new", "pending", "answered", "forgotten"]
 _LEVELS = get_args(AckLevel)
+_CODES = frozenset(RefusalCode)
 
 
 class ActionLog:
@@ -55,7 +56,11 @@ class ActionLog:
         return "forgotten" if self.answer_to(seq) is None else "answered"
 
     def answer_to(self, seq: int) -> Answer | None:
-        return next((answer for answered, answer in self.answers if answered == seq), None)
+        """Return the answer, or None when it is forgotten. One that only another release of the server knows is told as
+        ``internal``, and stays in the log as it is."""
+        found = next((answer for answered, answer in self.answers if answered == seq), None)
+        is_known = found is None or isinstance(found, RefusalCode) or found in _LEVELS
+        return found if is_known else RefusalCode.INTERNAL
 
     def begin(self, seq: int) -> None:
         """The action is being applied."""
@@ -93,11 +98,10 @@ class ActionLog:
             if answer == "?":
                 log.unknown.add(int(seq))
                 continue
-            level = cast(AckLevel, answer) if answer in _LEVELS else _code(answer)
-            log.answers.append((int(seq), level))
+            log.answers.append((int(seq), _answer(answer)))
         return log
 
 
-def _code(answer: str) -> RefusalCode:
-    """A code that another release knew is still a refusal."""
-    return RefusalCode(answer) if answer in set(RefusalCode) else RefusalCode.INTERNAL
+def _answer(stored: str) -> Answer:
+    """Return the answer; as bare text where only another release of the server knows it. Stored again as it is."""
+    return RefusalCode(stored) if stored in _CODES else cast(AckLevel, stored)

@@ -160,6 +160,7 @@ class Player(Entity):
 
     @state.setter
     def state(self, state: PlayerState) -> None:
+        state.carry_from(self._state)
         self._state = state
         state.tell_changes(self._on_change)
         if self._on_change is not nothing:

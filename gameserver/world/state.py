@@ -1,18 +1,31 @@
 """The game's own kept state of a player: a struct that notes when a field is assigned, and knows its version.
 
 Law: fields hold values that are not changed in place (numbers, text, tuples); to change one, assign it. Players outlive
-releases: ``upgrade`` turns the fields of an older version into those of this one.
+releases: ``upgrade`` turns the fields of an older version into those of this one, and fields that this version does not
+know are carried along, so two versions of a game can take turns on one player.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import msgspec
 
 from gameserver.world.kept import nothing
+
+
+class Carried(NamedTuple):
+    """The part of a stored state that this version of the game does not know."""
+
+    version: int  # of the game that wrote it; 0 for a state that was never stored
+    fields: dict[str, Any]  # name -> value; never changed
+    # name -> (the value as this version writes it, the value as it was stored): it has fields of its own besides
+    richer: dict[str, tuple[Any, Any]]
+
+
+_NOTHING_CARRIED = Carried(0, {}, {})
 
 
 class PlayerState(msgspec.Struct, dict=True):
@@ -44,23 +57,51 @@ class PlayerState(msgspec.Struct, dict=True):
 
     @classmethod
     def upgrade(cls, fields: dict[str, Any], version: int) -> dict[str, Any]:
-        """The fields of ``version`` as this version wants them. The default drops nothing and adds defaults."""
+        """Return the fields of the older ``version`` as this version wants them. The default keeps all of them."""
         return fields
 
     def fields(self) -> dict[str, Any]:
-        """The state as plain JSON values."""
+        """Return the fields that this version knows, as plain JSON values."""
         result: dict[str, Any] = msgspec.to_builtins(self)
         return result
 
+    def carry_from(self, before: PlayerState) -> None:
+        """Take over what ``before`` carries along, because this state takes its place; a stored one carries its own."""
+        if "carried" not in self.__dict__:
+            carried = before.__dict__.get("carried", _NOTHING_CARRIED)
+            self.__dict__["carried"] = carried._replace(richer={})
+
     def encode(self) -> bytes:
-        """JSON with the version, as it is stored."""
-        return msgspec.json.encode({"version": self.version, **self.fields()})
+        """Return the state as it is stored: JSON with the version, the carried fields and the known ones."""
+        carried: Carried = self.__dict__.get("carried", _NOTHING_CARRIED)
+        fields = self.fields()
+        for name, (ours, stored) in carried.richer.items():
+            if fields[name] == ours:
+                fields[name] = stored
+        return msgspec.json.encode({"version": max(self.version, carried.version), **carried.fields, **fields})
 
     @classmethod
     def decode(cls, stored: bytes | str) -> Self:
-        """Raises msgspec.ValidationError when ``upgrade`` does not make it fit."""
+        """Read what ``encode`` of any version wrote. A state of a newer version is not upgraded, and stays of that
+        version. Raises msgspec.ValidationError when a field does not fit."""
         fields: dict[str, Any] = msgspec.json.decode(stored or b"{}")
         version = fields.pop("version", cls.version)
-        if version != cls.version:
+        if version < cls.version:
             fields = cls.upgrade(fields, version)
-        return msgspec.convert(fields, cls)
+        state = msgspec.convert(fields, cls)
+        state.__dict__["carried"] = _carried(version, fields, state.fields())
+        return state
+
+
+def _carried(version: int, stored: dict[str, Any], known: dict[str, Any]) -> Carried:
+    unknown = {name: value for name, value in stored.items() if name not in known}
+    richer = {
+        name: (known[name], value)
+        for name, value in stored.items()
+        if isinstance(value, dict | list) and name in known and _as_json(known[name]) != value
+    }
+    return Carried(version, unknown, richer)
+
+
+def _as_json(value: Any) -> Any:
+    return msgspec.json.decode(msgspec.json.encode(value))

@@ -6,6 +6,7 @@ import asyncio
 
 import msgspec
 import pytest
+from sqlalchemy import text
 
 from gameserver.profiles.database import Database
 from gameserver.profiles.records import SaveOutcome, Stay
@@ -150,3 +151,18 @@ async def test_the_log_keeps_what_was_told_first_and_needs_no_order(database: Da
         Stay(one, Epoch(2), None, None, 300, "drain", 7),
         Stay(one, Epoch(1), NODE, 100, 101, "logged_out", 42),
     ]
+
+
+async def test_a_column_that_a_newer_migration_added_is_left_as_it_is(database: Database, profiles: Profiles) -> None:
+    async with database.begin() as connection:
+        for table in ("profile", "inventory"):
+            await connection.execute(text(f"ALTER TABLE {table} ADD COLUMN of_tomorrow INTEGER NOT NULL DEFAULT 1"))
+    player = await new_player(database, berry=3)
+    async with database.begin() as connection:
+        for table in ("profile", "inventory"):
+            await connection.execute(text(f"UPDATE {table} SET of_tomorrow = 7"))
+    claimed = await profiles.claim(player.player_id, NODE)
+    assert await profiles.save(save_of(claimed, seq=99, inventory_seq=99, x=9, berry=9)) is SaveOutcome.SAVED
+    async with database.begin() as connection:
+        for table in ("profile", "inventory"):
+            assert await connection.scalar(text(f"SELECT of_tomorrow FROM {table}")) == 7

@@ -113,3 +113,9 @@ def test_the_stored_text_reads_plainly() -> None:
     log.finish(2, RefusalCode.TOO_FAR)
     log.begin(3)
     assert log.encode() == "line 3 1:stored 2:too_far 3:?"
+
+
+def test_an_answer_that_only_another_release_knows_is_stored_again_as_it_is() -> None:
+    log = ActionLog.decode("line 2 1:a_code_of_tomorrow 2:stored")
+    assert log.answer_to(1) is RefusalCode.INTERNAL
+    assert log.encode() == "line 2 1:a_code_of_tomorrow 2:stored"

@@ -7,6 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from gameserver.protocol.ids import PlayerId
+from gameserver.world.entity import Player
 from gameserver.world.state import PlayerState
 
 
@@ -51,3 +53,81 @@ def test_assigning_a_field_is_noted_until_it_is_kept() -> None:
     assert (state.was_assigned, state.fields()) == (True, {"gold": 1, "title": "none"})
     state.note_kept()
     assert (state.was_assigned, state.fields()) == (False, {"gold": 1, "title": "none"})
+
+
+class First(PlayerState):
+    score: int = 0
+
+
+class Second(PlayerState):
+    score: int = 0
+    gold: int = 10
+
+
+def test_a_field_that_a_version_does_not_know_survives_its_changes() -> None:
+    richer = Second(gold=500)
+    older = First.decode(richer.encode())
+    older.score = 7
+    assert Second.decode(older.encode()) == Second(score=7, gold=500)
+    assert older.fields() == {"score": 7}
+
+
+def test_a_field_that_was_removed_comes_back_with_the_version_that_has_it() -> None:
+    without = First.decode(Second(gold=500).encode())
+    assert Second.decode(First.decode(without.encode()).encode()).gold == 500
+
+
+class Horse(msgspec.Struct, frozen=True):
+    name: str
+
+
+class NewHorse(msgspec.Struct, frozen=True):
+    name: str
+    speed: int = 1
+
+
+class Rider(PlayerState):
+    horses: tuple[Horse, ...] = ()
+    miles: int = 0
+
+
+class NewRider(PlayerState):
+    horses: tuple[NewHorse, ...] = ()
+    miles: int = 0
+
+
+def test_fields_inside_a_value_survive_until_the_value_is_assigned() -> None:
+    older = Rider.decode(NewRider(horses=(NewHorse("Bill", 9),)).encode())
+    older.miles = 5
+    assert NewRider.decode(older.encode()) == NewRider(horses=(NewHorse("Bill", 9),), miles=5)
+    older.horses = (Horse("Jill"),)
+    assert NewRider.decode(older.encode()).horses == (NewHorse("Jill", 1),)
+
+
+def test_a_state_of_a_newer_version_stays_of_that_version_and_is_upgraded_by_nobody() -> None:
+    class Older(PlayerState):
+        copper: int = 0
+
+        @classmethod
+        def upgrade(cls, fields: dict[str, Any], version: int) -> dict[str, Any]:
+            raise AssertionError("this is no older version")
+
+    older = Older.decode(Now(gold=4, title="Sir").encode())
+    older.copper = 250
+    assert Now.decode(older.encode()) == Now(gold=4, title="Sir")
+
+
+def test_what_an_upgrade_drops_is_not_carried_along() -> None:
+    assert msgspec.json.decode(Now.decode(b'{"version":1,"copper":250}').encode()) == {
+        "version": 2,
+        "gold": 2,
+        "title": "none",
+    }
+
+
+def test_a_state_that_takes_the_place_of_another_carries_the_same_along() -> None:
+    player = Player(PlayerId(1), "Ann", 0, 0.0, 0.0, First.decode(Second(gold=500).encode()))
+    player.state = First(score=1)
+    assert Second.decode(player.state.encode()) == Second(score=1, gold=500)
+    player.state = First.decode(Second(gold=600).encode())  # as one that was stored later is
+    assert Second.decode(player.state.encode()) == Second(gold=600)

@@ -1,0 +1,48 @@
+"""Two versions of one game, for tests in which they take turns."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from gameserver import Action, Game, Player, PlayerState, Zone, ZoneSpec, handles
+
+
+class Score(Action, tag="score", frozen=True):
+    n: int
+
+
+class Earn(Action, tag="earn", frozen=True):
+    n: int
+    item: str = "medal"
+
+
+class FirstState(PlayerState):
+    score: int = 0
+
+
+class SecondState(PlayerState):
+    score: int = 0
+    gold: int = 10
+
+
+class First(Game):
+    """As it was released."""
+
+    kinds = ("player",)
+    zones = (ZoneSpec("arena", width=20.0, height=20.0, cell_size=20.0),)
+    state_type: ClassVar[type[PlayerState]] = FirstState
+
+    @handles(Score)
+    def score(self, zone: Zone, player: Player, message: Score) -> None:
+        player.state.score = message.n
+
+
+class Second(First):
+    """The next release: players have gold besides, and earn medals."""
+
+    state_type = SecondState
+
+    @handles(Earn)
+    def earn(self, zone: Zone, player: Player, message: Earn) -> None:
+        player.state.gold = message.n
+        player.inventory.add(message.item)
