@@ -33,11 +33,16 @@ class NodeFailed(Exception):  # noqa: N818
     """A part of the node ended by a bug of ours. What was acked is in the stores; the next start finds it."""
 
 
+class NodeNameLost(Exception):  # noqa: N818
+    """Another process took this node's name, and its sessions, while this one slept or was cut off from Redis."""
+
+
 async def serve(settings: Settings, game: type[Game], on_ready: Callable[[str], None] | None = None) -> None:
     """Serve ``game`` until SIGTERM or SIGINT, then drain. A second signal skips the rest of the drain.
 
     ``on_ready`` is called with the page's address once players can connect. Raises StoreUnavailable or
-    ProfilesUnavailable when a store does not answer at the start.
+    ProfilesUnavailable when a store does not answer at the start, NodeNameInUse when another process has this node's
+    name, and NodeNameLost when another process took the name later.
     """
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     stopping, clock = _signals(), SystemClock()
@@ -49,15 +54,18 @@ async def serve(settings: Settings, game: type[Game], on_ready: Callable[[str], 
         if on_ready is not None:
             on_ready(f"http://{_shown(settings.host)}:{node.port}")
         try:
-            await _first_of(stopping.get(), node.failed.wait())
+            await _first_of(stopping.get(), _first_of(node.failed.wait(), node.name_lost.wait()))
+            end = node.hand_over if node.name_lost.is_set() else node.drain
             log.info("draining", sessions=len(node.registry))
-            if not await _first_of(node.drain(settings.drain_s * DRAIN_SHARE), stopping.get()):
+            if not await _first_of(end(settings.drain_s * DRAIN_SHARE), stopping.get()):
                 log.warning("a second signal: what is not saved stays in Redis, for the next start")
         finally:
             garbage.give_back()
         await node.stop()
         if node.failed.is_set():
             raise NodeFailed("a part of the node ended; the log has its traceback")
+        if node.name_lost.is_set():
+            raise NodeNameLost(f"another process runs as node {settings.node_id}; the players were sent there")
 
 
 async def _first_of(first: Coroutine[Any, Any, object], other: Coroutine[Any, Any, object]) -> bool:

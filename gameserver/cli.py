@@ -118,12 +118,15 @@ async def _serve(settings: Settings, game: type[Game], ready_file: Path | None) 
     from gameserver import app
     from gameserver.embedded import EmbeddedValkeyError
     from gameserver.profiles.database import ProfilesUnavailable
+    from gameserver.session.lease import NodeNameInUse
     from gameserver.store.connection import StoreUnavailable
 
     await _ensure_tables(settings)
     try:
         await app.serve(settings, game, on_ready=partial(_announce, ready_file))
-    except (StoreUnavailable, ProfilesUnavailable, EmbeddedValkeyError) as error:
+    except NodeNameInUse as error:
+        raise CommandError(str(error), 2) from None
+    except (StoreUnavailable, ProfilesUnavailable, EmbeddedValkeyError, app.NodeNameLost) as error:
         raise CommandError(hide_passwords(str(error))) from None
     except OSError as error:
         if error.errno not in _LISTEN_ERRORS:

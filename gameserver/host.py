@@ -203,7 +203,9 @@ class NodeHost:
             recovered=self._checkpoints.save_soon,
             fenced=self._fence,
         )
-        self._reaper = Reaper(stores.live, stores.leases, self._reception, self._id, self._epochs)
+        self._reaper = Reaper(
+            stores.live, stores.leases, self._reception, self._id, self._epochs, has_name=self.lease.is_ours
+        )
 
     def _build_play(self) -> None:
         """What turns inputs into ticks and ticks into frames, acks and writes."""
@@ -249,6 +251,13 @@ class NodeHost:
         self._services += [self._start(service) for service in (*keeping, *playing)]
         for service in self._services:
             service.add_done_callback(self._service_ended)
+
+    async def hand_over(self, timeout_s: float) -> None:
+        """Let nobody in and let go of every session, as it is in Redis: another process has this node's name."""
+        self._reception.accepting = False
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await self._departures.hand_over()
 
     async def drain(self, timeout_s: float) -> bool:
         """Let nobody in and end every session. False when some were not saved in time: they stay claimable in Redis."""

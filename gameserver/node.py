@@ -54,6 +54,7 @@ class Node:
         self._settings = settings
         self._stores = stores
         self._clock = clock
+        self._is_serving = False
         self._is_draining = False
         self.port = 0
         self._link = LocalLink()
@@ -62,6 +63,7 @@ class Node:
         self._host = NodeHost(settings, game, host_stores, self._link, clock, Random(), beats)
         self.registry = self._host.registry
         self.failed = self._host.failed
+        self.name_lost = self._host.lease.lost
         self._build_edge(game)
 
     def _build_edge(self, game: Game) -> None:
@@ -87,12 +89,14 @@ class Node:
         self._ops = Ops(ready=self.ready, token=settings.ops_token, hosts=hosts)
 
     async def start(self) -> None:
-        """Own what the last process left behind, and let players in. Raises OSError when it cannot listen, and then has
-        not taken the lease: a second start by mistake must not disturb the process that runs."""
+        """Own what the last process left behind, and let players in. Raises OSError when it cannot listen and
+        NodeNameInUse when another process has the node's name: a second start by mistake does not disturb the process
+        that runs."""
         await self._ops.start(self._settings.ops_host, self._settings.ops_port)
         self.port = await self._edge.bind(self._settings.host, self._settings.port)
         await self._host.start()
         await self._edge.serve()
+        self._is_serving = True
 
     async def drain(self, timeout_s: float) -> None:
         """Let nobody in, end every session, save what was said. What is not saved in time stays claimable in Redis."""
@@ -103,6 +107,13 @@ class Node:
             log.warning("some sessions were not saved; the next start claims them", sessions=len(self.registry))
         await self._edge.close(min(EDGE_CLOSE_S, (until_s - self._clock.monotonic_s()) / 2))
         await self._host.leave(until_s - self._clock.monotonic_s())
+
+    async def hand_over(self, timeout_s: float) -> None:
+        """Close every player as ``moved`` and save nothing: another process has this node's name, and its sessions."""
+        self._is_draining = True
+        self._edge.stop_accepting()
+        await self._host.hand_over(timeout_s / 2)
+        await self._edge.close(min(EDGE_CLOSE_S, timeout_s / 2))
 
     async def stop(self) -> None:
         """End every task and listener; nothing is saved here."""
@@ -116,7 +127,7 @@ class Node:
         """Whether new players can sign in, and why not."""
         checks = self._host.checks()
         checks["sql"] = checks["sql"] and not self._stores.database.is_away
-        is_ready = all(checks.values()) and not self._is_draining
+        is_ready = all(checks.values()) and self._is_serving and not self._is_draining
         return is_ready, {**checks, "draining": self._is_draining}
 
 

@@ -77,11 +77,23 @@ class Departures:
         if not session.is_open:
             return  # its end is under way and will find out
         metrics.FENCED.inc()
+        self._tasks.start(self._let_go(session, self._stop(session)), "fenced")
+
+    async def hand_over(self) -> None:
+        """Stop every session at once and save nothing: they stay in Redis for the process that claims them, and the
+        clients may come back to them there."""
+        sessions = [session for session in self._registry if session.is_open]
+        for session in sessions:
+            self._close(self._stop(session), Close.MOVED)
+        await asyncio.gather(*(self._forget(session, Close.MOVED) for session in sessions))
+
+    def _stop(self, session: Session) -> ConnectionId | None:
+        """The session is not ours any more. Returns the connection it had."""
         session.take(SessionEvent.FENCED)
         connection_id = self._registry.unbind(session)
         self._zones[session.zone].inbox.departures.append((session.player, "fenced"))
         self._registry.remove(session)
-        self._tasks.start(self._let_go(session, connection_id), "fenced")
+        return connection_id
 
     async def _let_go(self, session: Session, connection_id: ConnectionId | None) -> None:
         """Nobody signed in anew if we were only taken for dead: then the client may come back to its session."""
@@ -91,6 +103,9 @@ class Departures:
                 reason = Close.MOVED
         finally:
             self._close(connection_id, reason)
+        await self._forget(session, reason)
+
+    async def _forget(self, session: Session, reason: Close) -> None:
         self._ender.note_end(session, reason)
         await self._ender.discard(session)
 

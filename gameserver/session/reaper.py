@@ -4,14 +4,15 @@ when its grace is over.
 
 Law: a node counts as dead when it has no lease at two looks in a row: when Redis has lost all leases, those who live
 renew theirs between the two. The pointer says whose a session is, the epoch decides who gets it. Two reapers that meet
-do no harm. A session that cannot be read keeps no other from being reaped. And for others to find ours, should we die,
-all of them are on our list, also when Redis lost some of it: in a cluster it fails over apart from the sessions.
+do no harm. A process whose node's name was taken by another process reaps nothing. A session that cannot be read keeps
+no other from being reaped. And for others to find ours, should we die, all of them are on our list, also when Redis
+lost some of it: in a cluster it fails over apart from the sessions.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
 
@@ -31,7 +32,8 @@ log = structlog.get_logger(__name__)
 
 
 class Reaper:
-    """``run`` is its one task. ``here`` are the sessions that this process has."""
+    """``run`` is its one task. ``here`` are the sessions that this process has; ``has_name`` asks Redis whether this
+    process is still the one with the node's name."""
 
     def __init__(
         self,
@@ -40,12 +42,14 @@ class Reaper:
         reception: Reception,
         node: NodeId,
         here: Callable[[], Mapping[PlayerId, Epoch]],
+        has_name: Callable[[], Awaitable[bool]],
     ):
         self._live = live
         self._leases = leases
         self._reception = reception
         self._node = node
         self._here = here
+        self._has_name = has_name
         self._silent: list[NodeId] = []  # had no lease at the last look
         self._given_up: set[PlayerId] = set()  # whose session cannot be read: for people to look at
         self._at_once = asyncio.Semaphore(AT_ONCE_MAX)
@@ -54,8 +58,8 @@ class Reaper:
         """Until cancelled; a store that is away is waited for."""
         while True:
             try:
-                await self._reap_our_own()
-                await self._reap_the_dead()
+                if await self._reap_our_own():
+                    await self._reap_the_dead()
             except StoreUnavailable as error:
                 log.info("the reaper waits for redis", reason=str(error))
             await asyncio.sleep(PERIOD_S)
@@ -68,11 +72,16 @@ class Reaper:
             if await self._reap(node, await self._live.sessions_of(node)):
                 await self._leases.forget(node)
 
-    async def _reap_our_own(self) -> None:
-        """Read the list between two looks at who is here: each is listed before it is here, and until it is gone."""
+    async def _reap_our_own(self) -> bool:
+        """Read the list between two looks at who is here: each is listed before it is here, and until it is gone.
+
+        Return False when another process has our name; then the list is that process's. The list is read before the
+        name is asked for, so that nothing of that process is on it."""
         before = self._here()
         listed = await self._live.sessions_of(self._node)
         here = self._here()
+        if not await self._has_name():
+            return False
         missing = {
             player: epoch for player, epoch in before.items() if here.get(player) == epoch and player not in listed
         }
@@ -80,6 +89,7 @@ class Reaper:
             log.warning("redis has lost a part of our list of sessions", sessions=len(lost))
             await self._live.enlist(lost, self._node)
         await self._reap(self._node, listed - here.keys())
+        return True
 
     async def _owned(self, sessions: Mapping[PlayerId, Epoch]) -> dict[PlayerId, Epoch]:
         """Return those that the pointers say are ours. A session that ends is removed before it is taken off the list,

@@ -5,6 +5,8 @@ Only a hint that claiming its sessions is worth trying: what keeps two nodes fro
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from gameserver.protocol.ids import NodeId
 from gameserver.store import keys
 from gameserver.store.connection import Store
@@ -14,6 +16,13 @@ _RENEW = Script("renew")
 _RELEASE = Script("release")
 
 
+class Holding(NamedTuple):
+    """A lease that somebody has. Every renewal changes ``expires_ms``."""
+
+    instance: str
+    expires_ms: int  # on the clock of Redis
+
+
 class NodeLeases:
     """Every method raises StoreUnavailable and may then be called again."""
 
@@ -21,22 +30,23 @@ class NodeLeases:
         self._store = store
         self._instances: dict[NodeId, str] = {}  # what release may give up
 
-    async def renew(self, node: NodeId, instance: str, ttl_ms: int) -> bool:
-        """Take or prolong the lease; False when another instance (an earlier process that may still live) holds it.
+    async def renew(self, node: NodeId, instance: str, ttl_ms: int, *, instead_of: str = "") -> bool:
+        """Take or prolong the lease; False when another instance holds it, unless that is ``instead_of``.
 
         The node is on the list of nodes before it has a lease, so its sessions are found if it dies at once.
         """
         await self._store.command("renew", "SADD", keys.NODES, node)
-        is_ours = await _RENEW.run(self._store, [keys.node(node)], [instance, ttl_ms])
+        is_ours = await _RENEW.run(self._store, [keys.node(node)], [instance, ttl_ms, instead_of])
         if is_ours:
             self._instances[node] = instance
         return bool(is_ours)
 
-    async def seize(self, node: NodeId, instance: str, ttl_ms: int) -> None:
-        """Take the lease from whoever has it: at the start of a process, whose predecessor is dead or ought to be."""
-        await self._store.command("seize", "SADD", keys.NODES, node)
-        await self._store.command("seize", "SET", keys.node(node), instance, "PX", ttl_ms)
-        self._instances[node] = instance
+    async def look(self, node: NodeId) -> Holding | None:
+        """Read who has the lease and until when; None when nobody has."""
+        key = keys.node(node)
+        instance = await self._store.command("look", "GET", key)
+        expires_ms = await self._store.command("look", "PEXPIRETIME", key)
+        return Holding(instance, expires_ms) if instance and expires_ms > 0 else None
 
     async def release(self, node: NodeId) -> None:
         """Give up the lease that ``renew`` obtained through this object; without one, nothing happens."""

@@ -26,6 +26,7 @@ from gameserver.link.messages import (
 from gameserver.profiles.database import ProfilesUnavailable
 from gameserver.protocol.ids import ConnectionId, PlayerId
 from gameserver.protocol.messages import ClientMessage
+from gameserver.session.lease import NodeNameInUse
 from gameserver.store.connection import StoreUnavailable
 from gameserver.store.nodes import NodeLeases
 from gameserver.store.sessions import LiveSessions
@@ -96,7 +97,7 @@ class Node:
         while True:
             try:
                 await self.host.start()
-            except (StoreUnavailable, ProfilesUnavailable):
+            except (StoreUnavailable, ProfilesUnavailable, NodeNameInUse):
                 await asyncio.sleep(START_AGAIN_S)
             else:
                 self.is_up = True

@@ -93,6 +93,11 @@ def _pttl(data: Keyspace, key: str) -> int:
     return -1 if until_s == float("inf") else int((until_s - data._now_s()) * 1000)
 
 
+def _pexpiretime(data: Keyspace, key: str) -> int:
+    pttl = _pttl(data, key)
+    return pttl if pttl < 0 else int(data.strings[key][1] * 1_000_000)  # so fine that every SET shows
+
+
 COMMANDS: dict[str, Callable[..., Any]] = {
     "PING": lambda data: "PONG",
     "KEYS": lambda data, pattern: fnmatch.filter(data.all_keys(), pattern),
@@ -106,6 +111,8 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "SMEMBERS": lambda data, key: dict.fromkeys(sorted(data.sets.get(key, ()))).keys(),  # a set, always in one order
     "SET": _set,
     "PTTL": _pttl,
+    "GET": lambda data, key: data.text(key),
+    "PEXPIRETIME": _pexpiretime,
 }
 
 
@@ -170,7 +177,7 @@ def _discard(data: Keyspace, where: Sequence[str], args: Sequence[str]) -> int:
 
 
 def _renew(data: Keyspace, where: Sequence[str], args: Sequence[str]) -> int:
-    if data.text(where[0]) not in (None, args[0]):
+    if data.text(where[0]) not in (None, args[0], args[2]):
         return 0
     _set(data, where[0], args[0], "PX", args[1])
     return 1

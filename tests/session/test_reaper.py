@@ -35,11 +35,15 @@ class Bench:
         reception: Reception = self  # type: ignore[assignment]
         self.running: asyncio.Future[None] | None = None
         self.looks = 0
-        self.reaper = Reaper(live, leases, reception, US, self.who_is_here)
+        self.has_name = True
+        self.reaper = Reaper(live, leases, reception, US, self.who_is_here, self.ask_for_name)
 
     def who_is_here(self) -> dict[PlayerId, Epoch]:
         self.looks += 1
         return dict.fromkeys(self.here, Epoch(1))
+
+    async def ask_for_name(self) -> bool:
+        return self.has_name
 
     async def sessions_of(self, node: NodeId) -> set[PlayerId]:
         return set(self.lists[node])
@@ -178,3 +182,14 @@ async def test_what_a_store_refuses_is_tried_again(bench: Bench) -> None:
     bench.errors.clear()
     await bench.rounds()
     assert bench.forgotten == [DEAD]
+
+
+async def test_who_has_lost_its_name_to_another_process_reaps_nobody(bench: Bench) -> None:
+    """Not its own list, which is the other's now, and not what a third node left."""
+    bench.has_name = False
+    bench.lists = {US: {PlayerId(1)}, DEAD: {PlayerId(2)}, ALIVE: set()}
+    await bench.rounds()
+    assert bench.tried == []
+    bench.has_name = True
+    await bench.rounds()
+    assert sorted(bench.tried) == [1, 2]

@@ -9,7 +9,7 @@ import pytest
 from gameserver.protocol.ids import NodeId
 from gameserver.store import keys
 from gameserver.store.connection import Store
-from gameserver.store.nodes import NodeLeases
+from gameserver.store.nodes import Holding, NodeLeases
 
 HERE = NodeId("here")
 LONG_MS = 60_000
@@ -79,3 +79,22 @@ async def test_a_forgotten_node_is_listed_again_when_it_renews(leases: NodeLease
     assert await leases.all_nodes() == set()
     await leases.renew(HERE, "process 1", LONG_MS)
     assert await leases.all_nodes() == {HERE}
+
+
+async def test_the_lease_of_one_that_is_known_to_be_dead_is_taken_over_and_of_no_other(leases: NodeLeases) -> None:
+    assert await leases.renew(HERE, "process 1", LONG_MS)
+    assert not await leases.renew(HERE, "process 2", LONG_MS, instead_of="process 0")
+    assert await leases.renew(HERE, "process 2", LONG_MS, instead_of="process 1")
+    assert not await leases.renew(HERE, "process 1", LONG_MS)
+
+
+async def test_a_look_shows_each_renewal_and_that_there_is_no_lease(leases: NodeLeases) -> None:
+    assert await leases.look(HERE) is None
+    await leases.renew(HERE, "process 1", LONG_MS)
+    first = await leases.look(HERE)
+    assert first is not None and first == await leases.look(HERE)
+    assert first.instance == "process 1"
+    await asyncio.sleep(0.01)
+    await leases.renew(HERE, "process 1", LONG_MS)
+    second = await leases.look(HERE)
+    assert isinstance(second, Holding) and second.expires_ms > first.expires_ms
