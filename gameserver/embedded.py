@@ -143,7 +143,7 @@ class EmbeddedValkey:
         if self.url and self._lives():
             await self._shut_down()
         if self._process is not None:
-            await asyncio.wait_for(self._process.wait(), STOP_DEADLINE_S)
+            await self._await_exit(self._process)
             self._process = None
         if self._in_use is not None:
             os.close(self._in_use)
@@ -158,9 +158,14 @@ class EmbeddedValkey:
             async with asyncio.timeout(STOP_DEADLINE_S):
                 while self._lives():
                     await asyncio.sleep(POLL_S)
-        if self._process is not None and self._process.returncode is None:
-            log.error("embedded_valkey_killed", reason="it did not shut down in time")
-            self._process.kill()
+
+    async def _await_exit(self, process: asyncio.subprocess.Process) -> None:
+        """Wait for the end of the process. Its lock is free a moment before the system tells us of the end."""
+        if await _has_ended(process, POLL_S if self._lives() else STOP_DEADLINE_S):
+            return
+        log.error("embedded_valkey_killed", reason="it did not shut down in time")
+        process.kill()
+        await _has_ended(process, STOP_DEADLINE_S)
 
     def _lives(self) -> bool:
         lock = _try_lock(self._folder / "valkey.lock")
@@ -173,6 +178,15 @@ class EmbeddedValkey:
         path = self._folder / "valkey.log"
         tail = path.read_text(encoding="utf-8", errors="replace")[-1500:] if path.exists() else ""
         return EmbeddedValkeyError(f"the embedded Valkey in {self._folder} {what}; its log ends with:\n{tail}")
+
+
+async def _has_ended(process: asyncio.subprocess.Process, patience_s: float) -> bool:
+    try:
+        async with asyncio.timeout(patience_s):
+            await process.wait()
+    except TimeoutError:
+        return False
+    return True
 
 
 def _program() -> Path:

@@ -45,8 +45,10 @@ _migrating = threading.Lock()  # alembic keeps what it works on in globals
 class MariaDb:
     """One mariadbd: start, stop, kill -9, freeze and thaw. ``folder`` holds everything it has."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, *options: str):
+        """``options`` win over ours."""
         self.folder = folder
+        self._options = options
         self.port = free_port()
         self._server: subprocess.Popen[bytes] | None = None
         self._template: list[str] = []
@@ -61,6 +63,7 @@ class MariaDb:
         command = [_program("mariadbd"), *_SETTINGS, *_run_as(), f"--datadir={self.folder / 'datadir'}"]
         command += [f"--socket={self.folder / 'socket'}", f"--pid-file={self.folder / 'pid'}"]
         command += ["--bind-address=127.0.0.1", f"--port={self.port}", f"--tmpdir={self.folder}"]
+        command += self._options
         with (self.folder / "log").open("ab") as log:
             self._server = subprocess.Popen(command, stdout=log, stderr=log)
         self._wait_until_it_answers()
@@ -255,10 +258,10 @@ def _running(installed: Path) -> Iterator[MariaDb]:
 
 
 @contextmanager
-def running(installed: Path) -> Iterator[MariaDb]:
+def running(installed: Path, *options: str) -> Iterator[MariaDb]:
     """A server on a copy of the installed folder."""
     folder = Path(tempfile.mkdtemp(prefix="mariadb-"))
-    server = MariaDb(folder)
+    server = MariaDb(folder, *options)
     try:
         shutil.copytree(installed / "datadir", folder / "datadir")
         _own(folder)
