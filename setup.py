@@ -21,9 +21,9 @@ COMPILED = {
     "link": "local lookup",
     "protocol": "codec world_frame",
     "session": "departures host publisher record registry session watch write_behind",
-    "simulation": "inbox loop phases result stopwatch tick turn zones",
+    "simulation": "calls inbox loop phases result stopwatch tick turn zones",
     "store": "batch pipeline resp tick_writer",
-    "world": "action_log entity grid inventory later speech view zone",
+    "world": "action_log entity grid inventory journal later speech view zone",
 }
 MYPY = "mypy==2.4.1"  # as in scripts/constraints.txt
 

@@ -32,6 +32,7 @@ from gameserver.session.checkpoint import Checkpoints
 from gameserver.session.departures import Departures
 from gameserver.session.ending import Ender
 from gameserver.session.exchanges import ExchangeCarrier
+from gameserver.session.game_log import GameLog
 from gameserver.session.host import Host
 from gameserver.session.lease import Lease
 from gameserver.session.opening import Opener
@@ -219,6 +220,8 @@ class NodeHost:
             grace_s=self._settings.grace_s,
             left=self._departures.left,
             turned_away=self._turn_away,
+            waits=lambda session: host.disconnected(session),
+            game_log=GameLog(self._clock),
         )
         host = Host(
             link=self._link,

@@ -22,6 +22,7 @@ TICK_STEP_SECONDS = OneThreadHistogram(
 TICK_OVERRUNS = Counter("gameserver_tick_overruns_total", "Ticks that missed their deadline", registry=REGISTRY)
 ZONES_STOPPED = Counter("gameserver_zones_stopped_total", "Zones stopped because on_tick raised", registry=REGISTRY)
 HANDLER_ERRORS = Counter("gameserver_handler_errors_total", "Inputs lost to a raising handler", registry=REGISTRY)
+HOOK_ERRORS = Counter("gameserver_hook_errors_total", "Calls of a hook that raised", ["hook"], registry=REGISTRY)
 ENTITIES = Gauge("gameserver_entities", "Entities in all zones", registry=REGISTRY)
 
 # --- sessions ---

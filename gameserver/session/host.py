@@ -120,9 +120,10 @@ class Host:
             return
         self._registry.unbind(session)
         if session.is_open:
-            self._disconnected(session)
+            self.disconnected(session)
 
-    def _disconnected(self, session: Session) -> None:
+    def disconnected(self, session: Session) -> None:
+        """Nobody is at the other end any more: the session waits for its client."""
         session.take(SessionEvent.SOCKET_LOST)
         session.disconnected_at_s = self._clock.monotonic_s()
         self._zones[session.zone].inbox.lose(session.player_id)

@@ -4,8 +4,7 @@ asked of the outside, whose answers are inputs of a later tick."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-
-import structlog
+from typing import Final
 
 from gameserver.chat.history import ChatHistory
 from gameserver.link.local import LocalLink
@@ -15,6 +14,7 @@ from gameserver.protocol.errors import RefusalCode
 from gameserver.protocol.messages import Ack, Refused, ServerMessage, Welcome
 from gameserver.protocol.world_frame import LAYOUT
 from gameserver.session.exchanges import ExchangeCarrier
+from gameserver.session.game_log import GameLog
 from gameserver.session.lifecycle import SessionEvent, SessionState
 from gameserver.session.registry import Registry
 from gameserver.session.session import Dirty, Session
@@ -26,11 +26,12 @@ from gameserver.world.entity import Player
 from gameserver.world.exchange import Exchange, ExchangeResult
 from gameserver.world.zone import Outgoing, Zone
 
-log = structlog.get_logger(__name__)
+JOIN_AGAIN_MS: Final = 2000  # after a bug of the game kept a player out
 
 
 class Publisher:
-    """``left(player_id)`` is called for who is out of a zone or was not let in, ``turned_away(session)`` then, too."""
+    """``left(player)`` is called for each player who is out of a zone or was not let in. ``turned_away(session)`` is
+    called when the game declined the player, and ``waits(session)`` when a bug of the game kept the player out."""
 
     def __init__(
         self,
@@ -44,6 +45,8 @@ class Publisher:
         grace_s: float,
         left: Callable[[Player], None],
         turned_away: Callable[[Session], None],
+        waits: Callable[[Session], None],
+        game_log: GameLog,
     ):
         self._link = link
         self._registry = registry
@@ -54,26 +57,29 @@ class Publisher:
         self._grace_ms = int(grace_s * 1000)
         self._left = left
         self._turned_away = turned_away
+        self._waits = waits
+        self._game_log = game_log
 
     def act(self, runner: ZoneRunner, result: TickResult) -> None:
         # First what others wait for: should anything below raise, nobody stays frozen or unable to leave.
         for exchange in result.exchanges:
             self._carrier.carry(exchange, _settler(runner))
-        for player in (*result.left, *(player for player, _ in result.declined)):
+        for player in (*result.left, *(player for player, _ in result.declined), *result.failed_to_join):
             self._left(player)
         for player in result.admitted:
             self._welcome(runner.zone, player)
         for player, reason in result.declined:
             self._decline(player, reason)
+        for player in result.failed_to_join:
+            self._put_off(player)
         self._show(runner.zone, result)
         self._mark(result)
         for verdict in result.verdicts:
             self._answer(verdict)
         for player, line in result.lines:
             self._history.note(runner.zone.name, player.player_id, line)
-        for error in result.errors:
-            metrics.HANDLER_ERRORS.inc()
-            log.error("a handler raised; its input is lost", zone=runner.zone.name, exc_info=error)
+        if result.errors:
+            self._game_log.note(runner.zone.name, result)
 
     def deliver_acks(self, session: Session, acks: Iterable[Ack]) -> None:
         """Redis has what these were about."""
@@ -122,6 +128,16 @@ class Publisher:
         if (connection_id := self._registry.unbind(session)) is not None:
             self._link.to_edge(Declined(connection_id, RefusalCode.NOT_ALLOWED, reason))
         self._turned_away(session)
+
+    def _put_off(self, player: Player) -> None:
+        """The game has a bug in ``may_join`` or ``on_join``. The session waits, as it was, for the next try."""
+        session = self._registry.session_of(player)
+        if session is None or session.state is not SessionState.JOINING:
+            return
+        if (connection_id := self._registry.unbind(session)) is not None:
+            reason = "an error on our side: you could not be let in"
+            self._link.to_edge(Declined(connection_id, RefusalCode.TRY_LATER, reason, JOIN_AGAIN_MS))
+        self._waits(session)
 
     def _show(self, zone: Zone, result: TickResult) -> None:
         connections = self._registry.connections

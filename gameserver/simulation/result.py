@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from gameserver.protocol.errors import Refusal
 from gameserver.protocol.messages import AckLevel, ChatLine
@@ -22,11 +23,21 @@ class Verdict:
     refusal: Refusal | None = None
 
 
+class GameError(NamedTuple):
+    """What a call of the game raised that is no refusal: a hook's, or the handler's of the message named ``call``."""
+
+    call: str
+    is_hook: bool
+    player: Player | None
+    error: Exception
+
+
 class TickResult:
     def __init__(self, tick: int):
         self.tick = tick
         self.admitted: list[Player] = []  # to be welcomed; they get a full frame this tick
-        self.declined: list[tuple[Player, str]] = []
+        self.declined: list[tuple[Player, str]] = []  # the game's ``may_join`` gave this reason
+        self.failed_to_join: list[Player] = []  # a hook raised: they are not in the zone, and may try again
         self.left: list[Player] = []
         self.moved: list[Player] = []  # position, facing or status changed
         self.kept: list[Player] = []  # inventory, state or action log changed
@@ -35,4 +46,4 @@ class TickResult:
         self.outgoing: list[Outgoing] = []
         self.lines: list[tuple[Player, ChatLine]] = []
         self.frames: list[ViewFrame] = []
-        self.errors: list[Exception] = []  # what handlers raised that is not a refusal
+        self.errors: list[GameError] = []

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from gameserver.protocol.errors import Refusal, RefusalCode
 from gameserver.protocol.messages import InventoryChanged, StateChanged
+from gameserver.simulation.calls import whole
 from gameserver.simulation.game import Game
 from gameserver.simulation.inbox import Inbox
 from gameserver.simulation.result import TickResult
@@ -23,7 +25,8 @@ Lap = Callable[[str], None]
 def step(zone: Zone, game: Game, inbox: Inbox, now_ms: int, presence: Presence, lap: Lap) -> TickResult:
     """Advance ``zone`` by one tick. ``lap`` is called with each step's name when it is done.
 
-    Whatever ``game.on_tick`` or a join or leave hook raises comes out; what a handler raises costs one input only.
+    A handler or hook of the game that raises changes nothing and stops nothing: its error is in the result. What comes
+    out of here as an exception is a bug of the server.
     """
     zone.tick += 1
     zone.now_ms = now_ms
@@ -33,7 +36,7 @@ def step(zone: Zone, game: Game, inbox: Inbox, now_ms: int, presence: Presence, 
     lap("admit")
     apply_inputs(zone, game, inbox, presence, result)
     lap("apply")
-    game.on_tick(zone)
+    whole("on_tick", partial(game.on_tick, zone), zone, None, result)
     lap("advance")
     update_interest(zone, inbox, result)
     lap("interest")
@@ -45,11 +48,11 @@ def step(zone: Zone, game: Game, inbox: Inbox, now_ms: int, presence: Presence, 
 
 
 def settle_exchanges(zone: Zone, game: Game, inbox: Inbox, result: TickResult) -> None:
-    for exchange, outcome in inbox.outcomes:  # all before the first hook: one that raises leaves nobody frozen
+    for exchange, outcome in inbox.outcomes:  # all before the first hook, which may look at any of them
         exchange.settle(outcome)
     for exchange, outcome in inbox.outcomes:
         if outcome == "done":
-            game.on_exchange(zone, exchange)
+            whole("on_exchange", partial(game.on_exchange, zone, exchange), zone, exchange.giver, result)
         _answer_exchange(exchange, outcome == "refused", result)
 
 
@@ -73,30 +76,37 @@ def admit_and_release(zone: Zone, game: Game, inbox: Inbox, result: TickResult) 
             _release(zone, game, player, leaving[player], result)
     for player_id in inbox.lost:
         if (lost := zone.players.get(player_id)) and lost.connected:
-            _disconnect(zone, game, lost)
+            _disconnect(zone, game, lost, result)
     for player_id in inbox.returns:
         if returned := zone.players.get(player_id):
             _reconnect(zone, game, returned, result)
 
 
 def _admit(zone: Zone, game: Game, player: Player, result: TickResult) -> None:
-    if (reason := game.may_join(zone, player)) is not None:
-        result.declined.append((player, reason))
+    refusals: list[str | None] = []
+    if not whole("may_join", lambda: refusals.append(game.may_join(zone, player)), zone, player, result):
+        result.failed_to_join.append(player)
+        return
+    if refusals[0] is not None:
+        result.declined.append((player, refusals[0]))
         return
     zone.waiting.pop(player.player_id, None)
     zone.move_to(player, player.x, player.y)
     zone.admit(player)
-    game.on_join(zone, player)
+    if not whole("on_join", partial(game.on_join, zone, player), zone, player, result):
+        zone.release(player)
+        result.failed_to_join.append(player)
+        return
     player.is_new = False
     if player.connected:
         result.admitted.append(player)
 
 
-def _disconnect(zone: Zone, game: Game, player: Player) -> None:
+def _disconnect(zone: Zone, game: Game, player: Player, result: TickResult) -> None:
     player.show_connected(False)
     zone.grid.look(player.player_id, None, player.cell)
     zone.crossings.pop(player.player_id, None)
-    game.on_disconnect(zone, player)
+    whole("on_disconnect", partial(game.on_disconnect, zone, player), zone, player, result)
 
 
 def _reconnect(zone: Zone, game: Game, player: Player, result: TickResult) -> None:
@@ -104,12 +114,12 @@ def _reconnect(zone: Zone, game: Game, player: Player, result: TickResult) -> No
     zone.waiting.pop(player.player_id, None)
     player.show_connected(True)
     if player not in result.admitted:  # it may have arrived on this very tick
-        game.on_reconnect(zone, player)
+        whole("on_reconnect", partial(game.on_reconnect, zone, player), zone, player, result)
         result.admitted.append(player)
 
 
 def _release(zone: Zone, game: Game, player: Player, reason: str, result: TickResult) -> None:
-    game.on_leave(zone, player, reason)
+    whole("on_leave", partial(game.on_leave, zone, player, reason), zone, player, result)
     zone.grid.look(player.player_id, None, player.cell)
     zone.release(player)
     if player in result.admitted:  # came on this very tick
@@ -163,6 +173,7 @@ def collect(zone: Zone, result: TickResult) -> None:
     result.lines, zone.lines = zone.lines, []
     result.exchanges, zone.exchanges = zone.exchanges, []
     zone.crossings.clear()
+    zone.journal.clear()
     zone.grid.forget_changes()
 
 

@@ -13,11 +13,12 @@ from gameserver.protocol.ids import PlayerId
 from gameserver.protocol.messages import IS_ACTION, AckLevel, Action, ClientMessage, Describe, Say, Whisper
 from gameserver.simulation.game import Game
 from gameserver.simulation.inbox import Said
-from gameserver.simulation.result import TickResult, Verdict
+from gameserver.simulation.result import GameError, TickResult, Verdict
 from gameserver.simulation.speech import Presence, describe, say, whisper
 from gameserver.world.action_log import ANSWERS_MAX
 from gameserver.world.entity import Player
 from gameserver.world.exchange import ExchangeOp
+from gameserver.world.journal import undo_since
 from gameserver.world.zone import WaitingAction, Zone
 
 EXCHANGE_PATIENCE_S: Final = 1.0  # an action waits this long behind an exchange of its player's, then it is refused
@@ -48,11 +49,9 @@ class Turn:
             self.apply_input(player, message)
 
     def apply_input(self, player: Player, message: ClientMessage) -> None:
-        asked = len(self.zone.exchanges)
         try:
             self._handle(player, message)
         except Refusal as refusal:
-            self.zone.withdraw_exchanges(asked)
             self.result.verdicts.append(Verdict(player, None, refusal=refusal))
 
     def take_action(self, player: Player, action: Action) -> None:
@@ -111,7 +110,6 @@ class Turn:
         try:
             self._handle(player, action)
         except Refusal as refusal:
-            zone.withdraw_exchanges(asked)
             answer(player, action.seq, refusal, self.result)
         else:
             if len(zone.exchanges) == asked:  # else the exchange's outcome is the answer
@@ -127,16 +125,20 @@ class Turn:
             self.result.verdicts.append(Verdict(player, seq, level=before))
 
     def _handle(self, player: Player, message: ClientMessage) -> None:
-        """Call the handler; a bug in it becomes a refusal that tells nothing."""
+        """Call the handler. Raises Refusal when it refuses, or has a bug; then nothing of what it did is left."""
+        journal = self.zone.journal
+        before = len(journal)
         try:
             if (handler := self._handlers.get(type(message))) is not None:
                 handler(self.game, self.zone, player, message)
             else:
                 self._handle_built_in(player, message)
         except Refusal:
+            undo_since(journal, before)
             raise
         except Exception as error:
-            self.result.errors.append(error)
+            undo_since(journal, before)
+            self.result.errors.append(GameError(type(message).__name__, False, player, error))
             raise Refusal(RefusalCode.INTERNAL, "an error on our side") from error
 
     def _handle_built_in(self, player: Player, message: ClientMessage) -> None:

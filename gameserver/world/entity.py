@@ -1,21 +1,27 @@
-"""Things in a zone. Assigning ``x``, ``y``, ``facing`` or ``status`` is what moves them: the first change of a tick
-notes the entity; the zone shows it, and a player's session keeps it, at the end of the tick. Assigning what is there
-already changes nothing.
+"""Things in a zone. Assigning ``x``, ``y``, ``facing`` or ``status`` moves them. The first change of a tick notes the
+entity; at the end of the tick the zone shows it, and a player's session keeps it. Assigning the same value again
+changes nothing.
 
-The grid, too, reads the slots of a place by their names with an underscore: on every tick, of all that moves.
+Law: what is assigned can be packed into a world frame. A place outside the zone becomes the nearest place inside, and a
+value of a wrong type raises where it is assigned.
+
+The grid reads the slots of a place by their names with an underscore, on every tick, for everything that moves.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import partial
-from math import atan2, hypot, inf, isfinite, tau
+from math import atan2, hypot, isfinite, tau
+from operator import index
+from sys import float_info
 from typing import TYPE_CHECKING, Any, Final
 
 from gameserver.protocol.ids import EntityId, PlayerId
 from gameserver.protocol.world_frame import FACING_STEPS, RECORD
 from gameserver.world.action_log import ActionLog
 from gameserver.world.inventory import Inventory
+from gameserver.world.journal import Journal
 from gameserver.world.kept import nothing
 from gameserver.world.speech import Speech
 from gameserver.world.state import PlayerState
@@ -24,7 +30,8 @@ if TYPE_CHECKING:
     from gameserver.world.grid import Cell
     from gameserver.world.zone import Zone
 
-_INF: Final = inf
+KINDS_MAX: Final = 256  # a kind travels as u8
+_UNBOUNDED: Final = float_info.max  # in no zone any finite place will do
 DISCONNECTED: Final = 1  # bit 0 of status belongs to the server; a game may use the other fifteen
 
 
@@ -32,28 +39,51 @@ class Entity:
     """Something with a place in a zone.
 
     ``x y`` in world units, ``facing`` in 256ths of a turn (0 is +x, 64 is +y), ``kind`` an index into the game's kinds,
-    ``status`` 16 bits that are shown to viewers.
+    ``status`` 16 bits that are shown to viewers, ``name`` a text that clients may ask for.
     """
 
-    __slots__ = ("_facing", "_notes", "_status", "_x", "_y", "cell", "id", "kind", "name")
+    __slots__ = (
+        "_facing",
+        "_journal",
+        "_kind",
+        "_name",
+        "_notes",
+        "_status",
+        "_x",
+        "_x_max",
+        "_y",
+        "_y_max",
+        "cell",
+        "id",
+    )
 
     def __init__(self, kind: int, x: float, y: float, name: str = ""):
         self.id = EntityId(0)  # given by the zone
-        self.kind = kind
-        self.name = name
+        self._kind = kind
+        self._name = _text(name)
         self.cell: Cell | None = None
         self._x = x
         self._y = y
+        self._x_max = self._y_max = _UNBOUNDED  # the size of its zone
         self._facing = 0
         self._status = 0
         self._notes: dict[EntityId, Entity] | None = None  # takes the next change; None: noted already, or in no zone
+        self._journal: Journal | None = None  # takes how to undo each change; None: was in no zone yet
+
+    def stay_within(self, x_max: float, y_max: float, journal: Journal) -> None:
+        """From now on the entity is in a zone of this size, and its changes are noted in this journal."""
+        self._x_max = x_max
+        self._y_max = y_max
+        self._journal = journal
 
     def note_in(self, notes: dict[EntityId, Entity] | None) -> None:
         """The next change, and it alone, puts this entity into ``notes``."""
         self._notes = notes
 
     def note(self) -> None:
-        """Show the entity at the end of this tick."""
+        """Show the entity at the end of this tick. Called before each change, which can be undone afterwards."""
+        if self._journal is not None:
+            self._journal.append((_put_back, self, self._x, self._y, self._facing, self._status, self._notes))
         if self._notes is not None:
             self._notes[self.id] = self
             self._notes = None
@@ -64,9 +94,7 @@ class Entity:
 
     @x.setter
     def x(self, value: float) -> None:
-        if value != self._x:
-            self._x = _finite(value)
-            self.note()
+        self.move(value, self._y)
 
     @property
     def y(self) -> float:
@@ -74,9 +102,7 @@ class Entity:
 
     @y.setter
     def y(self, value: float) -> None:
-        if value != self._y:
-            self._y = _finite(value)
-            self.note()
+        self.move(self._x, value)
 
     @property
     def facing(self) -> int:
@@ -84,10 +110,10 @@ class Entity:
 
     @facing.setter
     def facing(self, value: int) -> None:
-        facing = value % FACING_STEPS
+        facing = _whole("facing", value) % FACING_STEPS
         if facing != self._facing:
-            self._facing = facing
             self.note()
+            self._facing = facing
 
     @property
     def status(self) -> int:
@@ -95,18 +121,42 @@ class Entity:
 
     @status.setter
     def status(self, value: int) -> None:
-        status = value & 0xFFFF
+        status = _whole("status", value) & 0xFFFF
         if status != self._status:
-            self._status = status
             self.note()
+            self._status = status
+
+    @property
+    def kind(self) -> int:
+        return self._kind
+
+    @kind.setter
+    def kind(self, value: int) -> None:
+        kind = _whole("kind", value)
+        if not 0 <= kind < KINDS_MAX:
+            raise ValueError(f"kind is the number of one of the game's kinds, not {kind}")
+        if kind != self._kind:
+            self.note()
+            self._journal_look()
+            self._kind = kind
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @name.setter
+    def name(self, value: str) -> None:
+        name = _text(value)
+        self._journal_look()
+        self._name = name
 
     def move(self, x: float, y: float) -> None:
-        """Assign ``x`` and ``y`` at once."""
+        """Assign ``x`` and ``y`` at once. Raises ValueError for what is no place."""
+        if not (0.0 <= x <= self._x_max and 0.0 <= y <= self._y_max):
+            x, y = self._inside(x, y)
         if x != self._x or y != self._y:
-            if not -_INF < x + y < _INF:  # neither of them may be infinite, or no number
-                raise ValueError(f"no place: {x}, {y}")
-            self._x, self._y = x, y
             self.note()
+            self._x, self._y = x, y
 
     def face(self, dx: float, dy: float) -> None:
         """Turn towards the direction (dx, dy), which need not be of length 1."""
@@ -116,18 +166,52 @@ class Entity:
         """World units."""
         return hypot(self._x - other._x, self._y - other._y)
 
+    def _inside(self, x: float, y: float) -> tuple[float, float]:
+        """The nearest place inside the zone. Raises ValueError for what is infinite or no number."""
+        if not isfinite(x + y):
+            raise ValueError(f"no place: {x}, {y}")
+        if self._x_max == _UNBOUNDED:
+            return x, y
+        return min(max(x, 0.0), self._x_max), min(max(y, 0.0), self._y_max)
+
+    def _journal_look(self) -> None:
+        """Note how to undo a change of ``kind`` or ``name``, which are seldom changed."""
+        if self._journal is not None:
+            self._journal.append((_look_as_before, self, self._kind, self._name))
+
 
 def records(entities: Iterable[Entity]) -> list[bytes]:
     """The entities as they travel: one RECORD each."""
     pack = RECORD.pack
-    return [pack(it.id, it._x, it._y, it.kind, it._facing, it._status) for it in entities]
+    return [pack(it.id, it._x, it._y, it._kind, it._facing, it._status) for it in entities]
 
 
-def _finite(value: float) -> float:
-    """A place that is none would stop the zone; so it costs only the one who assigns it."""
-    if not isfinite(value):
-        raise ValueError(f"no place: {value}")
+def _put_back(
+    entity: Entity, x: float, y: float, facing: int, status: int, notes: dict[EntityId, Entity] | None
+) -> None:
+    """Undo a change of the entity's place; with ``notes`` it was the first one of the tick."""
+    entity._x, entity._y, entity._facing, entity._status = x, y, facing, status
+    if notes is not None:
+        notes.pop(entity.id, None)
+        entity._notes = notes
+
+
+def _look_as_before(entity: Entity, kind: int, name: str) -> None:
+    entity._kind, entity._name = kind, name
+
+
+def _text(value: str) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"name is a text, not {value!r}")
     return value
+
+
+def _whole(name: str, value: int) -> int:
+    """The value as an int. Raises TypeError, which says what to write instead."""
+    try:
+        return index(value)
+    except TypeError:
+        raise TypeError(f"{name} is a whole number, not {value!r}: round it first") from None
 
 
 class Player(Entity):
@@ -161,24 +245,32 @@ class Player(Entity):
     @state.setter
     def state(self, state: PlayerState) -> None:
         state.carry_from(self._state)
+        if self._journal is not None:
+            self._journal.append((_state_as_before, self, self._state))
         self._state = state
-        state.tell_changes(self._on_change)
+        state.tell_changes(self._on_change, self._journal)
         if self._on_change is not nothing:
             state.note_assigned()
 
-    def note_kept_in(self, kept: dict[PlayerId, Player]) -> None:
-        """From now on a change of what the session keeps puts this player into ``kept``."""
-        self._tell_changes(partial(kept.__setitem__, self.player_id, self))
+    def note_kept_in(self, kept: dict[PlayerId, Player], journal: Journal) -> None:
+        """From now on a change of what the session keeps puts this player into ``kept``, and how to undo the change
+        into ``journal``."""
+        self._tell_changes(partial(kept.__setitem__, self.player_id, self), journal)
         kept[self.player_id] = self  # it may have changed before
 
     def note_kept_nowhere(self) -> None:
-        self._tell_changes(nothing)
+        self._tell_changes(nothing, None)
 
-    def _tell_changes(self, on_change: Callable[[], None]) -> None:
+    def _tell_changes(self, on_change: Callable[[], None], journal: Journal | None) -> None:
+        self._journal = self.inventory.journal = journal
         self._on_change = self.inventory.on_change = self.actions.on_change = self.speech.on_change = on_change
-        self._state.tell_changes(on_change)
+        self._state.tell_changes(on_change, journal)
 
     def show_connected(self, connected: bool) -> None:
         """Note whether somebody is at the other end, and let viewers see it."""
         self.connected = connected
         self.status = self._status & ~DISCONNECTED if connected else self._status | DISCONNECTED
+
+
+def _state_as_before(player: Player, state: PlayerState) -> None:
+    player._state = state

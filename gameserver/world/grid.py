@@ -154,6 +154,14 @@ class Grid:
         self.dirty.add(cell)
         entity.cell = None
 
+    def put_back(self, entity: Entity, cell: Cell) -> None:
+        """Undo ``take``: the entity has never left the cell."""
+        cell.entities[entity.id] = entity
+        cell.left.remove(entity.id)
+        entity.cell = cell
+        if not (cell.left or cell.changed):
+            self.dirty.discard(cell)
+
     def look(self, viewer: PlayerId, cell: Cell | None, before: Cell | None) -> None:
         """The viewer stands in ``cell`` now (None: it does not look any more), in ``before`` until now."""
         if before is not None and viewer in before.viewers:

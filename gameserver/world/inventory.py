@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from gameserver.protocol.errors import Refusal, RefusalCode
+from gameserver.world.journal import Journal
 from gameserver.world.kept import nothing
 
 QUANTITY_MAX = 1_000_000_000  # fits every SQL integer with room to add
@@ -28,7 +29,7 @@ class Inventory:
     """Kind -> Holding, with a sequence that rises with every change. While ``frozen`` (an exchange is under way, its
     outcome not known yet) nothing may change."""
 
-    __slots__ = ("changed", "frozen", "holdings", "on_change", "seq")
+    __slots__ = ("changed", "frozen", "holdings", "journal", "on_change", "seq")
 
     def __init__(self, holdings: Mapping[str, Holding] | None = None, seq: int = 0):
         self.holdings: dict[str, Holding] = dict(holdings or {})
@@ -36,6 +37,7 @@ class Inventory:
         self.frozen = False
         self.changed: set[str] = set()  # kinds changed since the last write to the live session
         self.on_change: Callable[[], None] = nothing
+        self.journal: Journal | None = None  # takes how to undo each change
 
     def quantity(self, kind: str) -> int:
         holding = self.holdings.get(kind)
@@ -67,10 +69,22 @@ class Inventory:
     def _set(self, kind: str, holding: Holding) -> None:
         if self.frozen:
             raise Refusal(RefusalCode.TRY_LATER, "an exchange of yours is under way")
+        if self.journal is not None:
+            self.journal.append((self._put_back, kind, self.holdings.get(kind), self.seq, kind in self.changed))
         self.holdings[kind] = holding
         self.changed.add(kind)
         self.seq += 1
         self.on_change()
+
+    def _put_back(self, kind: str, before: Holding | None, seq: int, was_changed: bool) -> None:
+        """Undo one change."""
+        self.seq = seq
+        if before is None:
+            del self.holdings[kind]
+        else:
+            self.holdings[kind] = before
+        if not was_changed:
+            self.changed.discard(kind)
 
 
 def given(giver: Inventory, receiver: Inventory, kind: str, quantity: int) -> tuple[Holding, Holding]:

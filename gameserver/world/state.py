@@ -13,6 +13,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 
 import msgspec
 
+from gameserver.world.journal import Journal
 from gameserver.world.kept import nothing
 
 
@@ -36,6 +37,9 @@ class PlayerState(msgspec.Struct, dict=True):
     def __setattr__(self, name: str, value: Any) -> None:
         if isinstance(value, float) and not math.isfinite(value):  # JSON has no such number: it could not be read back
             raise ValueError(f"{type(self).__name__}.{name} cannot be kept: {value}")
+        journal: Journal | None = self.__dict__.get("journal")
+        if journal is not None:
+            journal.append((self._put_back, name, getattr(self, name, None), self.was_assigned))
         super().__setattr__(name, value)
         self.note_assigned()
 
@@ -44,9 +48,10 @@ class PlayerState(msgspec.Struct, dict=True):
         """A field was assigned since the last ``note_kept``."""
         return bool(self.__dict__.get("changed", False))
 
-    def tell_changes(self, on_change: Callable[[], None]) -> None:
-        """``on_change`` is to be called after every assignment."""
+    def tell_changes(self, on_change: Callable[[], None], journal: Journal | None) -> None:
+        """From now on every assignment calls ``on_change``, and notes in ``journal`` how to undo it."""
         self.__dict__["on_change"] = on_change
+        self.__dict__["journal"] = journal
 
     def note_assigned(self) -> None:
         self.__dict__["changed"] = True
@@ -54,6 +59,11 @@ class PlayerState(msgspec.Struct, dict=True):
 
     def note_kept(self) -> None:
         self.__dict__["changed"] = False
+
+    def _put_back(self, name: str, value: Any, was_assigned: bool) -> None:
+        """Undo one assignment."""
+        super().__setattr__(name, value)
+        self.__dict__["changed"] = was_assigned
 
     @classmethod
     def upgrade(cls, fields: dict[str, Any], version: int) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from gameserver.protocol.messages import Action, ChatLine, Event, ServerMessage,
 from gameserver.world.entity import Entity, Player
 from gameserver.world.exchange import Exchange, ExchangeOp
 from gameserver.world.grid import Cell, Grid
+from gameserver.world.journal import Journal, cut
 from gameserver.world.zone_size import check_zone
 
 if TYPE_CHECKING:
@@ -91,6 +92,7 @@ class Zone:
         self.changed: dict[EntityId, Entity] = {}  # entities changed since the cells were last updated
         self.kept: dict[PlayerId, Player] = {}  # players whose inventory, state, actions or speech may have changed
         self.crossings: dict[PlayerId, tuple[Cell | None, Cell]] = {}  # viewers that need a frame of their own
+        self.journal: Journal = []  # how to undo what happened since the last tick
         self.outgoing: list[Outgoing] = []
         self.lines: list[tuple[Player, ChatLine]] = []  # said this tick
         self.exchanges: list[Exchange] = []
@@ -122,7 +124,8 @@ class Zone:
         if isinstance(entity, Player) and self.players.get(entity.player_id) is entity:
             raise ValueError(f"{entity.name} is a player and leaves with the session")
         if self.entities.pop(entity.id, None) is not None:
-            self.changed.pop(entity.id, None)
+            was_changed = self.changed.pop(entity.id, None) is not None
+            self.journal.append((self._put_back, entity, entity.cell, was_changed))
             self.grid.take(entity)
             entity.note_in(None)
 
@@ -167,10 +170,12 @@ class Zone:
 
     def send(self, player: Player, name: str, **fields: Any) -> None:
         """Tell one player an event of the game's own."""
+        self.journal.append((cut, self.outgoing, len(self.outgoing)))
         self.outgoing.append(Outgoing(player.player_id, Event(name, fields)))
 
     def broadcast(self, name: str, **fields: Any) -> None:
         """Tell everyone in the zone an event of the game's own."""
+        self.journal.append((cut, self.outgoing, len(self.outgoing)))
         self.outgoing.append(Outgoing(None, Event(name, fields)))
 
     def exchange(self, giver: Player, receiver: Player | None, kind: str, quantity: int = 1) -> None:
@@ -179,7 +184,9 @@ class Zone:
         Both inventories are frozen until SQL has committed; the game learns of it in ``on_exchange``, and only then
         may it show what was dropped. Raises Refusal (NOT_ENOUGH, YOURSELF, FULL, TRY_LATER), changing nothing.
         """
-        self.exchanges.append(Exchange.propose(self._op_of(giver), giver, receiver, kind, quantity, self.tick))
+        proposed = Exchange.propose(self._op_of(giver), giver, receiver, kind, quantity, self.tick)
+        self.journal.append((self.withdraw_exchanges, len(self.exchanges)))
+        self.exchanges.append(proposed)
 
     # --- for the server ---
 
@@ -188,7 +195,7 @@ class Zone:
             older.zone = None
         self.players[player.player_id] = player
         player.zone = self
-        player.note_kept_in(self.kept)
+        player.note_kept_in(self.kept, self.journal)
         self.add(player)
 
     def has(self, player: Player) -> bool:
@@ -198,14 +205,16 @@ class Zone:
     def release(self, player: Player) -> None:
         del self.players[player.player_id]
         player.zone = None
-        player.note_kept_nowhere()
         self.kept.pop(player.player_id, None)
         self.remove(player)
+        player.note_kept_nowhere()
 
     def add(self, entity: Entity) -> None:
         entity.id = EntityId(self._next_id)
         self._next_id += 1
         self.entities[entity.id] = entity
+        self.journal.append((self._take_out, entity))
+        entity.stay_within(self.width, self.height, self.journal)
         entity.note_in(self.changed)
         entity.note()
 
@@ -228,6 +237,22 @@ class Zone:
         for exchange in self.exchanges[count:]:
             exchange.settle("refused")
         del self.exchanges[count:]
+
+    def _take_out(self, entity: Entity) -> None:
+        """Undo ``add``. Nobody has seen the entity, so its number is free again."""
+        del self.entities[entity.id]
+        entity.note_in(None)
+        self._next_id = entity.id
+
+    def _put_back(self, entity: Entity, cell: Cell | None, was_changed: bool) -> None:
+        """Undo ``remove``."""
+        self.entities[entity.id] = entity
+        if cell is not None:
+            self.grid.put_back(entity, cell)
+        if was_changed:
+            self.changed[entity.id] = entity
+        else:
+            entity.note_in(self.changed)
 
     def _op_of(self, giver: Player) -> ExchangeOp:
         """The action being applied, whoever gives, for the first exchange it asks for; else the game's own."""

@@ -14,6 +14,7 @@ from gameserver.protocol.ids import ConnectionId, PlayerId
 from gameserver.session.departures import Departures
 from gameserver.session.ending import Ender
 from gameserver.session.exchanges import ExchangeCarrier
+from gameserver.session.game_log import GameLog
 from gameserver.session.lifecycle import SessionEvent
 from gameserver.session.publisher import Publisher
 from gameserver.session.registry import Registry
@@ -196,6 +197,8 @@ def publisher(carrier: Carrier, left: Callable[[Player], None] = lambda player: 
         grace_s=30,
         left=left,
         turned_away=lambda session: None,
+        waits=lambda session: None,
+        game_log=GameLog(StillClock()),
     )
 
 

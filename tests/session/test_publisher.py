@@ -9,6 +9,7 @@ from gameserver.link.messages import Deliver, ToEdge
 from gameserver.protocol.errors import Refusal, RefusalCode
 from gameserver.protocol.ids import ConnectionId
 from gameserver.protocol.messages import Refused
+from gameserver.session.game_log import GameLog
 from gameserver.session.publisher import Publisher
 from gameserver.session.registry import Registry
 from gameserver.simulation.result import TickResult, Verdict
@@ -34,6 +35,8 @@ def test_an_answer_to_an_older_session_of_a_player_is_not_given_to_the_newer_one
         grace_s=30,
         left=lambda player: None,
         turned_away=lambda session: None,
+        waits=lambda session: None,
+        game_log=GameLog(StillClock()),
     )
     older, newer = session(1), session(1)
     registry.add(newer)

@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 
 from gameserver.observability.metrics import TICK_OVERRUNS
+from gameserver.protocol.ids import PlayerId
 from gameserver.simulation.loop import SimulationLoop, ZoneRunner
 from gameserver.simulation.phases import AS_LOAD_ASKS
 from gameserver.simulation.result import TickResult
@@ -96,6 +97,11 @@ class Driven:
             raise RuntimeError("after")
 
 
+def break_encoder(runner: ZoneRunner) -> None:
+    """The zone's next tick ends in a bug of the server, after the game had its turn."""
+    runner.zone.crossings[PlayerId(99)] = (None, None)  # type: ignore[assignment]
+
+
 def test_every_zone_ticks_once_an_interval() -> None:
     driven = Driven()
     driven.run()
@@ -167,9 +173,17 @@ def test_a_bug_beside_the_ticks_costs_no_zone_its_tick() -> None:
     assert driven.acted == [("a", 1), ("b", 1)] and driven.stopped == []
 
 
-def test_a_zone_whose_game_raises_stops_and_the_others_go_on() -> None:
+def test_an_on_tick_that_raises_now_and_then_stops_no_zone() -> None:
     driven = Driven()
-    driven.games[0].tick_raises = True
+    for number in range(60):
+        driven.games[0].tick_raises = number % 10 == 0
+        driven.run()
+    assert driven.acted.count(("a", 60)) == 1 and driven.stopped == []
+
+
+def test_a_zone_in_which_the_server_itself_raises_stops_and_the_others_go_on() -> None:
+    driven = Driven()
+    break_encoder(driven.loop.runners[0])
     driven.run()
     driven.run()
     assert driven.acted == [("b", 1), ("b", 2)]
@@ -190,7 +204,7 @@ def test_what_was_asked_for_on_a_tick_that_raises_leaves_nobody_frozen() -> None
     runner = driven.loop.runners[0]
     runner.inbox.arrivals += [one, other]
     driven.run()
-    driven.games[0].tick_raises = True
+    break_encoder(runner)
     runner.inbox.add_input(one, Hand(seq=1, to=other.player_id))
     driven.run()
     assert runner.stopped and not one.inventory.frozen and not other.inventory.frozen
@@ -199,7 +213,8 @@ def test_what_was_asked_for_on_a_tick_that_raises_leaves_nobody_frozen() -> None
 
 async def test_a_loop_that_breaks_stops_its_zones_and_says_so() -> None:
     driven = Driven()
-    driven.games[0].tick_raises = driven.stopping_raises = True
+    driven.stopping_raises = True
+    break_encoder(driven.loop.runners[0])
     with pytest.raises(RuntimeError, match="zone_stopped"):
         await driven.loop.run()
     assert all(runner.stopped for runner in driven.loop.runners)

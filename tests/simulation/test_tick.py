@@ -204,16 +204,33 @@ def test_a_bug_in_a_handler_costs_that_input_only(bug: Break | Crash, answer: tu
     player, other = stage.enter(1), stage.enter(2)
     result = stage.tick((player, bug), (player, Take(seq=2)), (other, Take(seq=1)))
     assert answers(result) == [answer, (2, "stored"), (1, "stored")]
-    assert [str(error) for error in result.errors] in (["broken"], ["crash"])
+    (raised,) = result.errors
+    assert (raised.call, str(raised.error)) in (("Break", "broken"), ("Crash", "crash"))
+    assert raised.player is player and not raised.is_hook
     refusal = result.verdicts[0].refusal
     assert refusal is not None and "crash" not in refusal.reason and "broken" not in refusal.reason
 
 
-def test_what_on_tick_raises_comes_out() -> None:
+def test_an_on_tick_that_raises_costs_its_own_call_and_the_tick_goes_on() -> None:
     stage = Stage()
+    player = stage.enter(1)
     stage.game.tick_raises = True
-    with pytest.raises(RuntimeError, match="on_tick"):
-        stage.tick()
+    result = stage.tick((player, Take(seq=1)), (player, Go(1, 1)))
+    assert [(raised.call, raised.is_hook) for raised in result.errors] == [("on_tick", True)]
+    assert answers(result) == [(1, "stored")] and player in result.moved and result.frames
+
+
+def test_a_player_whose_joining_raises_is_in_no_zone_and_may_try_again() -> None:
+    stage = Stage()
+    stage.game.join_raises = True
+    player = stage.enter(1)
+    assert stage.result.failed_to_join == [player] and not stage.result.admitted and not stage.result.declined
+    assert not stage.zone.has(player) and not stage.zone.entities and not stage.zone.players and player.is_new
+    stage.game.join_raises = False
+    stage.inbox.arrivals.append(player)
+    stage.tick()
+    assert stage.result.admitted == [player] and stage.zone.has(player)
+    assert [frame.full for frame in stage.result.frames] == [True]
 
 
 def test_inputs_of_who_is_not_in_the_zone_are_dropped() -> None:
@@ -497,15 +514,16 @@ def test_the_game_s_own_exchanges_never_share_a_name() -> None:
     assert len(set(names)) == 2
 
 
-def test_a_hook_that_raises_leaves_no_inventory_frozen() -> None:
+def test_an_on_exchange_that_raises_leaves_no_inventory_frozen() -> None:
     stage = Stage()
     one, two, three, four = (stage.enter(number, coins=1) for number in range(1, 5))
     stage.tick((one, Hand(seq=1, to=2)), (three, Hand(seq=1, to=4)))
     stage.inbox.outcomes += [(exchange, "done") for exchange in stage.result.exchanges]
     stage.game.exchange_raises = True
-    with pytest.raises(RuntimeError, match="on_exchange"):
-        stage.tick()
+    stage.tick()
+    assert [raised.call for raised in stage.result.errors] == ["on_exchange", "on_exchange"]
     assert not any(player.inventory.frozen for player in (one, two, three, four))
+    assert answers(stage.result) == [(1, "durable"), (1, "durable")]
 
 
 # --- what viewers get ---

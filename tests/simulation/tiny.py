@@ -60,12 +60,15 @@ class Tiny(Game):
         self.told: list[str] = []  # the hooks that were called
         self.closed_to: set[int] = set()
         self.tick_raises = False
+        self.join_raises = False
         self.exchange_raises = False
 
     def may_join(self, zone: Zone, player: Player) -> str | None:
         return "not you" if player.player_id in self.closed_to else None
 
     def on_join(self, zone: Zone, player: Player) -> None:
+        if self.join_raises:
+            raise RuntimeError("on_join")
         self.told.append(f"join {player.player_id}")
 
     def on_leave(self, zone: Zone, player: Player, reason: str) -> None:
@@ -123,8 +126,8 @@ class Tiny(Game):
 class Stage:
     """One zone, its next inbox, and what came of the last tick."""
 
-    def __init__(self, spec: ZoneSpec = Tiny.zones[0], seed: int = 1):
-        self.game = Tiny()
+    def __init__(self, spec: ZoneSpec = Tiny.zones[0], seed: int = 1, game: Tiny | None = None):
+        self.game = game or Tiny()
         self.zone = Zone(spec, Tiny.kinds, Tiny.tick_hz, Random(seed))
         self.inbox = Inbox()
         self.result = TickResult(0)

@@ -68,6 +68,7 @@ PURE = (
     "gameserver/link/lookup.py",
     "gameserver/protocol/",
     "gameserver/world/",
+    "gameserver/simulation/calls.py",
     "gameserver/simulation/declared.py",
     "gameserver/simulation/game.py",
     "gameserver/simulation/game_class.py",

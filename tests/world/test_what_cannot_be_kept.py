@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from random import Random
 
 import pytest
 
 from gameserver.protocol.errors import RefusalCode
 from gameserver.world.action_log import ActionLog
+from gameserver.world.entity import Entity, records
 from gameserver.world.state import PlayerState
+from gameserver.world.zone import Zone, ZoneSpec
 
 
 class Purse(PlayerState):
@@ -27,3 +30,78 @@ def test_a_refusal_that_only_another_release_knows_is_still_a_refusal() -> None:
     log = ActionLog.decode("lineage 2 1:stored 2:a_code_of_tomorrow")
     assert log.answer_to(1) == "stored"
     assert log.answer_to(2) is RefusalCode.INTERNAL
+
+
+def in_zone(entity: Entity) -> Zone:
+    zone = Zone(ZoneSpec("z", width=50.0, height=30.0), ("player", "stone"), 20, Random(1))
+    zone.add(entity)
+    return zone
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "becomes"),
+    [("x", 5000.0, 50.0), ("x", -3.0, 0.0), ("y", 31.0, 30.0), ("y", -1e300, 0.0), ("x", 7, 7.0)],
+)
+def test_a_place_outside_the_zone_becomes_the_nearest_inside_where_it_is_assigned(
+    name: str, value: float, becomes: float
+) -> None:
+    entity = Entity(0, 3.0, 4.0)
+    in_zone(entity)
+    setattr(entity, name, value)
+    assert getattr(entity, name) == becomes
+    assert records([entity])
+
+
+def test_a_player_who_is_at_the_border_already_does_not_move_by_being_sent_beyond_it() -> None:
+    entity = Entity(0, 50.0, 4.0)
+    zone = in_zone(entity)
+    zone.take_changed()
+    entity.x = 5000.0
+    assert zone.take_changed() == []
+
+
+@pytest.mark.plain  # compiled, the message about a wrong type is mypyc's
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("facing", 1.5, "round"),
+        ("facing", "north", "whole number"),
+        ("status", 2.5, "round"),
+        ("status", None, "whole number"),
+        ("kind", 300, "kind"),
+        ("kind", -1, "kind"),
+        ("kind", "stone", "whole number"),
+        ("name", 7, "text"),
+        ("name", None, "text"),
+        ("x", "far", "not supported"),
+        ("y", None, "not supported"),
+        ("x", math.nan, "no place"),
+        ("y", math.inf, "no place"),
+    ],
+)
+def test_a_value_that_cannot_be_shown_raises_where_it_is_assigned_and_changes_nothing(
+    name: str, value: object, told: str
+) -> None:
+    entity = Entity(0, 3.0, 4.0, "a stone")
+    zone = in_zone(entity)
+    zone.take_changed()
+    before = records([entity])
+    with pytest.raises((TypeError, ValueError), match=told):
+        setattr(entity, name, value)
+    assert records([entity]) == before and entity.name == "a stone" and zone.take_changed() == []
+
+
+def test_a_new_kind_is_shown_at_the_end_of_the_tick() -> None:
+    entity = Entity(0, 3.0, 4.0)
+    zone = in_zone(entity)
+    zone.take_changed()
+    entity.kind = 1
+    assert zone.take_changed() == [entity] and zone.kind_of(entity) == "stone"
+
+
+@pytest.mark.parametrize("name", [7, None, b"stone"])
+def test_a_thing_whose_name_is_no_text_is_not_spawned(name: object) -> None:
+    zone = in_zone(Entity(0, 3.0, 4.0))
+    with pytest.raises(TypeError):
+        zone.spawn("stone", 1, 1, name=name)  # type: ignore[arg-type]
+    assert len(zone.entities) == 1

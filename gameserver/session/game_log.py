@@ -1,0 +1,44 @@
+"""The log lines about calls of the game that went wrong, each kind once in ten seconds. The metrics count all."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import structlog
+
+from gameserver.clock import Clock
+from gameserver.observability import metrics
+from gameserver.observability.sparing import Sparing
+from gameserver.simulation.result import GameError, TickResult
+
+PERIOD_S: Final = 10.0  # between two lines about the same handler or hook of a zone
+
+log = structlog.get_logger(__name__)
+
+
+class GameLog:
+    """Reports what a tick's calls of the game raised."""
+
+    def __init__(self, clock: Clock):
+        self._errors = Sparing(PERIOD_S, clock.monotonic_s)
+
+    def note(self, zone: str, result: TickResult) -> None:
+        for error in result.errors:
+            self._raised(zone, error)
+
+    def _raised(self, zone: str, error: GameError) -> None:
+        if error.is_hook:
+            metrics.HOOK_ERRORS.labels(error.call).inc()
+        else:
+            metrics.HANDLER_ERRORS.inc()
+        held_back = self._errors.held_back(f"{zone} {error.call}")
+        if held_back is None:
+            return
+        log.error(
+            "hook_raised" if error.is_hook else "handler_raised",
+            zone=zone,
+            call=error.call,
+            player_id=error.player.player_id if error.player is not None else None,
+            held_back=held_back,
+            exc_info=error.error,
+        )

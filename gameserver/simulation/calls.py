@@ -1,0 +1,23 @@
+"""Calls of the game's hooks. Law: a call is whole or nothing. What a hook changed before it raised is undone, and the
+tick goes on; a bug costs what this one call would have done. (A handler's call is in ``turn``: it may also refuse.)"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from gameserver.simulation.result import GameError, TickResult
+from gameserver.world.entity import Player
+from gameserver.world.journal import undo_since
+from gameserver.world.zone import Zone
+
+
+def whole(hook: str, call: Callable[[], None], zone: Zone, player: Player | None, result: TickResult) -> bool:
+    """Call the hook. Returns False when it raised: then nothing of it is left but the error in the result."""
+    before = len(zone.journal)
+    try:
+        call()
+    except Exception as error:
+        undo_since(zone.journal, before)
+        result.errors.append(GameError(hook, True, player, error))
+        return False
+    return True
