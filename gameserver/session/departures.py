@@ -1,7 +1,8 @@
 """Ends sessions: at logout, when the grace is over, when idle, kicked, fenced or drained.
 
 Law: a session leaves its zone only when no exchange of its player is under way, is saved as it left, and is forgotten
-only when the save is committed and the live state removed. Until then a new sign-in of the player waits.
+only when the save is committed and the live state removed. Until then a new sign-in of the player waits. A connection
+is closed when every action taken from it is answered: as usual, or by the save, or refused because no tick took it.
 """
 
 from __future__ import annotations
@@ -13,10 +14,11 @@ import structlog
 
 from gameserver.clock import Clock
 from gameserver.link.local import LocalLink
-from gameserver.link.messages import CloseConnection
+from gameserver.link.messages import CloseConnection, Deliver
 from gameserver.observability import metrics
-from gameserver.protocol.errors import Close
+from gameserver.protocol.errors import Close, RefusalCode
 from gameserver.protocol.ids import ConnectionId
+from gameserver.protocol.messages import Refused
 from gameserver.session.ending import Ender
 from gameserver.session.lifecycle import SessionEvent, SessionState
 from gameserver.session.registry import Registry
@@ -27,7 +29,9 @@ from gameserver.world.entity import Player
 
 SWEEP_S = 0.5
 POLL_S = 0.02
-LOGOUT_PATIENCE_S = 3.0  # a client that logs out is told when it is saved, or after this long
+LOGOUT = "logout"
+ANSWERS_PATIENCE_S = 1.0  # what is not answered as usual by then is answered when the session is saved
+FAREWELL_PATIENCE_S = 3.0  # a client that logs out, or waits for an answer, is closed when saved, or after this
 
 log = structlog.get_logger(__name__)
 
@@ -63,13 +67,11 @@ class Departures:
 
     async def log_out(self, session: Session) -> None:
         """The client is told ``logged_out`` once its session is saved; it is not kept waiting while SQL is away."""
-        connection_id = session.connection_id
-        ending = self._tasks.start(self._end(session, "logout", None, lambda: True), "end")
-        await asyncio.wait((ending,), timeout=LOGOUT_PATIENCE_S)
-        self._close(connection_id, Close.LOGGED_OUT)
+        asked = session.connection_id  # by another connection's sign-in or resume, which is the newer, it is void
+        await self._end(session, LOGOUT, Close.LOGGED_OUT, lambda: session.connection_id in (asked, None))
 
     async def end(self, session: Session, reason: str, close: Close) -> None:
-        """Close the connection, if there is one, then save and remove."""
+        """Save and remove the session, and close its connection, if there is one: at once, or when all is answered."""
         await self._end(session, reason, close, lambda: True)
 
     def fence(self, session: Session) -> None:
@@ -149,17 +151,43 @@ class Departures:
         idle_s = self._clock.monotonic_s() - session.last_input_s
         return session.state is SessionState.ACTIVE and idle_s > self._idle_timeout_s
 
-    async def _end(self, session: Session, reason: str, close: Close | None, still: Callable[[], bool]) -> None:
+    async def _end(self, session: Session, reason: str, close: Close, still: Callable[[], bool]) -> None:
         async with self._registry.only_one(session.player_id):
             if not session.is_open or not still():
                 return
+            if not await self._answer_all(session):
+                return  # fenced meanwhile, and the client told
             session.take(SessionEvent.END)
-            connection_id = self._registry.unbind(session)
-            if close is not None:
-                self._close(connection_id, close)
-            await self._leave_zone(session, reason)
-            await self._ender.finish(session, reason)
-            self._registry.remove(session)
+            connection_id = session.connection_id
+            finishing = self._tasks.start(self._finish(session, reason), f"finish: {reason}")
+            if reason == LOGOUT or session.unanswered:
+                await asyncio.wait((finishing,), timeout=FAREWELL_PATIENCE_S)
+            self._registry.unbind(session)
+            self._close(connection_id, close)
+            await asyncio.wait((finishing,))
+
+    async def _answer_all(self, session: Session) -> bool:
+        """Take no more actions of the session, and wait for the answers to those that were taken. Returns whether the
+        session is still open."""
+        session.is_leaving = True
+        until_s = self._clock.monotonic_s() + ANSWERS_PATIENCE_S
+        while session.is_open and session.unanswered and self._clock.monotonic_s() < until_s:
+            await asyncio.sleep(POLL_S)
+        return session.is_open
+
+    async def _finish(self, session: Session, reason: str) -> None:
+        await self._leave_zone(session, reason)
+        self._refuse_untaken(session)
+        await self._ender.finish(session, reason)
+        self._registry.remove(session)
+
+    def _refuse_untaken(self, session: Session) -> None:
+        """Refuse the actions that no tick will take any more, because its zone stopped or was slow."""
+        for seq in sorted(session.unanswered):
+            if session.connection_id is not None and session.player.actions.standing(seq) == "new":
+                session.unanswered.remove(seq)
+                refused = Refused(RefusalCode.TRY_LATER, "this session is ending", seq, retry_after_ms=1000)
+                self._link.to_edge(Deliver([session.connection_id], refused))
 
     async def _leave_zone(self, session: Session, reason: str) -> None:
         while session.player.inventory.frozen:

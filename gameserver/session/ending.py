@@ -103,6 +103,7 @@ class Ender:
                 await self.discard(session)
                 return False
             session.saved_seq = session.seq
+            self._write_behind.acknowledge(session)
             removal = await self._remove(session)
             if removal is not Removal.NEWER:
                 return removal is not Removal.NOT_OURS

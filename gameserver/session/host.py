@@ -1,9 +1,11 @@
 """The host's ear: what edges send over the link becomes inputs of a zone's next tick, or the work of a part that may
-wait. Law: it never touches a socket and never waits; it knows connections by their ids only."""
+wait. Law: it never touches a socket and never waits; it knows connections by their ids only. An action that is taken is
+noted in ``Session.unanswered`` until its connection has the answer, so no connection gets two answers to one action.
+"""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, cast
 
 import structlog
 
@@ -75,11 +77,14 @@ class Host:
         sessions = [self._registry.by_connection(connection_id) for connection_id in connection_ids]
         for number, session in enumerate(ahead(sessions)):
             connection_id, message = connection_ids[number], messages[number]
-            if session is None or session.state is not _ACTIVE:
+            if session is None:
                 continue  # it ended or moved while this was on its way; the client is being told
             session.last_input_s = now_s
             try:
-                self._take_input(session, connection_id, message)
+                if session.state is _ACTIVE:
+                    self._take_input(session, connection_id, message)
+                else:
+                    self._refuse_late(session, connection_id, message)
             except Exception:
                 log.exception("input_failed", connection_id=connection_id)
                 self._refuse(connection_id, message, RefusalCode.INTERNAL)
@@ -88,18 +93,41 @@ class Host:
         if len(session.resume_hashes) > 1 and tokens.confirm(session):
             self._write_behind.mark(session, Dirty.STATUS)
         message_type = type(message)
-        if message_type is Logout:
-            self._tasks.start(self._departures.log_out(session), "logout")
-        elif IS_ACTION[message_type] and self._needs_redis(session, message) and not self._can_store(session):
-            self._refuse(connection_id, message, RefusalCode.TRY_LATER, "actions cannot be kept just now")
+        if IS_ACTION[message_type]:
+            self._take_action(session, connection_id, cast(Action, message))
+        elif message_type is Logout:
+            self._log_out(session)
         elif not self._zones[session.zone].inbox.add_input(session.player, message):
-            self._refuse(connection_id, message, RefusalCode.TOO_MANY, "too many inputs for one tick")
+            self._refuse_surplus(connection_id, message)
 
-    def _needs_redis(self, session: Session, message: ClientMessage) -> bool:
+    def _take_action(self, session: Session, connection_id: ConnectionId, action: Action) -> None:
+        if action.seq in session.unanswered:
+            return  # this connection sent it before; the answer that is on its way is the answer to both
+        if session.is_leaving:
+            self._refuse_late(session, connection_id, action)
+        elif self._needs_redis(session, action) and not self._can_store(session):
+            self._refuse(connection_id, action, RefusalCode.TRY_LATER, "actions cannot be kept just now")
+        elif self._zones[session.zone].inbox.add_input(session.player, action):
+            session.unanswered.add(action.seq)
+        else:
+            self._refuse_surplus(connection_id, action)
+
+    def _refuse_surplus(self, connection_id: ConnectionId, message: ClientMessage) -> None:
+        self._refuse(connection_id, message, RefusalCode.TOO_MANY, "too many inputs for one tick")
+
+    def _log_out(self, session: Session) -> None:
+        if not session.is_leaving:
+            session.is_leaving = True
+            self._tasks.start(self._departures.log_out(session), "logout")
+
+    def _refuse_late(self, session: Session, connection_id: ConnectionId, message: ClientMessage) -> None:
+        """Refuse an action that came after the logout, or after the session began to end."""
+        if isinstance(message, Action) and session.player.actions.standing(message.seq) == "new":
+            self._refuse(connection_id, message, RefusalCode.NOT_SIGNED_IN, "this session is ending")
+
+    def _needs_redis(self, session: Session, action: Action) -> bool:
         """An action that was not applied before. One that was is never refused: that would say it changed nothing."""
-        if not isinstance(message, Action) or isinstance(message, NOT_STORED):
-            return False
-        return session.player.actions.standing(message.seq) == "new"
+        return not isinstance(action, NOT_STORED) and session.player.actions.standing(action.seq) == "new"
 
     def _can_store(self, session: Session) -> bool:
         if not self._write_behind.can_store:

@@ -82,9 +82,9 @@ class Publisher:
             self._game_log.note(runner.zone.name, result)
 
     def deliver_acks(self, session: Session, acks: Iterable[Ack]) -> None:
-        """Redis has what these were about."""
+        """A store has what these were about."""
         for ack in acks:
-            self._deliver(session, ack)
+            self._give(session, ack.seq, ack)
 
     # --- showing ---
 
@@ -177,7 +177,7 @@ class Publisher:
         if (refusal := verdict.refusal) is not None:
             metrics.REFUSALS.labels(refusal.code).inc()
             told = Refused(refusal.code, refusal.reason, verdict.seq, refusal.field, refusal.retry_after_ms)
-            self._deliver(session, told)
+            self._give(session, verdict.seq, told)
         elif verdict.seq is not None and verdict.level is not None:
             self._ack(session, Ack(verdict.seq, verdict.level))
 
@@ -187,7 +187,16 @@ class Publisher:
                 session.unstored += (ack,)
             self._write_behind.mark(session, Dirty.ACTIONS)
         else:
-            self._deliver(session, ack)
+            self._give(session, ack.seq, ack)
+
+    def _give(self, session: Session, seq: int | None, answer: Ack | Refused) -> None:
+        """Answer an action once, and only to the connection that sent it: a client that resumes sends the action again
+        and is answered then."""
+        if seq is not None:
+            if seq not in session.unanswered:
+                return
+            session.unanswered.remove(seq)
+        self._deliver(session, answer)
 
     def _deliver(self, session: Session, message: ServerMessage) -> None:
         if session.connection_id is not None:

@@ -180,6 +180,8 @@ class Reception:
         before = self._registry.bind(session, connection_id)
         if before is not None:
             self._link.to_edge(CloseConnection(before, Close.TAKEN_OVER))
+        # Now, and not when the player comes back: a tick may come before, and these seqs are of the connection before.
+        self._zones[session.zone].inbox.drop_inputs(session.player)
         session.take(SessionEvent.RETURNED)
         session.resumed = used_token is not None
         session.disconnected_at_s = None

@@ -69,6 +69,8 @@ class Registry:
 
     def unbind(self, session: Session) -> ConnectionId | None:
         before, session.connection_id = session.connection_id, None
+        session.unanswered.clear()
+        session.is_leaving = False
         if before is not None:
             self._by_connection.pop(before, None)
             if self.connections.get(session.player_id) == before:

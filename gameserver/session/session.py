@@ -53,6 +53,8 @@ class Session:
     # Both are looked at on every tick: the empty tuple is the same for all, and always in the cache.
     unstored: tuple[Ack, ...] = ()  # acks to be given once Redis has replied
     stored_waiters: tuple[asyncio.Future[bool], ...] = ()
+    unanswered: set[int] = field(default_factory=set)  # seqs that the present connection sent and has no answer to
+    is_leaving: bool = False  # the present connection logs out or is about to be closed: no action is taken any more
     key: bytes = b""  # of its hash; made when first needed
     is_counted: bool = False  # in the metric, which counts what the registry has
 

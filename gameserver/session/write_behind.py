@@ -145,6 +145,11 @@ class WriteBehind:
         self._flight.owed.append(_Owed(session, 0, session.player.actions.lineage, (waiter,)))
         return await _told(waiter, timeout_s)
 
+    def acknowledge(self, session: Session) -> None:
+        """Give every ack that waits for Redis: SQL has saved, under our epoch, what they were about."""
+        given, session.unstored = session.unstored, ()
+        self._deliver(session, given)
+
     async def withdraw(self, session: Session) -> None:
         """Forget the session, and wait until no write is out that could still hold something of it."""
         self.forget(session)

@@ -30,9 +30,12 @@ class Inbox:
         self.inputs: dict[Player, Said] = {}
 
     def came_back(self, player: Player) -> None:
-        """A socket is (again) at the other end; what its predecessor still had to say is not said."""
-        self.inputs.pop(player, None)
+        """A socket is (again) at the other end."""
         self.returns.append(player.player_id)
+
+    def drop_inputs(self, player: Player) -> None:
+        """Another socket takes the player's place: what its predecessor still had to say is not said."""
+        self.inputs.pop(player, None)
 
     def lose(self, player: PlayerId) -> None:
         """The socket is lost, also one that only came since the last tick."""

@@ -41,6 +41,7 @@ BOUNDS = {
     "inputs for one tick": f"{inbox.INPUTS_MAX} a player",
     "actions behind an exchange": f"{action_log.ANSWERS_MAX} a player, {turn.EXCHANGE_PATIENCE_S:g} s",
     "exchanges": "1 a player",  # the inventory is frozen
+    "actions that a connection waits to be answered": "those of the other queues of actions",  # Host adds what it took
     "answers remembered": f"{action_log.ANSWERS_MAX} a session",
     "world frames to a client": f"{_LIMITS.high_water_bytes // _KIB} KiB buffered",
     "sends in one system call": f"{ring.SENDS_MAX}, of {ring.ARENA_BYTES // _KIB**2} MiB of different bytes",

@@ -70,6 +70,7 @@ class Player:
         self._token: str | None = None
         self._seq = 0
         self._waiting: dict[int, Sending] = {}
+        self._before_logout: set[int] = set()  # what had no answer when it logged out
         self._items: set[str] = set()
         self._made = 0
         self._ghosts: list[Socket] = []
@@ -86,7 +87,7 @@ class Player:
                 await asyncio.sleep(self.random.uniform(0.0, 0.8))
                 await self._come_in()
             elif self.intent == "leave":
-                self._send(Logout())
+                self._log_out()
                 await self._wait(lambda: self.socket is None, 5.0)
             else:
                 await asyncio.sleep(self.random.uniform(0.02, 0.5))
@@ -116,8 +117,12 @@ class Player:
 
     def relog(self) -> None:
         if self.is_playing:
-            self._send(Logout())
+            self._log_out()
             self._token = None
+
+    def _log_out(self) -> None:
+        self._before_logout = set(self._waiting)
+        self._send(Logout())
 
     # --- coming in ---
 
@@ -194,17 +199,23 @@ class Player:
         if message is not None and message.reason in ("logged_out", "taken_over", "idle", "kicked"):
             self._token = None
             self.has_left = message.reason == "logged_out"
+            if self.has_left and self._world.is_well():
+                unanswered = self._waiting.keys() & self._before_logout
+                self._book.check("one answer", not unanswered, f"player {self.player_id}: none to {unanswered}")
         self._out()
 
     def _answered(self, seq: int, answer: str) -> None:
-        if (sending := self._waiting.pop(seq, None)) is not None:
+        sending = self._waiting.pop(seq, None)
+        self._book.check("one answer", sending is not None, f"player {self.player_id}: {answer} to {seq} once more")
+        if sending is not None:
             self._book.answered(sending.deed, answer)
 
     def _refused(self, refused: Refused) -> None:
         if refused.seq is None:
             return
         if refused.code == RefusalCode.ALREADY_ANSWERED:
-            self._waiting.pop(refused.seq, None)  # unknown for ever
+            sending = self._waiting.pop(refused.seq, None)  # unknown for ever
+            self._book.check("one answer", sending is not None, f"player {self.player_id}: {refused} once more")
         else:
             self._book.check("no bugs", refused.code != RefusalCode.INTERNAL, f"refused: {refused.reason}")
             self._answered(refused.seq, "refused")

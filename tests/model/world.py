@@ -179,6 +179,16 @@ class World:
 
     # --- what players ask ---
 
+    def is_well(self) -> bool:
+        """Both stores have answered for a while, and every process runs."""
+        quiet_since_s = self.loop.time() - 2 * STORE_PATIENCE_S
+        stores = (self.redis, self.sql)
+        stores_are_well = all(
+            store.trouble_s < quiet_since_s and not (store.is_down or store.is_hung) and store.weather.delay_max_s < 0.1
+            for store in stores
+        )
+        return stores_are_well and all(node.process.is_well(4.0) for node in self.nodes.values())
+
     def node_for(self, random: Random) -> Node | None:
         """Where the balancer sends a player."""
         up = [node for node in self.nodes.values() if node.is_up and not node.process.is_dead]

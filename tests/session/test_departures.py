@@ -8,9 +8,10 @@ from collections.abc import Callable
 import pytest
 
 from gameserver.link.local import LocalLink
-from gameserver.link.messages import CloseConnection, ToEdge
+from gameserver.link.messages import CloseConnection, Deliver, ToEdge
 from gameserver.protocol.errors import Close
 from gameserver.protocol.ids import ConnectionId, PlayerId
+from gameserver.protocol.messages import Refused
 from gameserver.session.departures import Departures
 from gameserver.session.ending import Ender
 from gameserver.session.exchanges import ExchangeCarrier
@@ -38,6 +39,7 @@ class Bench:
         self.zones = Zones(self.game, self.clock, lambda name: None, 1)
         self.ended: list[tuple[int, str]] = []
         self.closed: list[Close] = []
+        self.refused: list[int | None] = []
         self.waits = False
         link = LocalLink()
         link.attach_edge(self.hear)
@@ -56,6 +58,8 @@ class Bench:
     def hear(self, message: ToEdge) -> None:
         if isinstance(message, CloseConnection):
             self.closed.append(message.reason)
+        elif isinstance(message, Deliver) and isinstance(message.message, Refused):
+            self.refused.append(message.message.seq)
 
     async def finish(self, session: Session, reason: str) -> bool:
         session.take(SessionEvent.SAVED)
@@ -200,6 +204,76 @@ def publisher(carrier: Carrier, left: Callable[[Player], None] = lambda player: 
         waits=lambda session: None,
         game_log=GameLog(StillClock()),
     )
+
+
+async def test_a_connection_is_closed_when_its_actions_are_answered() -> None:
+    bench = Bench()
+    one = bench.arrive(1)
+    bench.tick()
+    one.unanswered.add(1)
+    ending = bench.begin_end(one)
+    await asyncio.sleep(0.05)
+    assert one.is_open and one.is_leaving and bench.closed == []
+    one.unanswered.clear()
+    await asyncio.sleep(0.05)
+    assert bench.closed == [Close.KICKED]
+    bench.tick()
+    assert await ended(ending)
+
+
+async def test_who_is_still_not_answered_is_closed_when_the_session_is_saved() -> None:
+    bench = Bench()
+    one = bench.arrive(1)
+    bench.tick()
+    one.player.actions.begin(1)
+    one.unanswered.add(1)
+    ending = bench.begin_end(one)
+    await asyncio.sleep(0.05)
+    bench.clock.now_s += 1.1
+    await asyncio.sleep(0.05)
+    assert not one.is_open and one.connection_id is not None and bench.closed == []
+    bench.tick()
+    assert await ended(ending)
+    assert bench.closed == [Close.KICKED] and bench.refused == []
+
+
+async def test_what_no_tick_took_before_the_zone_stopped_is_refused() -> None:
+    bench = Bench()
+    one = bench.arrive(1)
+    bench.tick()
+    one.player.actions.finish(1, "stored")
+    one.unanswered |= {1, 2, 3}
+    bench.zones["tiny"].stopped = True
+    ending = bench.begin_end(one)
+    await asyncio.sleep(0.05)
+    bench.clock.now_s += 1.1
+    assert await ended(ending)
+    assert bench.refused == [2, 3] and bench.closed == [Close.KICKED]
+
+
+async def test_a_logout_ends_only_the_session_of_the_connection_that_asked() -> None:
+    """Another one took the session while the logout waited for its turn: the newest wins."""
+    bench = Bench()
+    one = bench.arrive(1)
+    bench.tick()
+    async with bench.registry.only_one(one.player_id):
+        leaving = asyncio.create_task(bench.departures.log_out(one))
+        await asyncio.sleep(0.01)
+        bench.registry.bind(one, ConnectionId("n:9"))
+    await leaving
+    assert one.is_open and bench.closed == [] and bench.ended == []
+
+
+async def test_a_logout_whose_socket_is_lost_ends_the_session_all_the_same() -> None:
+    bench = Bench()
+    one = bench.arrive(1)
+    bench.tick()
+    leaving = asyncio.create_task(bench.departures.log_out(one))
+    bench.registry.unbind(one)
+    await asyncio.sleep(0.05)
+    bench.tick()
+    await leaving
+    assert bench.ended == [(1, "logout")]
 
 
 async def swept(bench: Bench) -> None:

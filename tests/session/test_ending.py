@@ -34,6 +34,9 @@ class Bench:
         self.steps.append("stored")
         return True
 
+    def acknowledge(self, session: Session) -> None:
+        self.steps.append("acknowledged")
+
     async def withdraw(self, session: Session) -> None:
         self.steps.append("withdrawn")
 
@@ -63,7 +66,7 @@ def ending(number: int = 1) -> Session:
 async def test_live_state_is_removed_after_the_save() -> None:
     bench, one = Bench(), ending()
     assert await bench.ender.finish(one, "logout")
-    assert bench.steps == ["stored", "withdrawn", "saved", "settled", "removed"]
+    assert bench.steps == ["stored", "withdrawn", "saved", "acknowledged", "settled", "removed"]
     assert one.state is SessionState.ENDED and [stay.reason for stay in bench.stays] == ["logout"]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Coroutine
 from typing import ClassVar
 
 import pytest
@@ -10,7 +12,7 @@ from gameserver.link.local import LocalLink
 from gameserver.link.messages import Deliver, PlayerInputs, ToEdge
 from gameserver.protocol.errors import RefusalCode
 from gameserver.protocol.ids import ConnectionId
-from gameserver.protocol.messages import Ack, ClientMessage, Refused
+from gameserver.protocol.messages import Ack, Action, ClientMessage, Logout, Refused
 from gameserver.session.departures import Departures
 from gameserver.session.host import Host
 from gameserver.session.lifecycle import SessionEvent
@@ -42,6 +44,8 @@ class Bench:
         write_behind: WriteBehind = self  # type: ignore[assignment]
         reception: Reception = self  # type: ignore[assignment]
         departures: Departures = self  # type: ignore[assignment]
+        tasks: Tasks = self  # type: ignore[assignment]
+        self.logouts = 0
         Host(
             link=self.link,
             registry=self.registry,
@@ -49,7 +53,7 @@ class Bench:
             reception=reception,
             departures=departures,
             write_behind=write_behind,
-            tasks=Tasks(),
+            tasks=tasks,
             clock=self.clock,
         )
         self.one = session(1, saved=profile(1, zone="tiny"))
@@ -60,9 +64,24 @@ class Bench:
     def mark(self, session: Session, dirty: Dirty) -> None:
         pass
 
+    def log_out(self, session: Session) -> Coroutine[None, None, None]:
+        self.logouts += 1
+        return asyncio.sleep(0)
+
+    def start(self, work: Coroutine[None, None, None], name: str) -> None:
+        work.close()
+
+    def waiting(self) -> list[int]:
+        """The seqs that wait for the next tick."""
+        inputs = self.zones["tiny"].inbox.inputs_of(self.one.player)
+        return [message.seq for message in inputs if isinstance(message, Action)]
+
     def send(self, *seqs: int) -> list[Refused]:
+        return self.say(*[Take(seq=seq) for seq in seqs])
+
+    def say(self, *messages: ClientMessage) -> list[Refused]:
         self.told.clear()
-        self.link.to_host(PlayerInputs([ConnectionId("n:1")] * len(seqs), [Take(seq=seq) for seq in seqs]))
+        self.link.to_host(PlayerInputs([ConnectionId("n:1")] * len(messages), list(messages)))
         delivered = [message.message for message in self.told if isinstance(message, Deliver)]
         return [message for message in delivered if isinstance(message, Refused)]
 
@@ -98,6 +117,37 @@ def test_an_action_that_was_applied_before_is_not_refused_when_it_comes_again() 
     bench.one.player.actions.begin(2)
     assert bench.send(1) == [] and bench.send(2) == []
     assert [message.seq for message in bench.zones["tiny"].inbox.inputs_of(bench.one.player)] == [1, 2]  # type: ignore[attr-defined]
+
+
+def test_an_action_that_comes_again_before_its_answer_is_not_taken_twice() -> None:
+    """Nor refused: the answer to the first is the answer to both."""
+    bench = Bench(can_store=True)
+    assert bench.send(1, 1, 2) == []
+    assert bench.waiting() == [1, 2] and bench.one.unanswered == {1, 2}
+    bench.can_store = False
+    assert bench.send(1) == []
+
+
+def test_an_action_that_is_refused_at_once_has_no_other_answer_to_wait_for() -> None:
+    bench = Bench()
+    assert [refused.seq for refused in bench.send(1)] == [1]
+    assert bench.one.unanswered == set()
+
+
+def test_an_action_behind_a_logout_is_refused_and_one_before_it_is_not() -> None:
+    bench = Bench(can_store=True)
+    assert bench.say(Take(seq=1), Logout(), Take(seq=2), Logout()) == [
+        Refused(RefusalCode.NOT_SIGNED_IN, "this session is ending", 2, retry_after_ms=1000)
+    ]
+    assert bench.waiting() == [1] and bench.logouts == 1
+
+
+def test_an_action_that_comes_when_the_session_is_being_saved_is_refused() -> None:
+    bench = Bench(can_store=True)
+    bench.one.player.actions.finish(1, "stored")
+    bench.one.take(SessionEvent.END)
+    assert [(refused.seq, refused.code) for refused in bench.send(1, 2)] == [(2, RefusalCode.NOT_SIGNED_IN)]
+    assert bench.waiting() == []
 
 
 def test_so_many_actions_wait_for_a_slow_redis_and_no_more() -> None:

@@ -8,14 +8,98 @@ from gameserver.link.local import LocalLink
 from gameserver.link.messages import Deliver, ToEdge
 from gameserver.protocol.errors import Refusal, RefusalCode
 from gameserver.protocol.ids import ConnectionId
-from gameserver.protocol.messages import Refused
+from gameserver.protocol.messages import Ack, AckLevel, Refused
 from gameserver.session.game_log import GameLog
 from gameserver.session.publisher import Publisher
 from gameserver.session.registry import Registry
+from gameserver.session.session import Session
 from gameserver.simulation.result import TickResult, Verdict
 from gameserver.simulation.zones import Zones
 from tests.session.standins import StillClock, session
 from tests.simulation.tiny import Tiny
+
+
+class Marks:
+    """Redis is never written."""
+
+    def mark(self, session: Session, dirty: int) -> None:
+        pass
+
+
+class Bench:
+    def __init__(self) -> None:
+        self.told: list[ToEdge] = []
+        self.registry, self.zones = Registry(), Zones(Tiny(), StillClock(), lambda name: None, 1)
+        link = LocalLink()
+        link.attach_edge(self.told.append)
+        marks: object = Marks()
+        self.publisher = Publisher(
+            link=link,
+            registry=self.registry,
+            write_behind=marks,  # type: ignore[arg-type]
+            carrier=marks,  # type: ignore[arg-type]
+            history=marks,  # type: ignore[arg-type]
+            game=Tiny(),
+            grace_s=30,
+            left=lambda player: None,
+            turned_away=lambda session: None,
+            waits=lambda session: None,
+            game_log=GameLog(StillClock()),
+        )
+        self.one = session(1)
+        self.registry.add(self.one)
+        self.connect("n:1")
+
+    def connect(self, connection: str, *sent: int) -> None:
+        """A connection takes the session, and sends these seqs."""
+        self.registry.bind(self.one, ConnectionId(connection))
+        self.one.unanswered.update(sent)
+
+    def answer(self, seq: int, level: AckLevel = "durable") -> None:
+        self.publisher.act(self.zones["tiny"], result_of(Verdict(self.one.player, seq, level=level)))
+
+    @property
+    def answers(self) -> list[tuple[str, int | None]]:
+        return [
+            (message.connection_ids[0], message.message.seq)
+            for message in self.told
+            if isinstance(message, Deliver) and isinstance(message.message, Ack | Refused)
+        ]
+
+
+@pytest.mark.plain
+def test_a_connection_is_not_given_the_answer_to_what_the_one_before_sent() -> None:
+    """Else it has two: the client sends the action again, and is answered again."""
+    bench = Bench()
+    bench.connect("n:1", 7)
+    bench.connect("n:2")
+    bench.answer(7)
+    assert bench.told == []
+    bench.one.unanswered.add(7)
+    bench.answer(7)
+    assert bench.answers == [("n:2", 7)]
+
+
+@pytest.mark.plain
+def test_an_action_that_comes_again_before_its_outcome_does_is_answered_by_that_and_not_again() -> None:
+    bench = Bench()
+    bench.connect("n:2", 7)
+    bench.answer(7)
+    bench.answer(7)
+    assert bench.answers == [("n:2", 7)]
+
+
+@pytest.mark.plain
+def test_an_ack_that_waited_for_redis_over_a_resume_is_given_to_who_asks_again() -> None:
+    bench = Bench()
+    bench.connect("n:1", 7, 8)
+    bench.answer(7, "stored")
+    bench.answer(8, "stored")
+    bench.connect("n:2", 8)
+    acks, bench.one.unstored = bench.one.unstored, ()
+    bench.publisher.deliver_acks(bench.one, acks)
+    bench.publisher.deliver_acks(bench.one, acks)
+    assert bench.answers == [("n:2", 8)]
 
 
 @pytest.mark.plain
@@ -41,6 +125,7 @@ def test_an_answer_to_an_older_session_of_a_player_is_not_given_to_the_newer_one
     older, newer = session(1), session(1)
     registry.add(newer)
     registry.bind(newer, ConnectionId("n:2"))
+    newer.unanswered |= {23, 24}
     refusal = Refusal(RefusalCode.TRY_LATER, "the exchange could not be made")
     publisher.act(zones["tiny"], result_of(Verdict(older.player, 23, refusal=refusal)))
     assert told == []

@@ -20,7 +20,7 @@ from gameserver.session.write_behind import WriteBehind
 from gameserver.simulation.stopwatch import Stopwatch
 from gameserver.simulation.zones import Zones
 from tests.session.standins import StillClock, profile, session, turns
-from tests.simulation.tiny import Tiny
+from tests.simulation.tiny import Take, Tiny
 
 
 class Bench:
@@ -88,6 +88,22 @@ async def test_a_new_session_arrives_while_the_player_of_an_older_one_is_about_t
     result = runner.run_tick(Stopwatch(StillClock()))
     assert result.left == [older] and len(result.admitted) == 1
     assert runner.zone.players[PlayerId(1)] is not older
+
+
+async def test_what_the_connection_before_had_sent_is_not_applied_on_a_tick_before_its_successor_is_welcome() -> None:
+    """Else the seqs of the client before would count as those of the new one, which numbers from 1."""
+    bench = Bench()
+    await bench.join(1, "n:1")
+    runner = bench.zones["tiny"]
+    (player,) = runner.run_tick(Stopwatch(StillClock())).admitted
+    runner.inbox.add_input(player, Take(seq=9))
+    bench.redis_replies.clear()
+    joining = bench.join(1, "n:2")
+    await turns()
+    runner.run_tick(Stopwatch(StillClock()))
+    assert player.actions.last_seq == 0 and player.inventory.held() == {}
+    bench.redis_replies.set()
+    await joining
 
 
 async def test_a_session_fenced_while_its_pointer_is_read_is_not_given_to_anybody() -> None:

@@ -463,6 +463,20 @@ async def test_a_changed_server_that_only_a_look_meets_is_given_every_session_wh
     assert bench.redis.hashes[idle.player_id, idle.epoch]["item:coin"] == "3"
 
 
+async def test_what_sql_has_saved_is_acked_while_redis_is_away(bench: Bench) -> None:
+    one = session()
+    ack = bench.ack(one, 1)
+    bench.redis.is_away()
+    await bench.flush()
+    assert bench.given == []
+    bench.behind.acknowledge(one)
+    assert bench.given == [ack] and one.unstored == ()
+    await bench.retry()
+    bench.redis.is_back()
+    await bench.retry()
+    assert bench.given == [ack]
+
+
 async def test_who_is_leaving_holds_up_nobodys_acks_by_a_lost_pointer(bench: Bench) -> None:
     leaving, other = session(1), session(2)
     bench.ack(leaving, 1)

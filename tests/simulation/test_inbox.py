@@ -37,5 +37,6 @@ def test_what_was_said_on_an_older_socket_is_not_said_on_the_next() -> None:
     inbox = Inbox()
     inbox.add_input(ME, Take(seq=1))
     inbox.add_input(OTHER, Take(seq=1))
+    inbox.drop_inputs(ME)
     inbox.came_back(ME)
     assert list(inbox.inputs) == [OTHER] and inbox.returns == [ME.player_id]
