@@ -62,13 +62,25 @@ def own_fields(cls: type) -> Iterable[str]:
 def check_decodable(cls: type[msgspec.Struct]) -> None:
     """Raise GameError if a field's annotation cannot be decoded, or its default does not fit it. Raises NameError if an
     annotation names what does not exist, as yet."""
-    for field in _fields(cls):
-        decoder = _decoder(cls, field)
+    check_types(cls)
+    check_defaults(cls)
+
+
+def check_types(cls: type[msgspec.Struct]) -> None:
+    """Check the annotations of ``check_decodable``."""
+    for field in known_fields(cls):
+        _decoder(cls, field)
+
+
+def check_defaults(cls: type[msgspec.Struct]) -> None:
+    """Check the defaults of ``check_decodable``."""
+    for field in known_fields(cls):
         if field.default is not NODEFAULT:
-            _check_default(cls, field, decoder)
+            _check_default(cls, field, _decoder(cls, field))
 
 
-def _fields(cls: type[msgspec.Struct]) -> tuple[structs.FieldInfo, ...]:
+def known_fields(cls: type[msgspec.Struct]) -> tuple[structs.FieldInfo, ...]:
+    """Return the fields with their types. Raises GameError, or NameError if a type does not exist, as yet."""
     try:
         return structs.fields(cls)
     except NameError:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import structlog
+
 from gameserver.clock import Clock
 from gameserver.failpoints import Failpoint, reach
 from gameserver.profiles.backlog import Backlog
@@ -12,11 +14,15 @@ from gameserver.protocol.ids import NodeId, PlayerId
 from gameserver.session import tokens
 from gameserver.session.record import first_fields, player_of, take_newer
 from gameserver.session.session import Dirty, Session
+from gameserver.simulation.declared import wrong_zone
 from gameserver.simulation.game import Game
 from gameserver.store.connection import StoreUnavailable
 from gameserver.store.sessions import LiveSessions
+from gameserver.world.entity import Player
 
 LOOKS_MAX = 3
+
+log = structlog.get_logger(__name__)
 
 
 class Opener:
@@ -59,7 +65,7 @@ class Opener:
         if fields != first:
             take_newer(session, fields, self._game.state_type)
             await self._answer_committed(session)
-            session.zone = self._zone_of(session.zone) or self._game.choose_zone(session.player)
+            session.zone = self._zone_of(session.zone) or self._first_zone_of(session.player)
         self._stays.add(Stay(player_id, session.epoch, node=self._node, opened_ms=session.opened_at_ms))
         return session
 
@@ -94,12 +100,26 @@ class Opener:
         return Session(
             player=player,
             epoch=profile.epoch,
-            zone=self._zone_of(profile.zone) or self._game.choose_zone(player),
+            zone=self._zone_of(profile.zone) or self._first_zone_of(player),
             seq=profile.saved_seq,
             saved_seq=profile.saved_seq,
             opened_at_ms=self._clock.wall_ms(),
             last_input_s=self._clock.monotonic_s(),
         )
+
+    def _first_zone_of(self, player: Player) -> str:
+        """Return the zone that the game chooses; the first one where it fails to name one of its zones."""
+        first = self._game.zones[0].name
+        try:
+            chosen = self._game.choose_zone(player)
+        except Exception:
+            log.exception("choose_zone_failed", player_id=player.player_id, zone=first)
+            return first
+        if self._zone_of(chosen) is None:
+            problem = str(wrong_zone(type(self._game), chosen))
+            log.error("zone_unknown", problem=problem, player_id=player.player_id, zone=first)
+            return first
+        return chosen
 
     def _zone_of(self, name: str | None) -> str | None:
         """The zone, if the game still has it."""

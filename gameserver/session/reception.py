@@ -25,9 +25,11 @@ from gameserver.session.write_behind import WriteBehind
 from gameserver.simulation.zones import Zones
 from gameserver.store.connection import StoreUnavailable
 from gameserver.store.sessions import StaleEpoch
+from gameserver.world.stored_state import StateUnreadable
 
 OPEN_DEADLINE_S = 5.0
 STORED_PATIENCE_S = 1.0  # for the new resume token; play begins without it if Redis is away
+UNREADABLE = "this version of the game cannot read what is saved of you; nothing of it is lost"
 
 log = structlog.get_logger(__name__)
 
@@ -132,6 +134,9 @@ class Reception:
             log.warning("a session could not be opened", player=player_id, reason=str(error) or type(error).__name__)
             reason = "your session cannot be opened just now"
             self._decline(connection_id, Refusal(RefusalCode.TRY_LATER, reason, retry_after_ms=2000))
+        except StateUnreadable as error:
+            log.error("state_unreadable", player_id=player_id, problem=str(error))  # noqa: TRY400  the line says it all
+            self._decline(connection_id, Refusal(RefusalCode.INTERNAL, UNREADABLE))
         except Exception:
             log.exception("a session could not be opened", player=player_id)
             self._decline(connection_id, Refusal(RefusalCode.INTERNAL, "an error on our side"))

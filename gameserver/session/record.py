@@ -14,6 +14,7 @@ import msgspec
 
 from gameserver.failpoints import Guard, is_off
 from gameserver.profiles.records import Profile, Save
+from gameserver.protocol.ids import PlayerId
 from gameserver.session.lifecycle import SessionState
 from gameserver.session.session import Dirty, Session
 from gameserver.store import keys
@@ -24,6 +25,7 @@ from gameserver.world.entity import Player
 from gameserver.world.inventory import Holding, Inventory
 from gameserver.world.speech import Speech, SpeechRecord
 from gameserver.world.state import PlayerState
+from gameserver.world.stored_state import read_state
 
 ITEM: Final = "item:"
 MINTED: Final = "minted:"
@@ -138,13 +140,17 @@ def save_of(session: Session) -> Save:
 
 
 def player_of(profile: Profile, kind: int, state_type: type[PlayerState]) -> Player:
-    """The player as SQL has it."""
-    state = state_type.decode(profile.state)
+    """Return the player as SQL has it. Raises StateUnreadable."""
+    state = read_state(state_type, profile.state, _shown(profile.player_id, profile.name))
     player = Player(profile.player_id, profile.name, kind, profile.x, profile.y, state)
     player.facing = profile.facing
     player.inventory = Inventory(profile.inventory, profile.inventory_seq)
     player.is_new = profile.zone is None
     return player
+
+
+def _shown(player_id: PlayerId, name: str) -> str:
+    return f"player {player_id} ({name})"
 
 
 def take_newer(session: Session, live: Mapping[str, str], state_type: type[PlayerState]) -> None:
@@ -159,7 +165,7 @@ def take_newer(session: Session, live: Mapping[str, str], state_type: type[Playe
         if math.isfinite(x) and math.isfinite(y):  # else the game's bug would stop the zone again and again
             player.x, player.y = x, y
         player.facing = int(live.get("facing", player.facing))
-        player.state = state_type.decode(live.get("state", "{}"))
+        player.state = read_state(state_type, live.get("state", "{}"), _shown(player.player_id, player.name))
         # Before its first tick it was not let in yet: that a game does when a new player comes is still to be done. The
         # tick is taken over, too: who dies with us before our first tick is no new player to the next.
         session.tick = int(live.get("tick", 0))

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from gameserver.protocol.label import LABEL_RULE, is_label
 from gameserver.protocol.message_class import own_fields
-from gameserver.protocol.mistake import GameError, place_of_class, place_of_function, shown
+from gameserver.protocol.mistake import GameError, closest, place_of_class, place_of_function, shown
 from gameserver.simulation.game_class import check_callable
 from gameserver.world.state import PlayerState
 from gameserver.world.zone import ZoneSpec
@@ -69,6 +69,14 @@ def _check_zones(game: Any) -> None:
     if len(set(names)) != len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise GameError(where, f'has two zones called "{twice}"', "give each a name of its own")
+
+
+def wrong_zone(game: Any, chosen: object) -> GameError:
+    """Return the mistake of a ``choose_zone`` that returned no zone of the game."""
+    names = [zone.name for zone in game.zones]
+    problem = f"returned {shown(chosen)}, which is no zone"
+    where = place_of_function(game.choose_zone, f"{game.__name__}.choose_zone")
+    return GameError(where, problem, f'return "{closest(chosen, names) or names[0]}"')
 
 
 # --- methods and names ---

@@ -25,6 +25,7 @@ from gameserver.world.journal import Journal
 from gameserver.world.kept import nothing
 from gameserver.world.speech import Speech
 from gameserver.world.state import PlayerState
+from gameserver.world.state_rules import check_class, check_values
 
 if TYPE_CHECKING:
     from gameserver.world.grid import Cell
@@ -244,7 +245,9 @@ class Player(Entity):
 
     @state.setter
     def state(self, state: PlayerState) -> None:
+        check_class(state, type(self._state))
         state.carry_from(self._state)
+        check_values(state)
         if self._journal is not None:
             self._journal.append((_state_as_before, self, self._state))
         self._state = state

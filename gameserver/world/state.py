@@ -7,7 +7,6 @@ know are carried along, so two versions of a game can take turns on one player.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple, Self
 
@@ -15,6 +14,10 @@ import msgspec
 
 from gameserver.world.journal import Journal
 from gameserver.world.kept import nothing
+from gameserver.world.state_class import StateClass
+from gameserver.world.state_rules import Rules
+
+_set = msgspec.Struct.__setattr__
 
 
 class Carried(NamedTuple):
@@ -29,18 +32,19 @@ class Carried(NamedTuple):
 _NOTHING_CARRIED = Carried(0, {}, {})
 
 
-class PlayerState(msgspec.Struct, dict=True):
+class PlayerState(msgspec.Struct, metaclass=StateClass, dict=True):
     """Subclass it, give every field a default, and name the subclass in ``Game.state_type``."""
 
     version: ClassVar[int] = 1
+    rules: ClassVar[Rules]  # of this class, made with it
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if isinstance(value, float) and not math.isfinite(value):  # JSON has no such number: it could not be read back
-            raise ValueError(f"{type(self).__name__}.{name} cannot be kept: {value}")
+        """Keep a value of the field's own type. Raises GameError: what is kept can be read back."""
+        value = self.rules[name](self, name, value)
         journal: Journal | None = self.__dict__.get("journal")
         if journal is not None:
-            journal.append((self._put_back, name, getattr(self, name, None), self.was_assigned))
-        super().__setattr__(name, value)
+            journal.append((self._put_back, name, getattr(self, name), self.was_assigned))
+        _set(self, name, value)
         self.note_assigned()
 
     @property

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 
 import hiredis
+from msgspec import structs
 
 from gameserver.demo import Villager
 from gameserver.profiles.database import ProfilesUnavailable, StatementRefused
@@ -140,3 +141,9 @@ async def turns(count: int = 10) -> None:
     """Let what is ready run."""
     for _ in range(count):
         await asyncio.sleep(0)
+
+
+def break_state(of: Session) -> None:
+    """Put into the state what no assignment would take: it cannot be written."""
+    structs.force_setattr(of.player.state, "steps", object())
+    of.player.state.note_assigned()

@@ -13,7 +13,7 @@ from gameserver.session.lifecycle import SessionEvent
 from gameserver.session.saver import Saver
 from gameserver.session.session import Session
 from gameserver.tasks import Tasks
-from tests.session.standins import StillClock, session, turns
+from tests.session.standins import StillClock, break_state, session, turns
 
 PERIOD_S = 30.0
 
@@ -106,7 +106,7 @@ async def test_while_sql_is_away_checkpoints_do_not_pile_up() -> None:
 
 async def test_a_state_that_cannot_be_saved_keeps_no_other_from_being_saved() -> None:
     bench, broken, sound = Bench(), session(1), session(2)
-    broken.player.state.steps = object()
+    break_state(broken)
     for one in (broken, sound):
         one.seq = 1
         bench.checkpoints.add(one)

@@ -13,7 +13,7 @@ from gameserver.session.saver import Saver
 from gameserver.session.session import Session
 from gameserver.session.write_behind import WriteBehind
 from gameserver.store.sessions import LiveSessions, Removal
-from tests.session.standins import StillClock, session
+from tests.session.standins import StillClock, break_state, session
 
 
 class Bench:
@@ -72,6 +72,6 @@ async def test_live_state_is_removed_after_the_save() -> None:
 
 async def test_a_session_that_cannot_be_saved_as_it_is_ends_and_its_live_state_stays() -> None:
     bench, one = Bench(), ending()
-    one.player.state.steps = object()
+    break_state(one)
     assert not await bench.ender.finish(one, "logout")
     assert bench.steps == ["stored", "withdrawn", "withdrawn"] and one.state is SessionState.ENDED

@@ -18,7 +18,7 @@ from gameserver.session.write_behind import RETRY_S, WriteBehind
 from gameserver.store.connection import StoreUnavailable
 from gameserver.store.tick_writer import OwnerMissing, ServerChanged, TickWriter
 from gameserver.tasks import Tasks
-from tests.session.standins import Redis, StillClock, session, turns
+from tests.session.standins import Redis, StillClock, break_state, session, turns
 
 
 class Bench:
@@ -424,7 +424,7 @@ async def test_after_a_write_that_failed_only_redis_can_tell_that_it_cannot_arri
 
 async def test_a_state_that_cannot_be_written_keeps_nobody_else_s_from_redis(bench: Bench) -> None:
     broken, sound = session(1), session(2)
-    broken.player.state.steps = object()
+    break_state(broken)
     bench.behind.mark(broken, Dirty.STATE)
     bench.behind.mark(sound, Dirty.STATE)
     await bench.flush()
@@ -435,7 +435,7 @@ async def test_a_state_that_cannot_be_written_keeps_nobody_else_s_from_redis(ben
 
 async def test_an_ack_for_what_could_not_be_written_is_not_given_with_the_next_write(bench: Bench) -> None:
     one = session()
-    one.player.state.steps = object()
+    break_state(one)
     bench.behind.mark(one, Dirty.STATE)
     bench.ack(one, 1)
     await bench.flush()

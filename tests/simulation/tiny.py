@@ -135,7 +135,7 @@ class Stage:
         self.now_ms = 1_000_000
 
     def player(self, number: int, x: float = 50.0, y: float = 40.0, coins: int = 0, name: str = "") -> Player:
-        player = Player(PlayerId(number), name or f"P{number}", 0, x, y, Purse())
+        player = Player(PlayerId(number), name or f"P{number}", 0, x, y, self.game.state_type())
         player.connected = True
         player.actions.start_lineage(f"line{number}")
         if coins:

@@ -1,0 +1,150 @@
+"""The class statement of a state: refuses fields that could not be kept, and names that the server uses itself.
+
+Law: every field has a default and an immutable type that JSON can carry there and back.
+"""
+
+from __future__ import annotations
+
+import inspect as functions
+from collections.abc import Iterator
+from typing import Any, Final
+
+import msgspec
+from msgspec import inspect
+
+from gameserver.protocol.message_class import (
+    check_defaults,
+    check_types,
+    known_fields,
+    new_struct,
+    own_fields,
+    unannotated,
+)
+from gameserver.protocol.mistake import GameError, place_of_class, place_of_function, shown
+from gameserver.world.state_rules import Rules, type_name
+
+_OPTIONS: Final = {
+    "frozen": "its fields are assigned",
+    "array_like": "its fields are kept by name",
+    "forbid_unknown_fields": "fields of other versions of the game are carried along",
+    "tag": "it is kept by its version alone",
+    "tag_field": "it is kept by its version alone",
+}
+_AUTHORS: Final = ("version", "upgrade")  # of PlayerState, for the author to replace
+
+
+class StateClass(msgspec.StructMeta):
+    """The type of all classes of states."""
+
+    def __new__(mcls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **options: Any) -> StateClass:
+        cls = new_struct(super().__new__, mcls, name, bases, namespace, options)
+        root = _root(cls)
+        if cls is not root:
+            _check(cls, root, options)
+        cls.rules = Rules(cls)
+        return cls  # type: ignore[no-any-return]
+
+
+def _root(cls: type) -> type:
+    """PlayerState itself."""
+    return [base for base in cls.__mro__ if isinstance(base, StateClass)][-1]
+
+
+def _check(cls: Any, root: type, options: dict[str, Any]) -> None:
+    for option, reason in _OPTIONS.items():
+        if options.get(option):
+            raise GameError(place_of_class(cls), f"has {option}=: {reason}", f"remove {option}=")
+    for name in (*own_fields(cls), *vars(cls)):
+        _check_name(cls, root, name)
+    for name in unannotated(cls):
+        if name not in _AUTHORS:
+            problem = "has no type, so it is no field and is not kept"
+            raise GameError(place_of_class(cls, name), problem, f"write {name}: {type_name(type(vars(cls)[name]))} = …")
+    _check_version(cls)
+    for name in cls.__struct_fields__[: len(cls.__struct_fields__) - len(cls.__struct_defaults__)]:
+        raise GameError(place_of_class(cls, name), "has no default", f"write {name}: … = …, for players who are new")
+    try:
+        check_fields(cls)
+    except NameError:
+        pass  # written below, perhaps: ``check`` looks again
+
+
+def _check_name(cls: Any, root: type, name: str) -> None:
+    if name.startswith("__") or not hasattr(root, name):
+        return
+    if name == "version" and name in cls.__struct_fields__:
+        raise GameError(place_of_class(cls, name), "has a type, so it is a field", "write version = 2, without a type")
+    if name not in _AUTHORS or name in cls.__struct_fields__:
+        raise GameError(place_of_class(cls, name), "is a name that the server uses", "use another name")
+
+
+def _check_version(cls: Any) -> None:
+    if type(cls.version) is not int or cls.version < 1:
+        raise GameError(place_of_class(cls, "version"), f"is {shown(cls.version)}", "write a whole number, 1 or more")
+    if "upgrade" not in vars(cls):
+        return
+    upgrade, call = vars(cls)["upgrade"], "@classmethod def upgrade(cls, fields, version)"
+    where = place_of_function(upgrade, f"{cls.__name__}.upgrade")
+    if not isinstance(upgrade, classmethod):
+        raise GameError(where, "is no class method", f"write {call}")
+    if functions.iscoroutinefunction(upgrade.__func__) or functions.isgeneratorfunction(upgrade.__func__):
+        raise GameError(where, "is async or has a yield, so a call does nothing", f"write {call}")
+    try:
+        functions.signature(upgrade.__func__).bind("cls", "fields", "version")
+    except TypeError:
+        signature = functions.signature(upgrade.__func__)
+        raise GameError(where, f"takes {signature}, not 3 arguments", f"write {call}") from None
+
+
+def check_fields(cls: Any) -> None:
+    """Raise GameError if a field's type could not be kept. Raises NameError if an annotation does not exist, as yet."""
+    check_types(cls)
+    for field in known_fields(cls):
+        for problem, remedy in _unfit(inspect.type_info(field.type), set()):
+            raise GameError(place_of_class(cls, field.name), f"is {type_name(field.type)}: {problem}", remedy)
+    check_defaults(cls)
+
+
+def _unfit(found: Any, seen: set[Any]) -> Iterator[tuple[str, str]]:
+    """Yield (problem, remedy) for each part of a type that is no immutable value."""
+    if isinstance(found, inspect.Metadata):
+        found = found.type
+    cls = getattr(found, "cls", None)
+    if cls is not None and cls in seen:
+        return
+    seen.add(cls)
+    if (unfit := _UNFIT.get(inspect.AnyType if cls is object else type(found))) is not None:
+        yield unfit
+    elif isinstance(found, inspect.StructType) and not found.cls.__struct_config__.frozen:
+        yield _CHANGES, f"write class {found.cls.__name__}(msgspec.Struct, frozen=True)"
+    elif isinstance(found, inspect.DataclassType) and not found.cls.__dataclass_params__.frozen:  # type: ignore[attr-defined]
+        yield _CHANGES, f"write @dataclass(frozen=True) above class {found.cls.__name__}"
+    for part in _parts(found):
+        yield from _unfit(part, seen)
+
+
+def _parts(found: Any) -> Iterator[Any]:
+    """The types that a type is made of."""
+    for name in ("types", "item_types"):
+        yield from getattr(found, name, ())
+    for name in ("item_type", "key_type", "value_type"):
+        if (part := getattr(found, name, None)) is not None:
+            yield part
+    for field in getattr(found, "fields", ()):
+        yield field.type
+
+
+_CHANGES: Final = "a change inside it would not be noticed, and not kept"
+_UNKNOWN: Final = "nothing says what it may hold"
+_UNFIT: Final[dict[type, tuple[str, str]]] = {
+    inspect.ListType: (_CHANGES, "write tuple[…, ...], and assign a new one"),
+    inspect.SetType: (_CHANGES, "write frozenset[…], and assign a new one"),
+    inspect.DictType: (_CHANGES, "write tuple[tuple[str, …], ...], or a frozen msgspec.Struct, and assign a new one"),
+    inspect.TypedDictType: (_CHANGES, "write a frozen msgspec.Struct, and assign a new one"),
+    inspect.ByteArrayType: (_CHANGES, "write bytes, and assign new ones"),
+    inspect.MemoryViewType: (_CHANGES, "write bytes, and assign new ones"),
+    inspect.AnyType: (_UNKNOWN, "write the type: int, float, bool, str, a tuple of these, or a frozen msgspec.Struct"),
+    inspect.RawType: (_UNKNOWN, "write the type: int, float, bool, str, a tuple of these, or a frozen msgspec.Struct"),
+    inspect.CustomType: ("JSON has no such thing", "write int, float, bool, str, a tuple, or a frozen msgspec.Struct"),
+    inspect.ExtType: ("JSON has no such thing", "write int, float, bool, str, a tuple, or a frozen msgspec.Struct"),
+}
