@@ -18,7 +18,7 @@ from setuptools import Extension, setup
 # library may want functions of Python's own: both live elsewhere.
 COMPILED = {
     "edge": "connection door fanout frames limits outbox pollers ring senders server sockets tally wire",
-    "link": "local lookup",
+    "link": "audiences local",
     "protocol": "codec world_frame",
     "session": "departures host publisher record registry session watch write_behind",
     "simulation": "calls inbox loop phases result stopwatch tick turn zones",

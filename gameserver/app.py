@@ -48,7 +48,7 @@ async def serve(settings: Settings, game: type[Game], on_ready: Callable[[str], 
     stopping, clock = _signals(), SystemClock()
     garbage = Garbage(clock)
     async with _stores(settings) as stores:
-        node = Node(settings, game(), stores, clock, rest=garbage.collect_within)
+        node = Node(settings, game(), stores, clock, when_idle=garbage.collect_within)
         await node.start()
         garbage.take_over()
         if on_ready is not None:

@@ -19,13 +19,15 @@ import structlog
 from gameserver.chat.history import ChatHistory
 from gameserver.clock import Clock
 from gameserver.config import Settings
-from gameserver.link.local import LocalLink
+from gameserver.link.messages import InputsWanted, PhaseEnded
+from gameserver.link.ports import EdgePort
 from gameserver.profiles.backlog import Backlog
 from gameserver.profiles.chat_rows import ChatRows
 from gameserver.profiles.database import Database
 from gameserver.profiles.exchange import Exchanges
 from gameserver.profiles.records import ChatLineRow, Stay
 from gameserver.profiles.repository import Profiles
+from gameserver.protocol.codec import ClientCodec
 from gameserver.protocol.errors import Close
 from gameserver.protocol.ids import Epoch, NodeId, PlayerId
 from gameserver.session.checkpoint import Checkpoints
@@ -85,39 +87,30 @@ class HostStores:
 
 
 def idle(slack_s: float) -> None:
-    """Nothing is to be done between ticks."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Beats:
-    """What the node does around the ticks of a phase: read players before, send to them after; and ``rest(slack_s)``
-    when so much time is left to the next."""
-
-    before_ticks: Callable[[], None] = lambda: None
-    after_ticks: Callable[[], None] = lambda: None
-    rest: Callable[[float], None] = idle
+    """Do nothing between ticks."""
 
 
 class NodeHost:
-    """``start``, then ``drain``, then ``leave``, then ``stop``. All chance comes from ``random``."""
+    """Call ``start``, then ``drain``, then ``leave``, then ``stop``. All chance comes from ``random``."""
 
     def __init__(
         self,
         settings: Settings,
         game: Game,
         stores: HostStores,
-        link: LocalLink,
+        link: EdgePort,
         clock: Clock,
         random: Random,
-        beats: Beats = Beats(),
+        when_idle: Callable[[float], None] = idle,
     ):
+        """``when_idle(slack_s)`` is called between ticks, with the time that is left until the next one."""
         self._settings = settings
         self._game = game
         self._stores = stores
         self._link = link
         self._clock = clock
         self._random = random
-        self._beats = beats
+        self._when_idle = when_idle
         self._id = NodeId(settings.node_id)
         self.tasks = Tasks()  # work that ends by itself
         self._services: list[asyncio.Task[Any]] = []  # work that goes on until the host stops
@@ -225,6 +218,7 @@ class NodeHost:
         )
         host = Host(
             link=self._link,
+            codec=ClientCodec(self._game.handlers),
             registry=self.registry,
             zones=self.zones,
             reception=self._reception,
@@ -240,9 +234,9 @@ class NodeHost:
             clock=self._clock,
             act=self._publisher.act,
             zone_stopped=lambda runner: host.zone_stopped(runner.zone.name),
-            before_ticks=self._beats.before_ticks,
+            before_ticks=lambda: self._link.to_edge(InputsWanted()),
             after_ticks=self._after_ticks,
-            rest=self._beats.rest,
+            rest=self._when_idle,
         )
 
     async def start(self) -> None:
@@ -302,7 +296,7 @@ class NodeHost:
         self.failed.set()
 
     def _after_ticks(self) -> None:
-        self._beats.after_ticks()  # before anything that could take long: players wait for it
+        self._link.to_edge(PhaseEnded())  # before anything that could take long: players wait for their frames
         self.write_behind.flush()
         if not self.write_behind.is_out:  # then Redis has everything, or is away
             self._checkpoints.save(self._checkpoints.snapshots())

@@ -19,12 +19,11 @@ from gameserver.edge.limits import EdgeLimits
 from gameserver.edge.ops import Ops
 from gameserver.edge.senders import OneByOne, new_sender
 from gameserver.edge.server import Edge
-from gameserver.host import Beats, HostStores, NodeHost, idle
+from gameserver.host import HostStores, NodeHost, idle
 from gameserver.link.local import LocalLink
+from gameserver.link.ports import Link
 from gameserver.profiles.account_rows import Accounts
 from gameserver.profiles.database import Database
-from gameserver.protocol.codec import ClientCodec
-from gameserver.protocol.ids import NodeId
 from gameserver.simulation.game import Game
 from gameserver.store.connection import Store
 
@@ -48,25 +47,32 @@ class Node:
     """``start``, then ``drain``, then ``stop``."""
 
     def __init__(
-        self, settings: Settings, game: Game, stores: Stores, clock: Clock, rest: Callable[[float], None] | None = None
+        self,
+        settings: Settings,
+        game: Game,
+        stores: Stores,
+        clock: Clock,
+        *,
+        when_idle: Callable[[float], None] = idle,
+        link: Link | None = None,
     ):
-        """``rest(slack_s)`` is called between ticks, when so much time is left to the next."""
+        """``when_idle(slack_s)`` is called between ticks, with the time that is left until the next one. ``link`` is a
+        direct call by default."""
         self._settings = settings
         self._stores = stores
         self._clock = clock
         self._is_serving = False
         self._is_draining = False
         self.port = 0
-        self._link = LocalLink()
+        self._link = link or LocalLink()
         host_stores = HostStores.on(stores.redis, stores.database)
-        beats = Beats(before_ticks=lambda: self._edge.read(), after_ticks=lambda: self._edge.flush(), rest=rest or idle)
-        self._host = NodeHost(settings, game, host_stores, self._link, clock, Random(), beats)
+        self._host = NodeHost(settings, game, host_stores, self._link, clock, Random(), when_idle)
         self.registry = self._host.registry
         self.failed = self._host.failed
         self.name_lost = self._host.lease.lost
-        self._build_edge(game)
+        self._build_edge(game.tick_hz)
 
-    def _build_edge(self, game: Game) -> None:
+    def _build_edge(self, tick_hz: int) -> None:
         settings = self._settings
         self._passwords = Passwords(workers=settings.password_workers, queue_max=settings.password_queue_max)
         throttle = Throttle(
@@ -77,9 +83,7 @@ class Node:
         self._edge = Edge(
             link=self._link,
             sign_in=SignIn(Accounts(self._stores.database), self._passwords, throttle, self._clock),
-            codec=ClientCodec(game.handlers),
-            node_id=NodeId(settings.node_id),
-            limits=_limits(settings, game.tick_hz),
+            limits=_limits(settings, tick_hz),
             clock=self._clock,
             origins=settings.origins,
             hosts=hosts,

@@ -29,10 +29,10 @@ from gameserver.client.world import Entity, World
 from gameserver.protocol.errors import Close
 from gameserver.protocol.messages import (
     Ack,
+    AnyServerMessage,
     ChatLine,
     Closing,
     Described,
-    Event,
     InventoryChanged,
     Logout,
     Refused,
@@ -45,8 +45,7 @@ from gameserver.protocol.world_frame import WorldFrameError
 
 CHAT_LINES_MAX = 100
 ANSWERS_MAX = 32  # as many answers as the server remembers for a resend
-_ServerMessages = Welcome | Ack | Refused | InventoryChanged | StateChanged | Said | Described | Event | Closing
-_decode = msgspec.json.Decoder(_ServerMessages).decode
+_decode = msgspec.json.Decoder(AnyServerMessage).decode
 
 
 class ConnectionState(StrEnum):

@@ -12,16 +12,16 @@ from typing import Final, Protocol
 
 import structlog
 
+from gameserver.edge.frames import text_frame
 from gameserver.edge.limits import EdgeLimits
 from gameserver.edge.sockets import ClientSocket, Stage
-from gameserver.link.local import LocalLink
 from gameserver.link.messages import Declined, Join, Leave, Opened, PlayerInputs, ResumeSession, Resync
-from gameserver.protocol.codec import ClientCodec
+from gameserver.link.ports import HostPort
+from gameserver.protocol.codec import SignInCodec, not_signed_in
 from gameserver.protocol.errors import Close, Refusal, RefusalCode
 from gameserver.protocol.ids import ConnectionId, PlayerId
-from gameserver.protocol.messages import SIGN_IN, ClientMessage, Guest, Login, Register, Resume
+from gameserver.protocol.messages import ClientMessage, Guest, Login, Register, Resume
 
-_SIGN_IN: Final = frozenset(SIGN_IN)
 _PLAYING: Final = Stage.PLAYING  # asked for with every input
 _log = structlog.get_logger(__name__)
 
@@ -44,25 +44,25 @@ SignInCall = Callable[[Register | Login | Guest, str], Awaitable[SignedIn]]
 class Door:
     """Told by sockets what clients say, and by the host whether they may come in."""
 
-    def __init__(self, link: LocalLink, sign_in: SignInCall, codec: ClientCodec, limits: EdgeLimits):
+    def __init__(self, link: HostPort, sign_in: SignInCall, limits: EdgeLimits):
         self._link = link
         self._sign_in = sign_in
-        self._codec = codec
+        self._codec = SignInCodec()
         self._limits = limits
         self._tasks: set[asyncio.Task[None]] = set()
-        self._players: list[ConnectionId] = []  # who said something that the host is not told of yet
-        self._inputs: list[ClientMessage] = []  # what it was
+        # What players have sent and the host has not got yet: the texts, and beside them their connections.
+        self._players: list[ConnectionId] = []
+        self._texts: list[bytes] = []
 
     # --- what sockets tell ---
 
     def text_received(self, socket: ClientSocket, text: bytes) -> None:
+        if socket.stage is _PLAYING:
+            self._players.append(socket.connection_id)
+            self._texts.append(text)
+            return
         try:
-            message = self._codec.decode(text)
-            if socket.stage is _PLAYING and type(message) not in _SIGN_IN:
-                self._players.append(socket.connection_id)
-                self._inputs.append(message)
-            else:
-                self._before_play(socket, message)
+            self._before_play(socket, self._codec.decode(text))
         except Refusal as refusal:
             socket.refuse(refusal, text)
         except Exception:
@@ -70,11 +70,11 @@ class Door:
             socket.refuse(Refusal(RefusalCode.INTERNAL), text)
 
     def pass_on(self) -> None:
-        """Tell the host what players said since the last time."""
-        if self._inputs:
+        """Send the host what players have sent since the last call."""
+        if self._texts:
             players, self._players = self._players, []
-            inputs, self._inputs = self._inputs, []
-            self._link.to_host(PlayerInputs(players, inputs))
+            texts, self._texts = self._texts, []
+            self._link.to_host(PlayerInputs(players, texts))
 
     def drained(self, socket: ClientSocket) -> None:
         self._link.to_host(Resync(socket.connection_id))
@@ -91,7 +91,7 @@ class Door:
         socket = sockets.get(message.connection_id)
         if socket is not None and socket.stage is Stage.OPENING:
             socket.enter(Stage.PLAYING)
-            socket.send(message.welcome)
+            socket.send_frame(text_frame(message.welcome))
 
     def declined(self, sockets: Mapping[ConnectionId, ClientSocket], message: Declined) -> None:
         socket = sockets.get(message.connection_id)
@@ -113,12 +113,10 @@ class Door:
                 self._start_sign_in(socket, message)
             case Stage.GREETING, Resume(token=token):
                 self._ask_host(socket, ResumeSession(socket.connection_id, token))
-            case Stage.PLAYING, _:
-                raise Refusal(RefusalCode.ALREADY_SIGNED_IN, "this connection has signed in")
             case _, Register() | Login() | Guest() | Resume():
                 raise Refusal(RefusalCode.TOO_MANY, "a sign-in is under way")
             case _:
-                raise Refusal(RefusalCode.NOT_SIGNED_IN, "sign in first: register, login, guest or resume")
+                raise not_signed_in()
 
     def _start_sign_in(self, socket: ClientSocket, message: Register | Login | Guest) -> None:
         if len(self._tasks) >= self._limits.sign_ins_max:

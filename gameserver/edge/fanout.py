@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from gameserver.edge.frames import binary_frame
 from gameserver.edge.outbox import Outbox
-from gameserver.link.lookup import Lookup
-from gameserver.link.messages import WorldFrame
-from gameserver.protocol.ids import ConnectionId
+from gameserver.link.audiences import AudienceTable
+from gameserver.link.messages import TickFrames
 from gameserver.speedups import ahead
 
 
-def fan_out(frames: Iterable[WorldFrame], outboxes: Lookup[ConnectionId, Outbox]) -> list[Outbox]:
-    """Hand every frame to the outboxes of its viewers; those that are gone are passed over. Returns the outboxes that
-    have something to be flushed now, and had nothing before."""
+def fan_out(shown: TickFrames, outboxes: AudienceTable[Outbox]) -> list[Outbox]:
+    """Hand every frame to the outboxes of its viewers. Return the outboxes that had nothing to send before."""
     filled: list[Outbox] = []
-    for frame in frames:
+    for frame in shown.frames:
         ready, full = binary_frame(frame.payload), frame.full
-        there = outboxes.find(frame.connection_ids)
-        filled += [outbox for outbox in ahead(there) if outbox.world(ready, full)]
+        filled += [outbox for outbox in ahead(outboxes.viewers_of(frame)) if outbox.world(ready, full)]
+    outboxes.forget_before(shown.oldest_audience)
     return filled

@@ -1,7 +1,8 @@
 """The edge of one node: lets clients in, wires sockets, door and link together, reads players, and sweeps deadlines.
 
-It owns the gate, all sockets, and two tasks. Everything the host says arrives in ``_receive``, which neither waits nor
-raises. Players are read when ``read`` is called, just before a tick, and what a tick shows them leaves with ``flush``.
+It owns the gate, all sockets, and two tasks. Everything that the host sends arrives in ``_receive``, which neither
+waits nor raises. The edge reads players when the host wants their inputs, just before a tick, and sends what is queued
+when the phase has ended.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import itertools
 import secrets
 from collections.abc import Iterable, Sequence
 from importlib import resources
+from typing import Final
 
 import structlog
 
@@ -30,14 +32,25 @@ from gameserver.edge.senders import OneByOne, Sender, new_sender
 from gameserver.edge.sockets import ClientSocket, Surroundings
 from gameserver.edge.tally import Tally
 from gameserver.edge.wire import Wire
-from gameserver.link.local import LocalLink
-from gameserver.link.messages import CloseConnection, Declined, Deliver, Opened, TickFrames, ToEdge
-from gameserver.protocol.codec import ClientCodec, encode_text
+from gameserver.link.messages import (
+    CloseConnection,
+    Declined,
+    Deliver,
+    InputsWanted,
+    Opened,
+    PhaseEnded,
+    TickFrames,
+    ToEdge,
+)
+from gameserver.link.ports import HostPort
 from gameserver.protocol.errors import Close
-from gameserver.protocol.ids import ConnectionId, NodeId
+from gameserver.protocol.ids import ConnectionId
 from gameserver.speedups import ahead
 
 __all__ = ["Edge", "EdgeLimits", "SignInCall", "SignedIn"]
+
+INSTANCE_BITS: Final = 24
+COUNTER_BITS: Final = 40
 
 _log = structlog.get_logger(__name__)
 
@@ -48,10 +61,8 @@ class Edge:
     def __init__(
         self,
         *,
-        link: LocalLink,
+        link: HostPort,
         sign_in: SignInCall,
-        codec: ClientCodec,
-        node_id: NodeId,
         limits: EdgeLimits,
         clock: Clock,
         origins: Sequence[str] = (),
@@ -64,10 +75,8 @@ class Edge:
         self._limits = limits
         self._clock = clock
         self._is_draining = False
-        self._node_id = node_id
-        # A node keeps its name over restarts; a random start keeps its connections' names from coming again.
-        self._counter = itertools.count(secrets.randbits(40))
-        self._door = Door(link, sign_in, codec, limits)
+        self._connection_ids = itertools.count(secrets.randbits(INSTANCE_BITS) << COUNTER_BITS)
+        self._door = Door(link, sign_in, limits)
         site = Site({**file_routes(resources.files("gameserver") / "web"), **health_routes(ready)})
         self._around = Surroundings(
             answer=Handshake(site, hosts or Hosts(), origins, self._no_room).answer,
@@ -85,6 +94,7 @@ class Edge:
         self._read_at_s = clock.monotonic_s()
         self._gate = Gate(self._accepted)
         self._tasks: list[asyncio.Task[None]] = []
+        link.attach_edge(self._receive)
 
     async def start(self, host: str, port: int) -> int:
         """Listen; the port bound is returned, which matters for port 0."""
@@ -97,13 +107,12 @@ class Edge:
         return await self._gate.bind(host, port)
 
     async def serve(self) -> None:
-        """Answer on the port. Attaches itself to the link."""
-        self._link.attach_edge(self._receive)
+        """Answer on the port."""
         self._gate.open()
         self._tasks += [asyncio.create_task(self._keep_reading()), asyncio.create_task(self._sweep())]
 
     def read(self) -> None:
-        """Take in what players sent since the last time; called before each tick."""
+        """Read what players have sent since the last call, and send it to the host."""
         self._read_at_s = self._around.now_s = self._clock.monotonic_s()
         self._around.on_tick.drain()
         self._door.pass_on()
@@ -151,7 +160,11 @@ class Edge:
         try:
             match message:
                 case TickFrames():
-                    self._mark_all(fan_out(message.frames, self._around.outboxes))
+                    self._mark_all(fan_out(message, self._around.outboxes))
+                case InputsWanted():
+                    self.read()
+                case PhaseEnded():
+                    self.flush()
                 case Deliver():
                     self._deliver(message)
                 case Opened():
@@ -164,7 +177,7 @@ class Edge:
             _log.exception("host_message_failed", kind=type(message).__name__)
 
     def _deliver(self, message: Deliver) -> None:
-        frame = text_frame(encode_text(message.message))
+        frame = text_frame(message.text)
         for connection_id in message.connection_ids:
             if connection_id in self._around.outboxes:
                 self._around.sockets[connection_id].send_frame(frame)
@@ -177,7 +190,7 @@ class Edge:
     # --- sockets ---
 
     def _accepted(self, raw: RawSocket, address: str) -> None:
-        connection_id = ConnectionId(f"{self._node_id}:{next(self._counter)}")
+        connection_id = ConnectionId(next(self._connection_ids))
         ClientSocket(connection_id, self._around, raw, address).start()
 
     def _no_room(self) -> str | None:

@@ -23,15 +23,15 @@ from gameserver.edge.http import serialized_security_headers
 from gameserver.edge.limits import EdgeLimits, TokenBucket
 from gameserver.edge.outbox import Joiner, Outbox
 from gameserver.edge.pollers import DrainedPoller, LoopPoller
-from gameserver.edge.refused import refused
 from gameserver.edge.tally import Tally
 from gameserver.edge.wire import Wire
-from gameserver.link.lookup import Lookup
+from gameserver.link.audiences import AudienceTable
 from gameserver.observability.metrics import CLOSES, CONNECTIONS, REFUSALS
 from gameserver.protocol.codec import encode_text
 from gameserver.protocol.errors import Close, Refusal, RefusalCode
 from gameserver.protocol.ids import ConnectionId
 from gameserver.protocol.messages import ServerMessage
+from gameserver.protocol.refused import refused
 from gameserver.speedups import whole_text
 
 _SLICE_BYTES: Final = 512  # fed to the parser at once: at most 85 frames before the message budget is asked again
@@ -80,7 +80,7 @@ class Surroundings:
     emptied: asyncio.Event = field(default_factory=asyncio.Event)  # set when the last socket goes
     sockets: dict[ConnectionId, ClientSocket] = field(default_factory=dict)  # all of them
     connected: dict[ConnectionId, ClientSocket] = field(default_factory=dict)  # those that became WebSockets
-    outboxes: Lookup[ConnectionId, Outbox] = field(default_factory=Lookup)  # of those that play
+    outboxes: AudienceTable[Outbox] = field(default_factory=AudienceTable)  # of those that play
 
 
 class ClientSocket:

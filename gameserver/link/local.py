@@ -1,7 +1,4 @@
-"""The link of a node whose edge and host are one process: a direct call, in order, never blocking.
-
-The host and edge each register one receiver. A receiver must not raise and must not wait.
-"""
+"""The link of a node whose edge and host share one process: a direct call, in order, that never blocks."""
 
 from __future__ import annotations
 
@@ -11,11 +8,11 @@ from gameserver.link.messages import ToEdge, ToHost
 
 
 class LocalLink:
-    """Carries ToHost messages to the host and ToEdge messages to the edge."""
+    """Both ends in one: an EdgePort and a HostPort. Each side attaches its receiver before the other sends."""
 
     def __init__(self) -> None:
-        self._host: Callable[[ToHost], None] = _nobody
-        self._edge: Callable[[ToEdge], None] = _nobody
+        self._host: Callable[[ToHost], None] = _lost
+        self._edge: Callable[[ToEdge], None] = _lost
 
     def attach_host(self, receive: Callable[[ToHost], None]) -> None:
         self._host = receive
@@ -30,5 +27,5 @@ class LocalLink:
         self._edge(message)
 
 
-def _nobody(message: object) -> None:
-    raise RuntimeError(f"the link is not attached; lost {type(message).__name__}")
+def _lost(message: object) -> None:
+    raise RuntimeError(f"nobody is attached to the link; {type(message).__name__} is lost")

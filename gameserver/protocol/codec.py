@@ -8,7 +8,7 @@ LATELY_BYTES_MAX each. Only inputs, so that no password stays.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import reduce
 from operator import or_
 from typing import Any, Final
@@ -17,7 +17,7 @@ import msgspec
 from msgspec import NODEFAULT, structs
 
 from gameserver.protocol.errors import Refusal, RefusalCode
-from gameserver.protocol.messages import BUILT_IN, ClientMessage, Input, ServerMessage
+from gameserver.protocol.messages import BUILT_IN, SIGN_IN, ClientMessage, Input, ServerMessage
 
 LATELY_MAX: Final = 1024
 LATELY_BYTES_MAX: Final = 125
@@ -33,6 +33,26 @@ encode = _encoder.encode
 def encode_text(message: ServerMessage) -> bytes:
     """The message as UTF-8 JSON, ready for a text frame."""
     return encode(message)
+
+
+class SignInCodec:
+    """Decodes the messages with which a connection begins, whatever the game."""
+
+    def __init__(self) -> None:
+        self._decode = msgspec.json.Decoder(reduce(or_, SIGN_IN)).decode
+
+    def decode(self, text: bytes | str) -> ClientMessage:
+        """Return the message in ``text``. Raises Refusal: NOT_SIGNED_IN for any other type of message, BAD_MESSAGE."""
+        try:
+            return _parse(self._decode, text)
+        except Refusal as refusal:
+            if refusal.code is RefusalCode.UNKNOWN_TYPE:
+                raise not_signed_in() from None
+            raise
+
+
+def not_signed_in() -> Refusal:
+    return Refusal(RefusalCode.NOT_SIGNED_IN, "sign in first: register, login, guest or resume")
 
 
 class ClientCodec:
@@ -56,18 +76,10 @@ class ClientCodec:
         said_lately = self._lately.get(text)
         if said_lately is not None:
             return said_lately
-        message = self._parse(text)
+        message = _parse(self._decode, text)
         if type(message) in self._plain and len(text) <= LATELY_BYTES_MAX:
             self._remember(text, message)
         return message
-
-    def _parse(self, text: bytes | str) -> ClientMessage:
-        try:
-            return self._decode(text)
-        except msgspec.ValidationError as error:
-            raise _refusal(str(error)) from None
-        except (msgspec.DecodeError, UnicodeError, RecursionError) as malformed:
-            raise Refusal(RefusalCode.BAD_MESSAGE, f"not JSON: {malformed}"[:200]) from None
 
     def _remember(self, text: bytes | str, message: ClientMessage) -> None:
         for value in structs.astuple(message):
@@ -76,6 +88,15 @@ class ClientCodec:
         if len(self._lately) == LATELY_MAX:
             self._lately.clear()
         self._lately[text] = message
+
+
+def _parse(decode: Callable[[bytes | str], ClientMessage], text: bytes | str) -> ClientMessage:
+    try:
+        return decode(text)
+    except msgspec.ValidationError as error:
+        raise _refusal(str(error)) from None
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as malformed:
+        raise Refusal(RefusalCode.BAD_MESSAGE, f"not JSON: {malformed}"[:200]) from None
 
 
 def _is_plain(message_type: type[ClientMessage]) -> bool:

@@ -10,8 +10,8 @@ PlayerId = NewType("PlayerId", int)
 EntityId = NewType("EntityId", int)
 """Something in a zone, u32 on the wire; unique within the zone while the node runs."""
 
-ConnectionId = NewType("ConnectionId", str)
-"""One socket, ``<node>:<counter>``; never reused."""
+ConnectionId = NewType("ConnectionId", int)
+"""One socket: the edge process (24 random bits) << 40 | a counter. Fits 64 bits, and is never used twice."""
 
 Epoch = NewType("Epoch", int)
 """Rises with every claim of a player's profile; issued by SQL."""

@@ -217,3 +217,7 @@ class Closing(ServerMessage, tag="closing", frozen=True):
     text: str
     may_return: bool
     retry_after_ms: int
+
+
+AnyServerMessage = Welcome | Ack | Refused | InventoryChanged | StateChanged | Said | Described | Event | Closing
+"""Every message that the server sends, as a closed union: a client decodes with it."""

@@ -13,9 +13,10 @@ from collections.abc import Callable
 import structlog
 
 from gameserver.clock import Clock
-from gameserver.link.local import LocalLink
 from gameserver.link.messages import CloseConnection, Deliver
+from gameserver.link.ports import EdgePort
 from gameserver.observability import metrics
+from gameserver.protocol.codec import encode_text
 from gameserver.protocol.errors import Close, RefusalCode
 from gameserver.protocol.ids import ConnectionId
 from gameserver.protocol.messages import Refused
@@ -42,7 +43,7 @@ class Departures:
     def __init__(
         self,
         *,
-        link: LocalLink,
+        link: EdgePort,
         registry: Registry,
         zones: Zones,
         ender: Ender,
@@ -187,7 +188,7 @@ class Departures:
             if session.connection_id is not None and session.player.actions.standing(seq) == "new":
                 session.unanswered.remove(seq)
                 refused = Refused(RefusalCode.TRY_LATER, "this session is ending", seq, retry_after_ms=1000)
-                self._link.to_edge(Deliver([session.connection_id], refused))
+                self._link.to_edge(Deliver([session.connection_id], encode_text(refused)))
 
     async def _leave_zone(self, session: Session, reason: str) -> None:
         while session.player.inventory.frozen:

@@ -10,11 +10,14 @@ from typing import Final, cast
 import structlog
 
 from gameserver.clock import Clock
-from gameserver.link.local import LocalLink
 from gameserver.link.messages import Deliver, Join, Leave, PlayerInputs, ResumeSession, Resync, ToHost
-from gameserver.protocol.errors import Close, RefusalCode
+from gameserver.link.ports import EdgePort
+from gameserver.observability import metrics
+from gameserver.protocol.codec import ClientCodec, encode_text
+from gameserver.protocol.errors import Close, Refusal, RefusalCode
 from gameserver.protocol.ids import ConnectionId
-from gameserver.protocol.messages import IS_ACTION, Action, ClientMessage, Logout, Refused, Say, Whisper
+from gameserver.protocol.messages import IS_ACTION, SIGN_IN, Action, ClientMessage, Logout, Say, Whisper
+from gameserver.protocol.refused import refused
 from gameserver.session import tokens
 from gameserver.session.departures import Departures
 from gameserver.session.lifecycle import SessionEvent, SessionState
@@ -30,6 +33,7 @@ from gameserver.world.action_log import ANSWERS_MAX
 NOT_STORED: Final = (Say, Whisper)  # actions that need no Redis
 log = structlog.get_logger(__name__)
 _ACTIVE: Final = SessionState.ACTIVE  # asked for with every input
+_SIGN_IN: Final = frozenset(SIGN_IN)
 
 
 class Host:
@@ -38,7 +42,8 @@ class Host:
     def __init__(
         self,
         *,
-        link: LocalLink,
+        link: EdgePort,
+        codec: ClientCodec,
         registry: Registry,
         zones: Zones,
         reception: Reception,
@@ -48,6 +53,7 @@ class Host:
         clock: Clock,
     ):
         self._link = link
+        self._codec = codec
         self._registry = registry
         self._zones = zones
         self._reception = reception
@@ -60,7 +66,7 @@ class Host:
     def receive(self, message: ToHost) -> None:
         match message:
             case PlayerInputs():
-                self._listen(message.connection_ids, message.messages)
+                self._take_inputs(message.connection_ids, message.texts)
             case Join():
                 self._reception.expect(message.connection_id)
                 self._tasks.start(self._reception.join(message), "join")
@@ -72,58 +78,63 @@ class Host:
             case Resync():
                 self._resync(message.connection_id)
 
-    def _listen(self, connection_ids: list[ConnectionId], messages: list[ClientMessage]) -> None:
+    def _take_inputs(self, connection_ids: list[ConnectionId], texts: list[bytes]) -> None:
         now_s = self._clock.monotonic_s()
         sessions = [self._registry.by_connection(connection_id) for connection_id in connection_ids]
         for number, session in enumerate(ahead(sessions)):
-            connection_id, message = connection_ids[number], messages[number]
+            connection_id, text = connection_ids[number], texts[number]
             if session is None:
-                continue  # it ended or moved while this was on its way; the client is being told
+                continue  # the session ended or moved while this was on its way; the client is being told
             session.last_input_s = now_s
             try:
-                if session.state is _ACTIVE:
-                    self._take_input(session, connection_id, message)
-                else:
-                    self._refuse_late(session, connection_id, message)
+                self._take_text(session, text)
+            except Refusal as refusal:
+                self._refuse(connection_id, refusal, text)
             except Exception:
                 log.exception("input_failed", connection_id=connection_id)
-                self._refuse(connection_id, message, RefusalCode.INTERNAL)
+                self._refuse(connection_id, Refusal(RefusalCode.INTERNAL), text)
 
-    def _take_input(self, session: Session, connection_id: ConnectionId, message: ClientMessage) -> None:
+    def _take_text(self, session: Session, text: bytes) -> None:
+        message = self._codec.decode(text)
+        if session.state is _ACTIVE:
+            self._take_input(session, message)
+        else:
+            self._refuse_late(session, message)
+
+    def _take_input(self, session: Session, message: ClientMessage) -> None:
         if len(session.resume_hashes) > 1 and tokens.confirm(session):
             self._write_behind.mark(session, Dirty.STATUS)
         message_type = type(message)
         if IS_ACTION[message_type]:
-            self._take_action(session, connection_id, cast(Action, message))
+            self._take_action(session, cast(Action, message))
         elif message_type is Logout:
             self._log_out(session)
+        elif message_type in _SIGN_IN:
+            raise Refusal(RefusalCode.ALREADY_SIGNED_IN, "this connection has signed in")
         elif not self._zones[session.zone].inbox.add_input(session.player, message):
-            self._refuse_surplus(connection_id, message)
+            raise _surplus()
 
-    def _take_action(self, session: Session, connection_id: ConnectionId, action: Action) -> None:
+    def _take_action(self, session: Session, action: Action) -> None:
         if action.seq in session.unanswered:
             return  # this connection sent it before; the answer that is on its way is the answer to both
         if session.is_leaving:
-            self._refuse_late(session, connection_id, action)
+            self._refuse_late(session, action)
         elif self._needs_redis(session, action) and not self._can_store(session):
-            self._refuse(connection_id, action, RefusalCode.TRY_LATER, "actions cannot be kept just now")
+            raise Refusal(RefusalCode.TRY_LATER, "actions cannot be kept just now", retry_after_ms=1000)
         elif self._zones[session.zone].inbox.add_input(session.player, action):
             session.unanswered.add(action.seq)
         else:
-            self._refuse_surplus(connection_id, action)
-
-    def _refuse_surplus(self, connection_id: ConnectionId, message: ClientMessage) -> None:
-        self._refuse(connection_id, message, RefusalCode.TOO_MANY, "too many inputs for one tick")
+            raise _surplus()
 
     def _log_out(self, session: Session) -> None:
         if not session.is_leaving:
             session.is_leaving = True
             self._tasks.start(self._departures.log_out(session), "logout")
 
-    def _refuse_late(self, session: Session, connection_id: ConnectionId, message: ClientMessage) -> None:
+    def _refuse_late(self, session: Session, message: ClientMessage) -> None:
         """Refuse an action that came after the logout, or after the session began to end."""
         if isinstance(message, Action) and session.player.actions.standing(message.seq) == "new":
-            self._refuse(connection_id, message, RefusalCode.NOT_SIGNED_IN, "this session is ending")
+            raise Refusal(RefusalCode.NOT_SIGNED_IN, "this session is ending", retry_after_ms=1000)
 
     def _needs_redis(self, session: Session, action: Action) -> bool:
         """An action that was not applied before. One that was is never refused: that would say it changed nothing."""
@@ -135,10 +146,9 @@ class Host:
         unanswered = len(session.unstored) + self._zones[session.zone].inbox.actions_of(session.player)
         return unanswered < ANSWERS_MAX
 
-    def _refuse(self, connection_id: ConnectionId, message: ClientMessage, code: RefusalCode, reason: str = "") -> None:
-        seq = message.seq if isinstance(message, Action) else None
-        retry_after_ms = 0 if code is RefusalCode.INTERNAL else 1000
-        self._link.to_edge(Deliver([connection_id], Refused(code, reason, seq, retry_after_ms=retry_after_ms)))
+    def _refuse(self, connection_id: ConnectionId, refusal: Refusal, text: bytes) -> None:
+        metrics.REFUSALS.labels(refusal.code.value).inc()
+        self._link.to_edge(Deliver([connection_id], encode_text(refused(refusal, text))))
 
     def _left(self, connection_id: ConnectionId) -> None:
         """The socket is lost: the session stays for its grace period."""
@@ -166,3 +176,7 @@ class Host:
         for session in self._registry:
             if session.zone == zone:
                 self._tasks.start(self._departures.end(session, "zone_stopped", Close.ZONE_STOPPED), "zone stopped")
+
+
+def _surplus() -> Refusal:
+    return Refusal(RefusalCode.TOO_MANY, "too many inputs for one tick", retry_after_ms=1000)

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from gameserver.chat.history import ChatHistory
-from gameserver.link.local import LocalLink
-from gameserver.link.messages import Declined, Deliver, Opened, TickFrames, WorldFrame
+from gameserver.link.messages import Declined, Deliver, Opened, TickFrames
+from gameserver.link.ports import EdgePort
 from gameserver.observability import metrics
+from gameserver.protocol.codec import encode_text
 from gameserver.protocol.errors import RefusalCode
 from gameserver.protocol.messages import Ack, Refused, ServerMessage, Welcome
 from gameserver.protocol.world_frame import LAYOUT
@@ -36,7 +37,7 @@ class Publisher:
     def __init__(
         self,
         *,
-        link: LocalLink,
+        link: EdgePort,
         registry: Registry,
         write_behind: WriteBehind,
         carrier: ExchangeCarrier,
@@ -96,7 +97,7 @@ class Publisher:
         self._write_behind.mark(session, Dirty.STATUS)
         welcome = self._welcome_of(zone, session)
         session.guest_token = None
-        self._link.to_edge(Opened(session.connection_id, player.player_id, welcome))
+        self._link.to_edge(Opened(session.connection_id, player.player_id, encode_text(welcome)))
 
     def _welcome_of(self, zone: Zone, session: Session) -> Welcome:
         player = session.player
@@ -140,20 +141,20 @@ class Publisher:
         self._waits(session)
 
     def _show(self, zone: Zone, result: TickResult) -> None:
-        connections = self._registry.connections
+        audiences = self._registry.connections
         frames = []
         for payload, viewers, full in result.frames:
-            if seen_by := connections.find(viewers):
-                frames.append(WorldFrame(payload, seen_by, full))
+            if (frame := audiences.frame(payload, viewers, full)) is not None:
+                frames.append(frame)
         if frames:
-            self._link.to_edge(TickFrames(zone.name, result.tick, frames))
+            self._link.to_edge(TickFrames(zone.name, result.tick, audiences.oldest, frames))
         for outgoing in result.outgoing:
             self._tell(zone, outgoing)
 
     def _tell(self, zone: Zone, outgoing: Outgoing) -> None:
         receivers = list(zone.players) if outgoing.to is None else [outgoing.to]
-        if told := self._registry.connections.find(receivers):
-            self._link.to_edge(Deliver(told, outgoing.message))
+        if connections := self._registry.connections.connections_of(receivers):
+            self._link.to_edge(Deliver(connections, encode_text(outgoing.message)))
 
     # --- keeping ---
 
@@ -200,7 +201,7 @@ class Publisher:
 
     def _deliver(self, session: Session, message: ServerMessage) -> None:
         if session.connection_id is not None:
-            self._link.to_edge(Deliver([session.connection_id], message))
+            self._link.to_edge(Deliver([session.connection_id], encode_text(message)))
 
 
 def _take_changes(player: Player, session: Session) -> int:

@@ -11,8 +11,8 @@ import structlog
 
 from gameserver.clock import Clock
 from gameserver.failpoints import Failpoint, reach
-from gameserver.link.local import LocalLink
 from gameserver.link.messages import CloseConnection, Declined, Join, ResumeSession
+from gameserver.link.ports import EdgePort
 from gameserver.profiles.database import ProfilesUnavailable
 from gameserver.protocol.errors import Close, Refusal, RefusalCode
 from gameserver.protocol.ids import ConnectionId, PlayerId
@@ -42,7 +42,7 @@ class Reception:
     def __init__(
         self,
         *,
-        link: LocalLink,
+        link: EdgePort,
         registry: Registry,
         zones: Zones,
         opener: Opener,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager
 
-from gameserver.link.lookup import Lookup
+from gameserver.link.audiences import Audiences
 from gameserver.protocol.ids import ConnectionId, PlayerId
 from gameserver.protocol.names import name_key
 from gameserver.session.session import Session
@@ -21,7 +21,7 @@ class Registry:
         self._by_connection: dict[ConnectionId, Session] = {}
         self._by_name: dict[str, Session] = {}
         self._turns = Turns()
-        self.connections: Lookup[PlayerId, ConnectionId] = Lookup()  # of the sessions that have one
+        self.connections = Audiences()  # of the sessions that have one
 
     def __len__(self) -> int:
         return len(self._by_player)

@@ -13,7 +13,7 @@ from gameserver.accounts import throttle
 from gameserver.config import Settings
 from gameserver.edge import gate, ring
 from gameserver.edge.limits import EdgeLimits
-from gameserver.link import lookup
+from gameserver.link import audiences
 from gameserver.profiles import database, group_commit
 from gameserver.profiles.backlog import Backlog
 from gameserver.simulation import inbox, turn
@@ -46,7 +46,7 @@ BOUNDS = {
     "world frames to a client": f"{_LIMITS.high_water_bytes // _KIB} KiB buffered",
     "sends in one system call": f"{ring.SENDS_MAX}, of {ring.ARENA_BYTES // _KIB**2} MiB of different bytes",
     "everything to a client": f"{_LIMITS.outbox_bytes_max // _KIB} KiB",
-    "whom a frame is for, found before": f"{lookup.NOTED_MAX:,} names",
+    "viewers in lists that have a number": f"{audiences.NUMBERED_MAX:,}",
     "dirty sessions": "one entry a session",  # a dict by player
     "acks waiting for Redis": f"{action_log.ANSWERS_MAX} a session",
     "exchanges waiting for SQL": f"one a player; {group_commit.GROUP_MAX} a transaction",

@@ -36,10 +36,22 @@ from gameserver.link.messages import (
     Resync,
     ToHost,
 )
-from gameserver.protocol.codec import ClientCodec
+from gameserver.observability.metrics import REFUSALS
+from gameserver.protocol.codec import ClientCodec, encode_text
 from gameserver.protocol.errors import Close, Refusal, RefusalCode
-from gameserver.protocol.ids import ConnectionId, EntityId, NodeId, PlayerId
-from gameserver.protocol.messages import Action, ClientMessage, Guest, Input, Login, Register, Welcome, ZoneDescription
+from gameserver.protocol.ids import ConnectionId, EntityId, PlayerId
+from gameserver.protocol.messages import (
+    SIGN_IN,
+    Action,
+    ClientMessage,
+    Guest,
+    Input,
+    Login,
+    Register,
+    Welcome,
+    ZoneDescription,
+)
+from gameserver.protocol.refused import refused
 from gameserver.protocol.world_frame import LAYOUT
 
 NewSender = Callable[[], Sender]
@@ -98,12 +110,14 @@ class ScriptedHost:
         self.link = link
         self.told: list[Told] = []
         self.answers = True
+        self.codec = ClientCodec([Move, Take])
         self._news = asyncio.Event()
         link.attach_host(self.receive)
 
     def receive(self, message: ToHost) -> None:
         if isinstance(message, PlayerInputs):
-            self.told += map(PlayerInput, message.connection_ids, message.messages)
+            for connection_id, text in zip(message.connection_ids, message.texts, strict=True):
+                self.hear(connection_id, text)
         else:
             self.told.append(message)
         self._news.set()
@@ -117,8 +131,16 @@ class ScriptedHost:
             case ResumeSession(connection_id=connection_id):
                 self.link.to_edge(Declined(connection_id, RefusalCode.BAD_TOKEN, "unknown or used up"))
 
+    def hear(self, connection_id: ConnectionId, text: bytes) -> None:
+        """Keep the input, or refuse it as a host does."""
+        try:
+            self.told.append(PlayerInput(connection_id, _not_a_sign_in(self.codec.decode(text))))
+        except Refusal as refusal:
+            REFUSALS.labels(refusal.code.value).inc()
+            self.deliver([connection_id], refused(refusal, text))
+
     def open(self, connection_id: ConnectionId, player_id: PlayerId, name: str, guest_token: str | None) -> None:
-        self.link.to_edge(Opened(connection_id, player_id, _welcome(player_id, name, guest_token)))
+        self.link.to_edge(Opened(connection_id, player_id, encode_text(_welcome(player_id, name, guest_token))))
 
     def of(self, kind: type[Kind]) -> list[Kind]:
         return [message for message in self.told if isinstance(message, kind)]
@@ -143,7 +165,7 @@ class ScriptedHost:
         self.link.to_edge(CloseConnection(connection_id, reason, detail))
 
     def deliver(self, connection_ids: list[ConnectionId], message: Any) -> None:
-        self.link.to_edge(Deliver(connection_ids, message))
+        self.link.to_edge(Deliver(connection_ids, encode_text(message)))
 
     def left(self) -> list[tuple[ConnectionId, str]]:
         return [(leave.connection_id, leave.why) for leave in self.of(Leave)]
@@ -175,8 +197,6 @@ async def running_edge(
     edge = Edge(
         link=link,
         sign_in=accounts.sign_in,
-        codec=ClientCodec([Move, Take]),
-        node_id=NodeId("n1"),
         limits=replace(QUICK, **limits),
         clock=SystemClock(),
         origins=origins,
@@ -345,6 +365,12 @@ def tcp_pair() -> tuple[socket.socket, socket.socket]:
     for raw in (near, far):
         raw.setblocking(False)
     return near, far
+
+
+def _not_a_sign_in(message: ClientMessage) -> ClientMessage:
+    if isinstance(message, SIGN_IN):
+        raise Refusal(RefusalCode.ALREADY_SIGNED_IN)
+    return message
 
 
 def _welcome(player_id: PlayerId, name: str, guest_token: str | None) -> Welcome:

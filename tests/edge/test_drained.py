@@ -121,7 +121,7 @@ async def test_writing_is_asked_about_only_while_something_waits(new_sender: New
         payload = bytes(range(256)) * 200
         for _ in range(60):
             frames = [WorldFrame(payload, [connection_id], full=True)]
-            running.host.link.to_edge(TickFrames("meadow", 1, frames))
+            running.host.link.to_edge(TickFrames("meadow", 1, 1, frames))
             running.edge.flush()
         assert waits_for(running, connection_id) == (True, True)
         async with read_often(running):

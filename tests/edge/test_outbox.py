@@ -10,13 +10,13 @@ import pytest
 from gameserver.edge.fanout import fan_out
 from gameserver.edge.frames import binary_frame
 from gameserver.edge.outbox import Joiner, Outbox
-from gameserver.edge.refused import refused
 from gameserver.edge.tally import Tally
 from gameserver.edge.wire import Wire
-from gameserver.link.lookup import Lookup
-from gameserver.link.messages import WorldFrame
+from gameserver.link.audiences import AudienceTable
+from gameserver.link.messages import TickFrames, WorldFrame
 from gameserver.protocol.errors import Refusal, RefusalCode
 from gameserver.protocol.ids import ConnectionId
+from gameserver.protocol.refused import refused
 
 pytestmark = pytest.mark.plain  # the wire is a stand-in
 
@@ -122,16 +122,16 @@ def test_nothing_is_written_to_a_wire_that_is_closing() -> None:
 
 
 def test_fan_out_hands_every_viewer_the_same_bytes_with_the_header_made_once() -> None:
-    benches = {ConnectionId(name): Bench() for name in ("a", "b", "c")}
+    benches = {ConnectionId(number): Bench() for number in (1, 2, 3)}
     frames = [
-        WorldFrame(b"near", [ConnectionId("a"), ConnectionId("gone"), ConnectionId("b")]),
-        WorldFrame(b"far", [ConnectionId("c")], full=True),
+        WorldFrame(b"near", [ConnectionId(1), ConnectionId(99), ConnectionId(2)]),
+        WorldFrame(b"far", [ConnectionId(3)], full=True),
     ]
-    outboxes = Lookup[ConnectionId, Outbox]()
+    outboxes = AudienceTable[Outbox]()
     for connection_id, bench in benches.items():
         outboxes.put(connection_id, bench.outbox)
-    fan_out(frames, outboxes)
-    a, b, c = (benches[ConnectionId(name)].written()[0] for name in ("a", "b", "c"))
+    fan_out(TickFrames("meadow", 1, 1, frames), outboxes)
+    a, b, c = (bench.written()[0] for bench in benches.values())
     assert a == binary_frame(b"near")
     assert a is b
     assert c == binary_frame(b"far")

@@ -13,9 +13,8 @@ from gameserver.link.local import LocalLink
 from gameserver.link.messages import Join, Leave, ResumeSession, TickFrames, WorldFrame
 from gameserver.observability.metrics import CLOSES as CLOSES_TOTAL
 from gameserver.observability.metrics import CONNECTIONS, MESSAGES_RECEIVED, REGISTRY
-from gameserver.protocol.codec import ClientCodec
 from gameserver.protocol.errors import CLOSES, Close
-from gameserver.protocol.ids import ConnectionId, NodeId, PlayerId
+from gameserver.protocol.ids import ConnectionId, PlayerId
 from gameserver.protocol.messages import Ack, Logout
 from tests.edge.scripted import SENDERS, Move, NewSender, PlayerInput, Take, connected, playing, running_edge
 
@@ -32,8 +31,7 @@ async def test_a_guest_is_welcomed_plays_and_leaves() -> None:
             await running.host.wait_for(PlayerInput, 3)
             assert running.host.inputs == [Move(1.0, 0.0), Take(seq=1, what="apple"), Logout()]
             connection_id = running.host.last_connection()
-            assert connection_id.startswith("n1:")
-            running.host.deliver([connection_id, ConnectionId("n1:0")], Ack(1, "stored"))
+            running.host.deliver([connection_id, ConnectionId(1)], Ack(1, "stored"))
             assert await player.receive() == {"type": "ack", "seq": 1, "level": "stored"}
         await running.host.wait_for(Leave)
         assert running.host.left() == [(connection_id, "closed_by_client")]
@@ -167,8 +165,8 @@ async def test_frames_and_messages_reach_only_those_they_are_for(new_sender: New
         async with playing(running, "bob") as bob, connected(running) as nobody:
             bob_id = running.host.last_connection()
             link = running.host.link
-            frames = [WorldFrame(b"both", [ada_id, bob_id], full=True), WorldFrame(b"nobody", [ConnectionId("x")])]
-            link.to_edge(TickFrames("meadow", 1, frames))
+            frames = [WorldFrame(b"both", [ada_id, bob_id], full=True), WorldFrame(b"nobody", [ConnectionId(1)])]
+            link.to_edge(TickFrames("meadow", 1, 1, frames))
             running.host.deliver([bob_id], Ack(9, "durable"))
             assert await ada.world() == b"both"
             assert await bob.world() == b"both"
@@ -250,8 +248,6 @@ async def test_a_port_that_is_taken_is_found_out_before_anything_is_served() -> 
         other = Edge(
             link=LocalLink(),
             sign_in=running.accounts.sign_in,
-            codec=ClientCodec(),
-            node_id=NodeId("n2"),
             limits=EdgeLimits(),
             clock=SystemClock(),
             ready=lambda: (True, {}),

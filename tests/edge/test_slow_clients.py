@@ -72,7 +72,7 @@ async def crowd(sender: Sender) -> AsyncIterator[tuple[Running, Player, Connecti
 
 
 def tick(running: Running, connection_ids: list[ConnectionId], payload: bytes, full: bool = False) -> None:
-    running.host.link.to_edge(TickFrames("meadow", 1, [WorldFrame(payload, connection_ids, full)]))
+    running.host.link.to_edge(TickFrames("meadow", 1, 1, [WorldFrame(payload, connection_ids, full=full)]))
 
 
 def skipped() -> float:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from random import Random
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from gameserver.config import Settings
 from gameserver.host import HostStores, NodeHost
 from gameserver.link.local import LocalLink
@@ -25,7 +27,7 @@ from gameserver.link.messages import (
 )
 from gameserver.profiles.database import ProfilesUnavailable
 from gameserver.protocol.ids import ConnectionId, PlayerId
-from gameserver.protocol.messages import ClientMessage
+from gameserver.protocol.messages import AnyServerMessage, ClientMessage
 from gameserver.session.lease import NodeNameInUse
 from gameserver.store.connection import StoreUnavailable
 from gameserver.store.nodes import NodeLeases
@@ -51,6 +53,7 @@ def settings(name: str) -> Settings:
 
 
 NAMES = ("a", "b")
+_decode = msgspec.json.Decoder(AnyServerMessage).decode
 SETTINGS = {name: settings(name) for name in NAMES}
 
 
@@ -126,7 +129,7 @@ class Node:
 
     def connect(self, socket: Socket) -> None:
         self._connections += 1
-        socket.connection_id = ConnectionId(f"{self.name}:{self._connections}")
+        socket.connection_id = ConnectionId(NAMES.index(self.name) << 40 | self._connections)
         self.sockets[socket.connection_id] = socket
 
     def hear(self, socket: Socket, message: ClientMessage | Join | ResumeSession) -> None:
@@ -146,7 +149,7 @@ class Node:
         if isinstance(message, Join | ResumeSession):
             self._to_host(message)
         elif socket.is_playing_here:
-            self._to_host(PlayerInputs([socket.connection_id], [message]))
+            self._to_host(PlayerInputs([socket.connection_id], [msgspec.json.encode(message)]))
 
     def _lost(self, socket: Socket) -> None:
         if self.sockets.pop(socket.connection_id, None) is not None:
@@ -166,7 +169,7 @@ class Node:
                 self._note_places()
             case Deliver():
                 for connection_id in message.connection_ids:
-                    self._tell(self.sockets.get(connection_id), message.message)
+                    self._tell(self.sockets.get(connection_id), _decode(message.text))
             case Opened() | Declined():
                 if (socket := self.sockets.get(message.connection_id)) is not None:
                     socket.is_playing_here = isinstance(message, Opened)

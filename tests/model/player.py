@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from gameserver.link.messages import CloseConnection, Declined, Join, Opened, ResumeSession
 from gameserver.protocol.errors import RefusalCode
 from gameserver.protocol.ids import ConnectionId, PlayerId
@@ -37,7 +39,7 @@ UNANSWERED_MAX = 12
 class Socket:
     player: Player
     node: Node
-    connection_id: ConnectionId = ConnectionId("")  # noqa: RUF009
+    connection_id: ConnectionId = ConnectionId(0)  # noqa: RUF009
     sent: deque[ClientMessage | Join | ResumeSession] = field(default_factory=deque)
     is_cut: bool = False  # the player's end is gone
     is_playing_here: bool = False  # as the node's edge has it
@@ -163,7 +165,7 @@ class Player:
             return
         match message:
             case Opened():
-                self._welcomed(socket.node, message.welcome)
+                self._welcomed(socket.node, msgspec.json.decode(message.welcome, type=Welcome))
             case Declined():
                 if message.code is RefusalCode.BAD_TOKEN:
                     self._token = None

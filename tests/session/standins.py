@@ -6,17 +6,22 @@ import asyncio
 from collections.abc import Sequence
 
 import hiredis
+import msgspec
 from msgspec import structs
 
 from gameserver.demo import Villager
 from gameserver.profiles.database import ProfilesUnavailable, StatementRefused
 from gameserver.profiles.records import Profile, Save, SaveOutcome
 from gameserver.protocol.ids import Epoch, PlayerId
+from gameserver.protocol.messages import AnyServerMessage
 from gameserver.session.record import player_of
 from gameserver.session.session import Session
 from gameserver.store.batch import Batch
 from gameserver.store.connection import StoreUnavailable
 from gameserver.world.inventory import Holding
+
+decode = msgspec.json.Decoder(AnyServerMessage).decode
+"""A JSON text of the server as its message."""
 
 
 class StillClock:

@@ -26,7 +26,7 @@ from gameserver.simulation.zones import Zones
 from gameserver.tasks import Tasks
 from gameserver.world.entity import Player
 from gameserver.world.exchange import Exchange, ExchangeResult
-from tests.session.standins import StillClock, profile, session
+from tests.session.standins import StillClock, decode, profile, session
 from tests.simulation.tiny import Hand, Tiny
 
 
@@ -58,8 +58,8 @@ class Bench:
     def hear(self, message: ToEdge) -> None:
         if isinstance(message, CloseConnection):
             self.closed.append(message.reason)
-        elif isinstance(message, Deliver) and isinstance(message.message, Refused):
-            self.refused.append(message.message.seq)
+        elif isinstance(message, Deliver) and isinstance(answer := decode(message.text), Refused):
+            self.refused.append(answer.seq)
 
     async def finish(self, session: Session, reason: str) -> bool:
         session.take(SessionEvent.SAVED)
@@ -81,7 +81,7 @@ class Bench:
         if coins:
             one.player.inventory.add("coin", coins)
         self.registry.add(one)
-        self.registry.bind(one, ConnectionId(f"n:{number}"))
+        self.registry.bind(one, ConnectionId(number))
         self.zones["tiny"].inbox.arrivals.append(one.player)
         return one
 
@@ -259,7 +259,7 @@ async def test_a_logout_ends_only_the_session_of_the_connection_that_asked() -> 
     async with bench.registry.only_one(one.player_id):
         leaving = asyncio.create_task(bench.departures.log_out(one))
         await asyncio.sleep(0.01)
-        bench.registry.bind(one, ConnectionId("n:9"))
+        bench.registry.bind(one, ConnectionId(9))
     await leaving
     assert one.is_open and bench.closed == [] and bench.ended == []
 

@@ -6,10 +6,12 @@ import asyncio
 from collections.abc import Coroutine
 from typing import ClassVar
 
+import msgspec
 import pytest
 
 from gameserver.link.local import LocalLink
 from gameserver.link.messages import Deliver, PlayerInputs, ToEdge
+from gameserver.protocol.codec import ClientCodec
 from gameserver.protocol.errors import RefusalCode
 from gameserver.protocol.ids import ConnectionId
 from gameserver.protocol.messages import Ack, Action, ClientMessage, Logout, Refused
@@ -48,6 +50,7 @@ class Bench:
         self.logouts = 0
         Host(
             link=self.link,
+            codec=ClientCodec(Tiny.handlers),
             registry=self.registry,
             zones=self.zones,
             reception=reception,
@@ -58,7 +61,7 @@ class Bench:
         )
         self.one = session(1, saved=profile(1, zone="tiny"))
         self.registry.add(self.one)
-        self.registry.bind(self.one, ConnectionId("n:1"))
+        self.registry.bind(self.one, ConnectionId(1))
         self.one.take(SessionEvent.JOINED)
 
     def mark(self, session: Session, dirty: Dirty) -> None:
@@ -81,9 +84,10 @@ class Bench:
 
     def say(self, *messages: ClientMessage) -> list[Refused]:
         self.told.clear()
-        self.link.to_host(PlayerInputs([ConnectionId("n:1")] * len(messages), list(messages)))
-        delivered = [message.message for message in self.told if isinstance(message, Deliver)]
-        return [message for message in delivered if isinstance(message, Refused)]
+        texts = [msgspec.json.encode(message) for message in messages]
+        self.link.to_host(PlayerInputs([ConnectionId(1)] * len(messages), texts))
+        delivered = [msgspec.json.decode(message.text) for message in self.told if isinstance(message, Deliver)]
+        return [msgspec.convert(message, Refused) for message in delivered if message["type"] == "refused"]
 
 
 class BrokenOnce(Inbox):

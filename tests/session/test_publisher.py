@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from gameserver.link.local import LocalLink
@@ -15,7 +16,7 @@ from gameserver.session.registry import Registry
 from gameserver.session.session import Session
 from gameserver.simulation.result import TickResult, Verdict
 from gameserver.simulation.zones import Zones
-from tests.session.standins import StillClock, session
+from tests.session.standins import StillClock, decode, session
 from tests.simulation.tiny import Tiny
 
 
@@ -48,9 +49,9 @@ class Bench:
         )
         self.one = session(1)
         self.registry.add(self.one)
-        self.connect("n:1")
+        self.connect(1)
 
-    def connect(self, connection: str, *sent: int) -> None:
+    def connect(self, connection: int, *sent: int) -> None:
         """A connection takes the session, and sends these seqs."""
         self.registry.bind(self.one, ConnectionId(connection))
         self.one.unanswered.update(sent)
@@ -59,47 +60,45 @@ class Bench:
         self.publisher.act(self.zones["tiny"], result_of(Verdict(self.one.player, seq, level=level)))
 
     @property
-    def answers(self) -> list[tuple[str, int | None]]:
-        return [
-            (message.connection_ids[0], message.message.seq)
-            for message in self.told
-            if isinstance(message, Deliver) and isinstance(message.message, Ack | Refused)
-        ]
+    def answers(self) -> list[tuple[int, int | None]]:
+        """(connection, seq) of every ack and refusal."""
+        delivered = [(told.connection_ids[0], decode(told.text)) for told in self.told if isinstance(told, Deliver)]
+        return [(connection, answer.seq) for connection, answer in delivered if isinstance(answer, Ack | Refused)]
 
 
 @pytest.mark.plain
 def test_a_connection_is_not_given_the_answer_to_what_the_one_before_sent() -> None:
     """Else it has two: the client sends the action again, and is answered again."""
     bench = Bench()
-    bench.connect("n:1", 7)
-    bench.connect("n:2")
+    bench.connect(1, 7)
+    bench.connect(2)
     bench.answer(7)
     assert bench.told == []
     bench.one.unanswered.add(7)
     bench.answer(7)
-    assert bench.answers == [("n:2", 7)]
+    assert bench.answers == [(2, 7)]
 
 
 @pytest.mark.plain
 def test_an_action_that_comes_again_before_its_outcome_does_is_answered_by_that_and_not_again() -> None:
     bench = Bench()
-    bench.connect("n:2", 7)
+    bench.connect(2, 7)
     bench.answer(7)
     bench.answer(7)
-    assert bench.answers == [("n:2", 7)]
+    assert bench.answers == [(2, 7)]
 
 
 @pytest.mark.plain
 def test_an_ack_that_waited_for_redis_over_a_resume_is_given_to_who_asks_again() -> None:
     bench = Bench()
-    bench.connect("n:1", 7, 8)
+    bench.connect(1, 7, 8)
     bench.answer(7, "stored")
     bench.answer(8, "stored")
-    bench.connect("n:2", 8)
+    bench.connect(2, 8)
     acks, bench.one.unstored = bench.one.unstored, ()
     bench.publisher.deliver_acks(bench.one, acks)
     bench.publisher.deliver_acks(bench.one, acks)
-    assert bench.answers == [("n:2", 8)]
+    assert bench.answers == [(2, 8)]
 
 
 @pytest.mark.plain
@@ -124,15 +123,15 @@ def test_an_answer_to_an_older_session_of_a_player_is_not_given_to_the_newer_one
     )
     older, newer = session(1), session(1)
     registry.add(newer)
-    registry.bind(newer, ConnectionId("n:2"))
+    registry.bind(newer, ConnectionId(2))
     newer.unanswered |= {23, 24}
     refusal = Refusal(RefusalCode.TRY_LATER, "the exchange could not be made")
     publisher.act(zones["tiny"], result_of(Verdict(older.player, 23, refusal=refusal)))
     assert told == []
     publisher.act(zones["tiny"], result_of(Verdict(newer.player, 24, refusal=refusal)))
     (delivered,) = told
-    assert isinstance(delivered, Deliver) and isinstance(delivered.message, Refused)
-    assert delivered.message.seq == 24
+    assert isinstance(delivered, Deliver)
+    assert msgspec.json.decode(delivered.text, type=Refused).seq == 24
 
 
 def result_of(verdict: Verdict) -> TickResult:

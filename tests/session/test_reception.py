@@ -60,7 +60,7 @@ class Bench:
         await self.redis_replies.wait()
         return True
 
-    def join(self, number: int, connection: str) -> asyncio.Task[None]:
+    def join(self, number: int, connection: int) -> asyncio.Task[None]:
         message = Join(ConnectionId(connection), PlayerId(number), f"P{number}")
         self.reception.expect(message.connection_id)
         return asyncio.ensure_future(self.reception.join(message))
@@ -68,23 +68,23 @@ class Bench:
 
 async def test_who_signs_in_twice_within_a_tick_arrives_once() -> None:
     bench = Bench()
-    await asyncio.gather(bench.join(1, "n:1"), bench.join(1, "n:2"))
+    await asyncio.gather(bench.join(1, 1), bench.join(1, 2))
     result = bench.zones["tiny"].run_tick(Stopwatch(StillClock()))
     assert len(result.admitted) == 1 and len(bench.zones["tiny"].zone.entities) == 1
-    assert bench.registry.connections.get(PlayerId(1)) == "n:2" and len(bench.registry.connections) == 1
-    assert bench.told == [CloseConnection(ConnectionId("n:1"), Close.TAKEN_OVER)]
+    assert bench.registry.connections.get(PlayerId(1)) == 2 and len(bench.registry.connections) == 1
+    assert bench.told == [CloseConnection(ConnectionId(1), Close.TAKEN_OVER)]
 
 
 async def test_a_new_session_arrives_while_the_player_of_an_older_one_is_about_to_leave() -> None:
     bench = Bench()
-    await bench.join(1, "n:1")
+    await bench.join(1, 1)
     runner = bench.zones["tiny"]
     (older,) = runner.run_tick(Stopwatch(StillClock())).admitted
     before = bench.registry.get(PlayerId(1))
     assert before is not None
     bench.registry.remove(before)
     runner.inbox.departures.append((before.player, "fenced"))
-    await bench.join(1, "n:2")
+    await bench.join(1, 2)
     result = runner.run_tick(Stopwatch(StillClock()))
     assert result.left == [older] and len(result.admitted) == 1
     assert runner.zone.players[PlayerId(1)] is not older
@@ -93,12 +93,12 @@ async def test_a_new_session_arrives_while_the_player_of_an_older_one_is_about_t
 async def test_what_the_connection_before_had_sent_is_not_applied_on_a_tick_before_its_successor_is_welcome() -> None:
     """Else the seqs of the client before would count as those of the new one, which numbers from 1."""
     bench = Bench()
-    await bench.join(1, "n:1")
+    await bench.join(1, 1)
     runner = bench.zones["tiny"]
     (player,) = runner.run_tick(Stopwatch(StillClock())).admitted
     runner.inbox.add_input(player, Take(seq=9))
     bench.redis_replies.clear()
-    joining = bench.join(1, "n:2")
+    joining = bench.join(1, 2)
     await turns()
     runner.run_tick(Stopwatch(StillClock()))
     assert player.actions.last_seq == 0 and player.inventory.held() == {}
@@ -108,7 +108,7 @@ async def test_what_the_connection_before_had_sent_is_not_applied_on_a_tick_befo
 
 async def test_a_session_fenced_while_its_pointer_is_read_is_not_given_to_anybody() -> None:
     bench = Bench()
-    await bench.join(1, "n:1")
+    await bench.join(1, 1)
     before = bench.registry.get(PlayerId(1))
     assert before is not None
 
@@ -118,15 +118,15 @@ async def test_a_session_fenced_while_its_pointer_is_read_is_not_given_to_anybod
         return False
 
     bench.is_taken_over = fence_meanwhile  # type: ignore[method-assign]
-    await bench.join(1, "n:2")
+    await bench.join(1, 2)
     again = bench.registry.get(PlayerId(1))
-    assert again is not before and again is not None and again.connection_id == "n:2"
+    assert again is not before and again is not None and again.connection_id == 2
 
 
 async def test_a_session_fenced_before_its_token_is_stored_does_not_arrive() -> None:
     bench = Bench()
     bench.redis_replies.clear()
-    joining = bench.join(1, "n:1")
+    joining = bench.join(1, 1)
     await turns()
     fenced = bench.registry.get(PlayerId(1))
     assert fenced is not None
@@ -143,7 +143,7 @@ async def test_a_deadline_that_passes_late_does_not_leave_a_session_outside_its_
     monkeypatch.setattr(module, "OPEN_DEADLINE_S", 0.01)
     bench = Bench()
     bench.redis_replies.clear()
-    joining = bench.join(1, "n:1")
+    joining = bench.join(1, 1)
     await asyncio.sleep(0.05)
     bench.redis_replies.set()
     await joining
@@ -152,10 +152,10 @@ async def test_a_deadline_that_passes_late_does_not_leave_a_session_outside_its_
 
 async def test_a_session_that_redis_lost_after_the_look_at_its_token_is_not_resumed() -> None:
     bench = Bench()
-    message = ResumeSession(ConnectionId("n:1"), "1.a token of before")
+    message = ResumeSession(ConnectionId(1), "1.a token of before")
     bench.reception.expect(message.connection_id)
     await bench.reception.resume(message)
     (told,) = bench.told
     assert isinstance(told, Declined) and told.code is RefusalCode.BAD_TOKEN
-    await bench.join(1, "n:2")
+    await bench.join(1, 2)
     assert bench.zones["tiny"].run_tick(Stopwatch(StillClock())).admitted

@@ -11,7 +11,7 @@ from gameserver.protocol.names import name_key
 from gameserver.session.registry import Registry
 from tests.session.standins import profile, session
 
-ONE, TWO = ConnectionId("n:1"), ConnectionId("n:2")
+ONE, TWO = ConnectionId(1), ConnectionId(2)
 
 
 def test_a_session_is_found_by_player_by_connection_and_by_name() -> None:

@@ -65,7 +65,10 @@ VENDORS_OF_ALL = {"msgspec", "orjson"}
 VENDORS_OF_IMPURE = {"structlog"}
 
 PURE = (
-    "gameserver/link/lookup.py",
+    "gameserver/link/audiences.py",
+    "gameserver/link/codec.py",
+    "gameserver/link/messages.py",
+    "gameserver/link/ports.py",
     "gameserver/protocol/",
     "gameserver/world/",
     "gameserver/simulation/calls.py",
