@@ -367,11 +367,11 @@ async def test_a_pointer_that_is_not_as_believed_is_looked_at_again(live: LiveSe
 
 
 async def test_fields_of_another_release_stay_in_the_hash_as_long_as_the_session_lives(
-    live: LiveSessions, store: Store
+    live: LiveSessions, writer: TickWriter
 ) -> None:
     await live.open(ANNA, epoch(9), HERE, "meadow", {**INITIAL, "of_tomorrow": "7"})
     await live.open(ANNA, epoch(10), THERE, "meadow", {})
-    assert await TickWriter(store).write(batch_of([session_write(ANNA, epoch(10), [b"x", b"3"])])) == set()
+    assert await writer.write(batch_of([session_write(ANNA, epoch(10), [b"x", b"3"])])) == set()
     before = await live.owner(ANNA)
     await live.restore(ANNA, epoch(10), THERE, "meadow", INITIAL, before)
     assert (await live.read(ANNA, epoch(10)) or {})["of_tomorrow"] == "7"
