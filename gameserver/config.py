@@ -177,7 +177,11 @@ class Settings(BaseSettings):
         "Passwords waiting for a thread at most; more are refused.", 64, ge=1, le=10_000
     )
     wrong_passwords_per_minute: int = _accounts(
-        "Wrong passwords allowed per name and minute; an address may try ten times as many.", 10, ge=1, le=10_000
+        "Wrong passwords allowed per minute for one name from one address. A name from all addresses, and an address at"
+        " all names, may take ten times as many.",
+        10,
+        ge=1,
+        le=10_000,
     )
     sign_ups_per_minute: int = _accounts("New accounts and guests per address and minute.", 600, ge=1, le=100_000)
 

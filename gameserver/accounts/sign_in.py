@@ -102,20 +102,23 @@ class SignIn:
             player_id = await self._accounts.create(name, key, password_hash, None, self._clock.wall_ms())
         except NameTaken:
             raise _name_taken() from None
+        self._throttle.signed_in(key, address)
         return SignedIn(player_id, name, None)
 
     async def _login(self, message: Login, address: str) -> SignedIn:
         key = name_key(message.name)[:_KEY_BYTES_MAX]
-        _check_wait(self._throttle.guess(key, address, self._clock.monotonic_s()))
+        attempt = self._throttle.guess(key, address, self._clock.monotonic_s())
+        _check_wait(attempt.wait_ms)
         was_wrong = False
         try:
             row = await self._accounts.by_name(key)
             was_wrong = not await self._passwords.verify(row and row.password_hash, message.password)
         finally:
             if not was_wrong:
-                self._throttle.give_back(key, address, self._clock.monotonic_s())
+                self._throttle.give_back(attempt, self._clock.monotonic_s())
         if row is None or was_wrong:
             raise Refusal(RefusalCode.WRONG_CREDENTIALS, "name or password is wrong")
+        self._throttle.signed_in(key, address)
         await self._renew_hash(row, message.password)
         return SignedIn(row.player_id, row.name, None)
 

@@ -20,6 +20,7 @@ from gameserver.protocol.errors import Refusal, RefusalCode
 from gameserver.protocol.messages import Guest, Login, Register
 
 HOME = "192.0.2.1"
+ELSEWHERE = "198.51.100.9"
 PASSWORD = "correct horse"
 
 
@@ -117,16 +118,33 @@ async def test_an_unknown_name_a_wrong_password_and_a_guests_name_look_the_same(
 async def test_wrong_passwords_run_out_and_come_back_with_time(sign_in: SignIn, clock: FakeClock) -> None:
     await sign_in(Register("Anna", PASSWORD), HOME)
     for _ in range(3):
-        assert (await refusal(sign_in, Login("Anna", "wrong password"))).code is RefusalCode.WRONG_CREDENTIALS
-    refused = await refusal(sign_in, Login("anna", PASSWORD), "198.51.100.9")
+        wrong = await refusal(sign_in, Login("Anna", "wrong password"), ELSEWHERE)
+        assert wrong.code is RefusalCode.WRONG_CREDENTIALS
+    refused = await refusal(sign_in, Login("anna", PASSWORD), ELSEWHERE)
     assert refused.code is RefusalCode.TOO_MANY
     clock.now_s += refused.retry_after_ms / 1000
-    assert (await sign_in(Login("anna", PASSWORD), HOME)).name == "Anna"
+    assert (await sign_in(Login("anna", PASSWORD), ELSEWHERE)).name == "Anna"
+
+
+async def test_wrong_passwords_from_elsewhere_keep_nobody_out_at_home(sign_in: SignIn) -> None:
+    await sign_in(Register("Anna", PASSWORD), HOME)
+    for number in range(200):
+        await refusal(sign_in, Login("Anna", "wrong password"), f"198.51.100.{number}")
+    assert (await refusal(sign_in, Login("Anna", PASSWORD), "203.0.113.1")).code is RefusalCode.TOO_MANY
+    assert (await sign_in(Login("Anna", PASSWORD), HOME)).name == "Anna"
+
+
+async def test_who_logged_in_at_an_address_once_is_at_home_there(sign_in: SignIn) -> None:
+    await sign_in(Register("Anna", PASSWORD), HOME)
+    await sign_in(Login("Anna", PASSWORD), "2001:db8::1")
+    for number in range(200):
+        await refusal(sign_in, Login("Anna", "wrong password"), f"198.51.100.{number}")
+    assert (await sign_in(Login("Anna", PASSWORD), "2001:db8::2")).name == "Anna"
 
 
 async def test_many_wrong_guesses_at_once_do_not_slip_through(sign_in: SignIn) -> None:
     await sign_in(Register("Anna", PASSWORD), HOME)
-    tries = (refusal(sign_in, Login("Anna", f"guess {number}")) for number in range(12))
+    tries = (refusal(sign_in, Login("Anna", f"guess {number}"), ELSEWHERE) for number in range(12))
     codes = [each.code for each in await asyncio.gather(*tries)]
     assert codes.count(RefusalCode.WRONG_CREDENTIALS) == 3
     assert codes.count(RefusalCode.TOO_MANY) == 9

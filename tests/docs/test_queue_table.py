@@ -54,6 +54,7 @@ BOUNDS = {
     "saves waiting for SQL": "one a session and epoch",  # a dict by both
     "chat lines, and notes of stays, waiting for SQL": f"{_default(Backlog.__init__, 'rows_max'):,} each",
     "names and addresses throttled": f"{throttle.KEYS_MAX:,} each",
+    "addresses that signed a name in before": f"{throttle.PAIRS_MAX:,}, {throttle.NAMES_MAX} an address",
 }
 
 
