@@ -26,6 +26,7 @@ from gameserver.client.keeper import Keeper
 from gameserver.client.names import Names
 from gameserver.client.transport import Loss, Traffic
 from gameserver.client.world import Entity, World
+from gameserver.protocol.constants import ANSWERS_MAX
 from gameserver.protocol.errors import Close
 from gameserver.protocol.messages import (
     Ack,
@@ -44,7 +45,6 @@ from gameserver.protocol.messages import (
 from gameserver.protocol.world_frame import WorldFrameError
 
 CHAT_LINES_MAX = 100
-ANSWERS_MAX = 32  # as many answers as the server remembers for a resend
 _decode = msgspec.json.Decoder(AnyServerMessage).decode
 
 

@@ -17,10 +17,9 @@ from gameserver.client.backoff import Backoff
 from gameserver.client.credentials import Credentials
 from gameserver.client.errors import ConnectFailed, ConnectionLost, SignInRefused
 from gameserver.client.transport import Loss, Receiver, Socket, Traffic, connect
-from gameserver.protocol.errors import CLOSES, Close, RefusalCode
+from gameserver.protocol.errors import CLOSES, WORTH_RETRYING, Close, RefusalCode
 from gameserver.protocol.messages import ClientMessage, Closing, Refused, Resume, Welcome
 
-_PASSING = {RefusalCode.TRY_LATER, RefusalCode.TOO_MANY, RefusalCode.INTERNAL}  # worth another try later
 _MAY_RETURN = {row.code: row.may_return for row in CLOSES.values()}  # for a close without a ``closing`` before it
 _encode = msgspec.json.Encoder().encode
 
@@ -149,7 +148,7 @@ class Keeper:
                 await self._resume_or_sign_in()
                 return None
             except SignInRefused as refused:
-                if refused.code not in _PASSING:
+                if refused.code not in WORTH_RETRYING:
                     await self._drop()
                     return f"{refused.code}: {refused.reason}"
                 retry_after_ms = refused.retry_after_ms

@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Callable, Iterable
 from itertools import islice
 
-from gameserver.protocol.messages import DESCRIBE_MAX, ClientMessage, Describe, Described
+from gameserver.protocol.constants import DESCRIBE_MAX
+from gameserver.protocol.messages import ClientMessage, Describe, Described
 
 ANSWER_TIMEOUT_S = 5.0
 NAMES_MAX = 10_000  # remembered; beyond it the oldest is forgotten

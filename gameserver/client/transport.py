@@ -25,13 +25,13 @@ from websockets.uri import parse_uri
 from websockets.utils import apply_mask as apply_mask_slowly
 
 from gameserver.client.errors import ConnectFailed
+from gameserver.protocol.constants import SUBPROTOCOL
 
 try:
     from websockets.speedups import apply_mask
 except ImportError:  # websockets without its C extension
     apply_mask = apply_mask_slowly
 
-SUBPROTOCOL = "gameserver.v1"
 MESSAGE_BYTES_MAX = 4 * 1024 * 1024  # a message from the server beyond this fails the connection
 WRITE_BUFFER_BYTES_MAX = 64 * 1024  # beyond this the socket counts as blocked and inputs wait
 CLOSE_TIMEOUT_S = 2.0

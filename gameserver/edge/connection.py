@@ -19,12 +19,14 @@ from websockets.frames import Frame, Opcode
 from websockets.http11 import Request, Response
 from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
+from websockets.typing import Subprotocol
 
 from gameserver.edge.frames import close_frame, short_frames, text_frame, wire_bytes_min
-from gameserver.edge.handshake import SUBPROTOCOL, select_subprotocol
+from gameserver.edge.handshake import select_subprotocol
 from gameserver.edge.http import secure, serialized_security_headers
 from gameserver.edge.limits import EdgeLimits
 from gameserver.protocol.codec import encode_text
+from gameserver.protocol.constants import SUBPROTOCOL
 from gameserver.protocol.errors import CLOSES, Close
 from gameserver.protocol.messages import Closing
 
@@ -68,7 +70,7 @@ class Connection:
         self._answer = answer
         self._limits = limits
         self._protocol = ServerProtocol(
-            subprotocols=[SUBPROTOCOL],
+            subprotocols=[Subprotocol(SUBPROTOCOL)],
             select_subprotocol=select_subprotocol,
             extensions=None,  # no compression: 14 KiB a connection instead of 64, and no decompression bomb
             max_size=limits.message_bytes_max,

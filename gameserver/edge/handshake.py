@@ -15,9 +15,9 @@ from websockets.typing import Subprotocol
 
 from gameserver.edge.hosts import Hosts
 from gameserver.edge.http import Site, respond
+from gameserver.protocol.constants import SUBPROTOCOL
 
 WEBSOCKET_PATH = "/ws"
-SUBPROTOCOL = Subprotocol("gameserver.v1")
 
 
 class Handshake:
@@ -55,7 +55,7 @@ def select_subprotocol(_: ServerProtocol, offered: Sequence[Subprotocol]) -> Sub
     if not offered:
         return None
     if SUBPROTOCOL in offered:
-        return SUBPROTOCOL
+        return Subprotocol(SUBPROTOCOL)
     raise NegotiationError(f"this server speaks {SUBPROTOCOL}")
 
 

@@ -51,6 +51,10 @@ class Refusal(Exception):  # noqa: N818  a refusal is an expected answer, not an
         self.retry_after_ms = retry_after_ms
 
 
+WORTH_RETRYING = frozenset((RefusalCode.TRY_LATER, RefusalCode.TOO_MANY, RefusalCode.INTERNAL))
+"""A client that comes back by itself tries again after these, and gives up after any other refusal."""
+
+
 class CloseRow(NamedTuple):
     code: int  # WebSocket close code
     may_return: bool  # may the client reconnect by itself and resume?

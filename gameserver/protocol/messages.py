@@ -11,12 +11,9 @@ from typing import Annotated, Any, Literal, dataclass_transform
 import msgspec
 from msgspec import Meta
 
+from gameserver.protocol.constants import CHAT_LENGTH_MAX, DESCRIBE_MAX, SEQ_MAX
 from gameserver.protocol.ids import EntityId, PlayerId
 from gameserver.protocol.message_class import MessageClass
-
-SEQ_MAX = 2**53 - 1  # the largest whole number every JSON reader keeps exact
-CHAT_LENGTH_MAX = 300
-DESCRIBE_MAX = 64
 
 Seq = Annotated[int, Meta(ge=1, le=SEQ_MAX)]
 Name = Annotated[str, Meta(min_length=1, max_length=64)]  # accounts checks the rest

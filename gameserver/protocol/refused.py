@@ -6,8 +6,9 @@ from typing import Any
 
 import msgspec
 
+from gameserver.protocol.constants import SEQ_MAX
 from gameserver.protocol.errors import Refusal
-from gameserver.protocol.messages import SEQ_MAX, Refused
+from gameserver.protocol.messages import Refused
 
 
 class _Numbered(msgspec.Struct):

@@ -14,6 +14,7 @@ from gameserver.link.messages import Deliver, Join, Leave, PlayerInputs, ResumeS
 from gameserver.link.ports import EdgePort
 from gameserver.observability import metrics
 from gameserver.protocol.codec import ClientCodec, encode_text
+from gameserver.protocol.constants import ANSWERS_MAX
 from gameserver.protocol.errors import Close, Refusal, RefusalCode
 from gameserver.protocol.ids import ConnectionId
 from gameserver.protocol.messages import IS_ACTION, SIGN_IN, Action, ClientMessage, Logout, Say, Whisper
@@ -28,7 +29,6 @@ from gameserver.session.write_behind import WriteBehind
 from gameserver.simulation.zones import Zones
 from gameserver.speedups import ahead
 from gameserver.tasks import Tasks
-from gameserver.world.action_log import ANSWERS_MAX
 
 NOT_STORED: Final = (Say, Whisper)  # actions that need no Redis
 log = structlog.get_logger(__name__)

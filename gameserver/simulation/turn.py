@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Final, cast
 
+from gameserver.protocol.constants import ANSWERS_MAX
 from gameserver.protocol.errors import Refusal, RefusalCode
 from gameserver.protocol.ids import PlayerId
 from gameserver.protocol.messages import IS_ACTION, AckLevel, Action, ClientMessage, Describe, Say, Whisper
@@ -15,7 +16,6 @@ from gameserver.simulation.game import Game
 from gameserver.simulation.inbox import Said
 from gameserver.simulation.result import GameError, TickResult, Verdict
 from gameserver.simulation.speech import Presence, describe, say, whisper
-from gameserver.world.action_log import ANSWERS_MAX
 from gameserver.world.entity import Player
 from gameserver.world.exchange import ExchangeOp
 from gameserver.world.journal import undo_since

@@ -1,7 +1,7 @@
 // Numbered actions: each gets the next seq, waits for its ack or refusal, and is sent again after a resume.
 // Law: what has no answer yet is resent under its old number, so the server applies it once whatever the socket did.
 
-export const PENDING_MAX = 32; // the server remembers the answers to this many
+import { ANSWERS_MAX } from "./protocol.js";
 
 export class Refused extends Error {
   constructor({ code, reason = "", retry_after_ms = 0, field = null }) {
@@ -22,7 +22,7 @@ export class Actions {
 
   /** A promise of the ack's level; rejects with Refused. */
   act(message) {
-    if (this.pending.size >= PENDING_MAX) {
+    if (this.pending.size >= ANSWERS_MAX) {
       return Promise.reject(new Refused({ code: "too_many", reason: "too much at once" }));
     }
     const numbered = { ...message, seq: this.nextSeq };

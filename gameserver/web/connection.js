@@ -3,15 +3,15 @@
 // Law: only the newest socket is heard; after a loss the page returns unless the server said not to.
 
 import { Actions } from "./actions.js";
+import { CLOSES, SUBPROTOCOL, WORTH_RETRYING } from "./protocol.js";
 
-const SUBPROTOCOL = "gameserver.v1";
 const OPEN_MS_MAX = 8000; // from opening the socket to the welcome
 const RETRY_FIRST_MS = 300;
 const RETRY_MS_MAX = 8000;
 const QUIET_MS = 6000; // after this silence, ask something; after twice this, the socket is dead
 const WATCH_MS = 1500;
-const NEVER_RETURN = new Set([1000, 1002, 1003, 1007, 1009, 4001, 4002, 4004, 4005, 4006, 4010]); // when the word before the close was lost
-const WORTH_RETRYING = new Set(["try_later", "too_many", "internal"]);
+// Tells whether to return when the `closing` message before the close was lost.
+const FINAL = new Set(Object.values(CLOSES).filter((row) => !row.may_return).map((row) => row.code));
 
 export class Connection extends EventTarget {
   // Events, each with its news in `detail`: "message" (a JSON message), "frame" (an ArrayBuffer),
@@ -96,26 +96,16 @@ export class Connection extends EventTarget {
   }
 
   #refused(message) {
-    if (this.phase === "playing") return this.#refusedPlaying(message);
-    if (this.#opening?.type === "resume" && WORTH_RETRYING.has(message.code)) {
+    if (this.phase === "playing") return this.actions.refused(message);
+    if (this.#opening?.type === "resume" && WORTH_RETRYING.includes(message.code)) {
       this.#drop();
       this.#retryLater(message.retry_after_ms ?? 0);
     } else this.#end({ ...message, reason: message.code, text: message.reason, during: this.#opening?.type });
     return true;
   }
 
-  #refusedPlaying(message) {
-    if (message.code === "out_of_order") {
-      // Our numbering is not the server's any more: start over from what the next welcome says.
-      this.actions.fail(message);
-      this.#lose(1006);
-      return true;
-    }
-    return this.actions.refused(message);
-  }
-
   #lose(code) {
-    const closing = this.#closing ?? { may_return: !NEVER_RETURN.has(code), retry_after_ms: 0, reason: `closed_${code}`, text: "" };
+    const closing = this.#closing ?? { may_return: !FINAL.has(code), retry_after_ms: 0, reason: `closed_${code}`, text: "" };
     const opening = this.#opening;
     this.#drop();
     if (!closing.may_return) this.#end({ reason: closing.reason, text: closing.text });

@@ -19,6 +19,7 @@ export const intents = {
 };
 
 const REFUSALS = {
+  already_answered: "Whether that worked is not known any more.",
   bad_name: "That name will not do. Use letters, digits and a few signs.",
   bad_password: "Please choose a longer password.",
   bad_text: "That cannot be said.",
@@ -31,7 +32,6 @@ const REFUSALS = {
   not_enough: "You do not have that.",
   not_online: "Nobody of that name is here.",
   not_usable: "That cannot be used.",
-  out_of_order: "That got lost on the way. Please try again.",
   session_over: "That did not reach the server.",
   too_far: "That is too far away.",
   too_many: "Not so fast. Wait a moment.",

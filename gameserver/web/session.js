@@ -2,9 +2,9 @@
 // Owns what the server told; changes only by messages and frames. Events: "open", "inventory", "chat", "unreadable".
 
 import { decodeFrame, FrameError, recordReader } from "./frame.js";
+import { DESCRIBE_MAX } from "./protocol.js";
 import { World } from "./world.js";
 
-const DESCRIBE_MAX = 64; // ids in one message
 const DESCRIBE_EVERY_MS = 250;
 const ASK_AGAIN_MS = 3000;
 const NAMES_MAX = 2000;

@@ -11,13 +11,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Final, Literal, cast, get_args
+from typing import Literal, cast, get_args
 
+from gameserver.protocol.constants import ANSWERS_MAX
 from gameserver.protocol.errors import RefusalCode
 from gameserver.protocol.messages import AckLevel
 from gameserver.world.kept import nothing
-
-ANSWERS_MAX: Final = 32  # as many as a client may have unanswered at once
 
 Answer = AckLevel | RefusalCode
 Standing = Literal["new", "pending", "answered", "forgotten"]

@@ -16,8 +16,8 @@ from gameserver.edge.limits import EdgeLimits
 from gameserver.link import audiences
 from gameserver.profiles import database, group_commit
 from gameserver.profiles.backlog import Backlog
+from gameserver.protocol import constants
 from gameserver.simulation import inbox, turn
-from gameserver.world import action_log
 
 _LIMITS = EdgeLimits()
 _KIB = 1024
@@ -39,16 +39,16 @@ BOUNDS = {
     "sign-ins under way": f"{_LIMITS.sign_ins_max}",
     "passwords being hashed": _setting("password_queue_max"),
     "inputs for one tick": f"{inbox.INPUTS_MAX} a player",
-    "actions behind an exchange": f"{action_log.ANSWERS_MAX} a player, {turn.EXCHANGE_PATIENCE_S:g} s",
+    "actions behind an exchange": f"{constants.ANSWERS_MAX} a player, {turn.EXCHANGE_PATIENCE_S:g} s",
     "exchanges": "1 a player",  # the inventory is frozen
     "actions that a connection waits to be answered": "those of the other queues of actions",  # Host adds what it took
-    "answers remembered": f"{action_log.ANSWERS_MAX} a session",
+    "answers remembered": f"{constants.ANSWERS_MAX} a session",
     "world frames to a client": f"{_LIMITS.high_water_bytes // _KIB} KiB buffered",
     "sends in one system call": f"{ring.SENDS_MAX}, of {ring.ARENA_BYTES // _KIB**2} MiB of different bytes",
     "everything to a client": f"{_LIMITS.outbox_bytes_max // _KIB} KiB",
     "viewers in lists that have a number": f"{audiences.NUMBERED_MAX:,}",
     "dirty sessions": "one entry a session",  # a dict by player
-    "acks waiting for Redis": f"{action_log.ANSWERS_MAX} a session",
+    "acks waiting for Redis": f"{constants.ANSWERS_MAX} a session",
     "exchanges waiting for SQL": f"one a player; {group_commit.GROUP_MAX} a transaction",
     "sign-ins and claims at SQL": f"{database.DOOR_MAX}",
     "saves waiting for SQL": "one a session and epoch",  # a dict by both

@@ -13,12 +13,11 @@ from hypothesis import strategies as st
 
 from gameserver.demo import Meadow, Move
 from gameserver.protocol.codec import LATELY_BYTES_MAX, LATELY_MAX, ClientCodec, encode_text
+from gameserver.protocol.constants import CHAT_LENGTH_MAX, SEQ_MAX
 from gameserver.protocol.errors import Refusal, RefusalCode
 from gameserver.protocol.message_class import TAKEN
 from gameserver.protocol.messages import (
     BUILT_IN,
-    CHAT_LENGTH_MAX,
-    SEQ_MAX,
     Ack,
     Action,
     ClientMessage,

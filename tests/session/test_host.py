@@ -12,6 +12,7 @@ import pytest
 from gameserver.link.local import LocalLink
 from gameserver.link.messages import Deliver, PlayerInputs, ToEdge
 from gameserver.protocol.codec import ClientCodec
+from gameserver.protocol.constants import ANSWERS_MAX
 from gameserver.protocol.errors import RefusalCode
 from gameserver.protocol.ids import ConnectionId
 from gameserver.protocol.messages import Ack, Action, ClientMessage, Logout, Refused
@@ -25,7 +26,6 @@ from gameserver.session.write_behind import WriteBehind
 from gameserver.simulation.inbox import Inbox
 from gameserver.simulation.zones import Zones
 from gameserver.tasks import Tasks
-from gameserver.world.action_log import ANSWERS_MAX
 from gameserver.world.entity import Player
 from tests.session.standins import StillClock, profile, session
 from tests.simulation.tiny import Take, Tiny

@@ -7,8 +7,9 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gameserver.protocol.constants import ANSWERS_MAX
 from gameserver.protocol.errors import RefusalCode
-from gameserver.world.action_log import ANSWERS_MAX, ActionLog, Answer
+from gameserver.world.action_log import ActionLog, Answer
 
 ANSWERS: list[Answer] = ["accepted", "stored", "durable", RefusalCode.TOO_FAR, RefusalCode.TRY_LATER]
 

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { Actions, PENDING_MAX, Refused } from "../../../gameserver/web/actions.js";
+import { Actions, Refused } from "../../../gameserver/web/actions.js";
+import { ANSWERS_MAX } from "../../../gameserver/web/protocol.js";
 
 function actions() {
   const sent = [];
@@ -51,6 +52,6 @@ test("in a session opened anew what had no answer is given up and numbers start 
 
 test("no more may wait than the server remembers", async () => {
   const { actions: acting } = actions();
-  for (let i = 0; i < PENDING_MAX; i += 1) acting.act({ type: "use" });
+  for (let i = 0; i < ANSWERS_MAX; i += 1) acting.act({ type: "use" });
   await assert.rejects(acting.act({ type: "use" }), (error) => error.code === "too_many");
 });
