@@ -8,12 +8,16 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 
+import msgspec
+
 from gameserver.observability import metrics
 from gameserver.profiles.backlog import Backlog
 from gameserver.profiles.chat_rows import ChatRows
 from gameserver.profiles.records import ChatLineRow
 from gameserver.protocol.ids import PlayerId
 from gameserver.protocol.messages import ChatLine
+
+LINES_BYTES_MAX = 32 * 1024  # of the lines in a welcome, which has to fit what may wait for one client
 
 
 class ChatHistory:
@@ -33,8 +37,15 @@ class ChatHistory:
             self._zones[zone] = deque(lines, maxlen=self._kept)
 
     def last(self, zone: str) -> list[ChatLine]:
-        """Oldest first."""
-        return list(self._zones.get(zone, ()))
+        """Return the newest lines that fit LINES_BYTES_MAX, the oldest first."""
+        lines: list[ChatLine] = []
+        size = 0
+        for line in reversed(self._zones.get(zone, ())):
+            size += len(msgspec.json.encode(line))
+            if size > LINES_BYTES_MAX:
+                break
+            lines.append(line)
+        return lines[::-1]
 
     def note(self, zone: str, sender_id: PlayerId, line: ChatLine) -> None:
         """On the tick: show it to who joins, and write it when SQL has time."""

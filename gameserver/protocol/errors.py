@@ -9,6 +9,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import NamedTuple
 
+REASON_LENGTH_MAX = 300  # characters
+
 
 class RefusalCode(StrEnum):
     """Why one message was not obeyed. The value is what travels in ``code``."""
@@ -40,10 +42,17 @@ class RefusalCode(StrEnum):
     INTERNAL = "internal"  # our bug; nothing more is told
 
 
+def shown_reason(reason: object) -> str:
+    """Return the reason as a client can be sent it: text of REASON_LENGTH_MAX characters at most."""
+    text = str(reason)[:REASON_LENGTH_MAX]
+    return text if text.isascii() else text.encode(errors="replace").decode()
+
+
 class Refusal(Exception):  # noqa: N818  a refusal is an expected answer, not an error of the program
     """Raised wherever a client's wish cannot be granted; turned into one message in one place."""
 
     def __init__(self, code: RefusalCode, reason: str = "", *, field: str | None = None, retry_after_ms: int = 0):
+        reason = shown_reason(reason)
         super().__init__(f"{code}: {reason}")
         self.code = code
         self.reason = reason

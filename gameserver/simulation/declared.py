@@ -12,6 +12,7 @@ from difflib import SequenceMatcher
 from types import FunctionType
 from typing import Any, Final
 
+from gameserver.protocol.errors import shown_reason
 from gameserver.protocol.label import LABEL_RULE, is_label
 from gameserver.protocol.message_class import own_fields
 from gameserver.protocol.mistake import GameError, closest, place_of_class, place_of_function, shown
@@ -29,6 +30,7 @@ _DOUBLED: Final = re.compile(r"(.)\1")
 def check_declared(game: Any) -> None:
     """Raise GameError about the first thing that is wrong. ``game`` is the class, complete but for its handlers."""
     _check_kinds(game)
+    _check_items(game)
     _check_zones(game)
     hz = game.tick_hz
     if type(hz) is not int or not 1 <= hz <= TICK_HZ_MAX:
@@ -56,6 +58,17 @@ def _check_kinds(game: Any) -> None:
         raise GameError(where, problem, "add it, or set player_kind to one of the kinds")
 
 
+def _check_items(game: Any) -> None:
+    where, items = place_of_class(game, "items"), game.items
+    if items is None:
+        return
+    if not isinstance(items, tuple | list):
+        raise GameError(where, f"is {shown(items)}", 'write a tuple: items = ("apple", "coin")')
+    for item in items:
+        if not is_label(item):
+            raise GameError(where, f"has the name {shown(item)}", LABEL_RULE)
+
+
 def _check_zones(game: Any) -> None:
     where, zones = place_of_class(game, "zones"), game.zones
     if not isinstance(zones, tuple | list):
@@ -77,6 +90,14 @@ def wrong_zone(game: Any, chosen: object) -> GameError:
     problem = f"returned {shown(chosen)}, which is no zone"
     where = place_of_function(game.choose_zone, f"{game.__name__}.choose_zone")
     return GameError(where, problem, f'return "{closest(chosen, names) or names[0]}"')
+
+
+def reason_of(game: Any, said: object) -> str | None:
+    """Return the answer of ``may_join``. Raises GameError for a bool or anything else that is no reason."""
+    if said is None or isinstance(said, str):
+        return said if said is None else shown_reason(said)
+    where = place_of_function(game.may_join, f"{type(game).__name__}.may_join")
+    raise GameError(where, f"returned {shown(said)}", "return None to let the player in, or the reason why not")
 
 
 # --- methods and names ---

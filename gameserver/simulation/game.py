@@ -48,6 +48,7 @@ class Game(metaclass=GameClass):
     tick_hz: ClassVar[int] = 20
     kinds: ClassVar[tuple[str, ...]] = ("player",)
     player_kind: ClassVar[str] = "player"
+    items: ClassVar[tuple[str, ...] | None] = None  # the kinds of item there are; None: any name
     zones: ClassVar[tuple[ZoneSpec, ...]] = (ZoneSpec("zone"),)
     state_type: ClassVar[type[PlayerState]] = PlayerState
     handlers: ClassVar[dict[type[ClientMessage], Handler]] = {}

@@ -34,6 +34,7 @@ class ZoneRunner:
 
     def __init__(self, spec: ZoneSpec, game: Game, clock: Clock, presence: Presence, seed: int):
         self.zone = Zone(spec, game.kinds, game.tick_hz, Random(seed))
+        self.zone.items = None if game.items is None else frozenset(game.items)
         self.inbox = Inbox()
         self.stopped = False  # its game raised where nobody can go on
         self._game = game

@@ -8,6 +8,7 @@ from functools import partial
 from gameserver.protocol.errors import Refusal, RefusalCode
 from gameserver.protocol.messages import InventoryChanged, StateChanged
 from gameserver.simulation.calls import whole
+from gameserver.simulation.declared import reason_of
 from gameserver.simulation.game import Game
 from gameserver.simulation.inbox import Inbox
 from gameserver.simulation.result import TickResult
@@ -84,7 +85,11 @@ def admit_and_release(zone: Zone, game: Game, inbox: Inbox, result: TickResult) 
 
 def _admit(zone: Zone, game: Game, player: Player, result: TickResult) -> None:
     refusals: list[str | None] = []
-    if not whole("may_join", lambda: refusals.append(game.may_join(zone, player)), zone, player, result):
+
+    def ask() -> None:
+        refusals.append(reason_of(game, game.may_join(zone, player)))
+
+    if not whole("may_join", ask, zone, player, result):
         result.failed_to_join.append(player)
         return
     if refusals[0] is not None:

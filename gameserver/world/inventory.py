@@ -11,10 +11,14 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from gameserver.protocol.errors import Refusal, RefusalCode
+from gameserver.protocol.label import is_label
+from gameserver.protocol.mistake import GameError, GameValueError, closest, place_of_caller, shown
 from gameserver.world.journal import Journal
 from gameserver.world.kept import nothing
 
 QUANTITY_MAX = 1_000_000_000  # fits every SQL integer with room to add
+KINDS_MAX = 1_000  # of one player, those that were used up included: their account is kept
+KIND_NAMES_BYTES_MAX = 32 * 1024  # of all these together, so that a welcome fits what may wait for one client
 
 
 class Holding(NamedTuple):
@@ -29,12 +33,13 @@ class Inventory:
     """Kind -> Holding, with a sequence that rises with every change. While ``frozen`` (an exchange is under way, its
     outcome not known yet) nothing may change."""
 
-    __slots__ = ("changed", "frozen", "holdings", "journal", "on_change", "seq")
+    __slots__ = ("changed", "declared", "frozen", "holdings", "journal", "on_change", "seq")
 
     def __init__(self, holdings: Mapping[str, Holding] | None = None, seq: int = 0):
         self.holdings: dict[str, Holding] = dict(holdings or {})
         self.seq = seq
         self.frozen = False
+        self.declared: frozenset[str] | None = None  # the kinds the game declares; None: any
         self.changed: set[str] = set()  # kinds changed since the last write to the live session
         self.on_change: Callable[[], None] = nothing
         self.journal: Journal | None = None  # takes how to undo each change
@@ -48,7 +53,13 @@ class Inventory:
         return {kind: holding.quantity for kind, holding in self.holdings.items() if holding.quantity}
 
     def add(self, kind: str, quantity: int = 1) -> None:
-        """Mint ``quantity`` of ``kind`` for this player. Raises Refusal when frozen or beyond QUANTITY_MAX."""
+        """Mint ``quantity`` of ``kind`` for this player.
+
+        Raises Refusal when frozen (TRY_LATER), beyond QUANTITY_MAX or KINDS_MAX (FULL), or for a name or number that
+        cannot be kept (BAD_MESSAGE); GameError for what is no text, no whole number, or not one of ``Game.items``.
+        """
+        if kind not in self.holdings:
+            self.check_new(kind)
         self._set(kind, _minted(self.holdings.get(kind, Holding()), quantity))
 
     def remove(self, kind: str, quantity: int = 1) -> None:
@@ -56,7 +67,9 @@ class Inventory:
         self._set(kind, self.after_removal(kind, quantity))
 
     def after_removal(self, kind: str, quantity: int) -> Holding:
-        """What ``remove`` would leave of ``kind``; changes nothing. Raises Refusal (NOT_ENOUGH)."""
+        """Return what ``remove`` would leave of ``kind``; change nothing. Raises what ``add`` does, and NOT_ENOUGH."""
+        if kind not in self.holdings:
+            self.check_kind(kind)
         return _burned(self.holdings.get(kind, Holding()), kind, quantity)
 
     def replace(self, holdings: Mapping[str, Holding], seq: int) -> None:
@@ -65,6 +78,25 @@ class Inventory:
         self.holdings = dict(holdings)
         self.seq = seq
         self.on_change()
+
+    def check_kind(self, kind: str) -> None:
+        """Raise unless both SQL servers can keep an item of this name, and the game knows it."""
+        if not isinstance(kind, str):
+            raise GameError(place_of_caller("inventory"), f"is given {shown(kind)} for a kind of item", "give it text")
+        if not is_label(kind):
+            reason = "an item's name has 1 to 64 printable characters, and no blank at either end"
+            raise Refusal(RefusalCode.BAD_MESSAGE, reason, field="item")
+        if self.declared is not None and kind not in self.declared:
+            near = closest(kind, sorted(self.declared))
+            remedy = f'write "{near}"' if near else "add it to Game.items"
+            raise GameValueError(place_of_caller("inventory"), f"{shown(kind)} is none of the game's items", remedy)
+
+    def check_new(self, kind: str) -> None:
+        """Raise what ``check_kind`` raises, and Refusal (FULL) when there is no room for one more kind."""
+        self.check_kind(kind)
+        names_bytes = len(kind.encode()) + sum(len(name.encode()) for name in self.holdings)
+        if len(self.holdings) >= KINDS_MAX or names_bytes > KIND_NAMES_BYTES_MAX:
+            raise Refusal(RefusalCode.FULL, "there is no room for another kind of thing")
 
     def _set(self, kind: str, holding: Holding) -> None:
         if self.frozen:
@@ -88,7 +120,11 @@ class Inventory:
 
 
 def given(giver: Inventory, receiver: Inventory, kind: str, quantity: int) -> tuple[Holding, Holding]:
-    """The two holdings of ``kind`` after the gift; changes nothing. Raises Refusal (NOT_ENOUGH, FULL)."""
+    """Return the two holdings of ``kind`` after the gift; change nothing. Raises what ``add`` and ``remove`` raise."""
+    if kind not in giver.holdings:
+        giver.check_kind(kind)
+    elif kind not in receiver.holdings:
+        receiver.check_new(kind)
     mine, theirs = giver.holdings.get(kind, Holding()), receiver.holdings.get(kind, Holding())
     _check_enough(mine, kind, quantity)
     _check_room(theirs.quantity + quantity)
@@ -107,6 +143,10 @@ def _burned(holding: Holding, kind: str, quantity: int) -> Holding:
 
 
 def _check_positive(quantity: int) -> None:
+    if isinstance(quantity, bool) or not isinstance(quantity, int):
+        raise GameError(
+            place_of_caller("inventory"), f"is given {shown(quantity)} for a number of items", "give it an int"
+        )
     if quantity < 1:
         raise Refusal(RefusalCode.BAD_MESSAGE, "quantity must be at least 1", field="quantity")
 

@@ -15,8 +15,10 @@ import msgspec
 
 from gameserver.protocol.errors import Refusal, RefusalCode
 from gameserver.protocol.ids import EntityId, PlayerId
-from gameserver.protocol.messages import Action, ChatLine, Event, ServerMessage, ZoneDescription
+from gameserver.protocol.messages import Action, ChatLine, ServerMessage, ZoneDescription
+from gameserver.protocol.mistake import GameError, closest, place_of_caller, shown
 from gameserver.world.entity import Entity, Player
+from gameserver.world.event import event_of
 from gameserver.world.exchange import Exchange, ExchangeOp
 from gameserver.world.grid import Cell, Grid
 from gameserver.world.journal import Journal, cut
@@ -99,6 +101,7 @@ class Zone:
         self.waiting: dict[PlayerId, deque[WaitingAction]] = {}  # behind an exchange
         self.current_op: ExchangeOp | None = None  # the action being applied, for exchanges it asks for
         self._always_seen = spec.cell_size * (1 - 2 * spec.border_margin)  # what is nearer is in view
+        self.items: frozenset[str] | None = None  # the kinds of item that the game declares; None: any
         self._kinds = {name: number for number, name in enumerate(kinds)}
         # From anywhere: an action sent again to the next process must find nothing there, and not somebody else.
         self._next_id = 1 + random.getrandbits(30)
@@ -106,15 +109,18 @@ class Zone:
     # --- for games ---
 
     def kind_number(self, kind: str) -> int:
-        """The number a kind travels as. Raises KeyError for one the game did not declare."""
-        return self._kinds[kind]
+        """Return the number a kind travels as. Raises GameError for one that the game did not declare."""
+        number = self._kinds.get(kind)
+        if number is None:
+            raise _unknown_kind(kind, self._kinds)
+        return number
 
     def kind_of(self, entity: Entity) -> str:
         return next(name for name, number in self._kinds.items() if number == entity.kind)
 
     def spawn(self, kind: str, x: float, y: float, *, name: str = "") -> Entity:
-        """A new entity, in view from the end of this tick."""
-        entity = Entity(self._kinds[kind], *self.clamp(x, y), name)
+        """Add a new entity, in view from the end of this tick. Raises GameError for a kind that was not declared."""
+        entity = Entity(self.kind_number(kind), *self.clamp(x, y), name)
         self.add(entity)
         return entity
 
@@ -168,15 +174,18 @@ class Zone:
                 if (entity.x - x) ** 2 + (entity.y - y) ** 2 <= radius * radius:
                     yield entity
 
-    def send(self, player: Player, name: str, **fields: Any) -> None:
-        """Tell one player an event of the game's own."""
+    def send(self, player: Player, name: str, /, **fields: Any) -> None:
+        """Send one player an event of the game's own, of any fields. Raises GameError where JSON has no such value."""
+        check_player("zone.send", player)
+        event = event_of("zone.send", name, fields)
         self.journal.append((cut, self.outgoing, len(self.outgoing)))
-        self.outgoing.append(Outgoing(player.player_id, Event(name, fields)))
+        self.outgoing.append(Outgoing(player.player_id, event))
 
-    def broadcast(self, name: str, **fields: Any) -> None:
-        """Tell everyone in the zone an event of the game's own."""
+    def broadcast(self, name: str, /, **fields: Any) -> None:
+        """Send everyone in the zone an event of the game's own. Raises GameError like ``send``."""
+        event = event_of("zone.broadcast", name, fields)
         self.journal.append((cut, self.outgoing, len(self.outgoing)))
-        self.outgoing.append(Outgoing(None, Event(name, fields)))
+        self.outgoing.append(Outgoing(None, event))
 
     def exchange(self, giver: Player, receiver: Player | None, kind: str, quantity: int = 1) -> None:
         """Ask for ``quantity`` of ``kind`` to pass from giver to receiver, or to the ground when there is none.
@@ -184,6 +193,9 @@ class Zone:
         Both inventories are frozen until SQL has committed; the game learns of it in ``on_exchange``, and only then
         may it show what was dropped. Raises Refusal (NOT_ENOUGH, YOURSELF, FULL, TRY_LATER), changing nothing.
         """
+        check_player("zone.exchange", giver)
+        if receiver is not None:
+            check_player("zone.exchange", receiver)
         proposed = Exchange.propose(self._op_of(giver), giver, receiver, kind, quantity, self.tick)
         self.journal.append((self.withdraw_exchanges, len(self.exchanges)))
         self.exchanges.append(proposed)
@@ -195,6 +207,7 @@ class Zone:
             older.zone = None
         self.players[player.player_id] = player
         player.zone = self
+        player.inventory.declared = self.items
         player.note_kept_in(self.kept, self.journal)
         self.add(player)
 
@@ -265,3 +278,15 @@ class Zone:
 
 def _not_there() -> Refusal:
     return Refusal(RefusalCode.NO_SUCH_THING, "it is not there any more")
+
+
+def check_player(call: str, player: Any) -> None:
+    """Raise GameError unless a player was given where the call wants one."""
+    if not isinstance(player, Player):
+        raise GameError(place_of_caller(call), f"is given {shown(player)} for a player", "give it the Player")
+
+
+def _unknown_kind(kind: Any, kinds: dict[str, int]) -> GameError:
+    problem = f"{shown(kind)} is none of the game's kinds"
+    near = closest(kind, list(kinds))
+    return GameError(place_of_caller("zone.spawn"), problem, f'write "{near}"' if near else "add it to Game.kinds")

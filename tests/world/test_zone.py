@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from gameserver.protocol.errors import Refusal, RefusalCode
 from gameserver.protocol.ids import PlayerId
+from gameserver.protocol.mistake import GameError
 from gameserver.world.entity import DISCONNECTED, Entity, Player
 from gameserver.world.grid import Grid
 from gameserver.world.speech import LINES_MAX, WINDOW_MS, Speech
@@ -136,7 +137,11 @@ def test_what_is_out_of_view_answers_like_what_is_not_there() -> None:
 
 
 def test_an_undeclared_kind_is_a_bug_of_the_game() -> None:
-    with pytest.raises(KeyError):
+    with pytest.raises(
+        GameError, match=r"^tests/world/test_zone.py:\d+ zone.spawn: 'ston' is none .* kinds; write \"stone\"$"
+    ):
+        zone().spawn("ston", 1, 1)
+    with pytest.raises(GameError, match=r"zone.spawn: 'dragon' is none of the game's kinds; add it to Game.kinds$"):
         zone().spawn("dragon", 1, 1)
     assert zone().kind_number("stone") == 1
     assert zone().kind_of(Entity(1, 0, 0)) == "stone"
