@@ -9,10 +9,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import errno
-import importlib
 import os
 import sys
-import traceback
 from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from importlib.metadata import version
@@ -66,18 +64,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def load_game(spec: str) -> type[Game]:
-    """The class that ``module:Class`` names, looked for in the current folder first. Raises CommandError."""
-    from gameserver.simulation.game import Game  # here and not above: --help and check-config need no game
+    """Return the class that ``module:Class`` names, looked for in the current folder first. Raises CommandError."""
+    from gameserver.check import loading  # here and not above: --help and check-config need no game
 
-    module_name, _, class_name = spec.partition(":")
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
-    game = getattr(_import(module_name), class_name, None)
-    if game is None:
-        raise CommandError(f"the module {module_name} has no class {class_name}", 2)
-    if not isinstance(game, type) or not issubclass(game, Game):
-        raise CommandError(f"{spec} is no subclass of gameserver.Game", 2)
-    return game
+    try:
+        return loading.load_game(spec)
+    except loading.GameNotLoaded as error:
+        raise CommandError(str(error), 1 if error.is_broken else 2) from None
 
 
 # --- the commands ---
@@ -193,17 +186,6 @@ def _announce(ready_file: Path | None, url: str) -> None:
         part = ready_file.with_name(ready_file.name + ".part")
         part.write_text(url + "\n", encoding="utf-8")
         part.replace(ready_file)  # whoever waits for the file finds it whole
-
-
-def _import(module_name: str) -> object:
-    try:
-        return importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
-            raise CommandError(f"{module_name} cannot be imported:\n{traceback.format_exc()}") from None
-        raise CommandError(f"there is no module {error.name} in {os.getcwd()}, nor is one installed", 2) from None
-    except Exception:  # the game's own module may raise anything; its author needs to see it
-        raise CommandError(f"{module_name} cannot be imported:\n{traceback.format_exc()}") from None
 
 
 def _arm_failpoints() -> None:

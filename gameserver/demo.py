@@ -6,6 +6,7 @@ It imports only public names of the package, as a game of your own would.
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Annotated
 
 from msgspec import Meta
@@ -85,6 +86,7 @@ class Meadow(Game):
     kinds = ("player", "apple", "coin", "flower", "butterfly")
     zones = (ZoneSpec("meadow", width=120.0, height=120.0, cell_size=20.0),)
     state_type = Villager
+    page = Path(__file__).parent / "web"
 
     def on_start(self, zone: Zone) -> None:
         for kind, count in THINGS_PER_KIND.items():

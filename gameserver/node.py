@@ -15,8 +15,10 @@ from gameserver.accounts.throttle import Throttle
 from gameserver.clock import Clock
 from gameserver.config import Settings
 from gameserver.edge.hosts import Hosts
+from gameserver.edge.http import file_routes, page_routes
 from gameserver.edge.limits import EdgeLimits
 from gameserver.edge.ops import Ops
+from gameserver.edge.plain_page import plain_page
 from gameserver.edge.senders import OneByOne, new_sender
 from gameserver.edge.server import Edge
 from gameserver.host import HostStores, NodeHost, idle
@@ -24,6 +26,7 @@ from gameserver.link.local import LocalLink
 from gameserver.link.ports import Link
 from gameserver.profiles.account_rows import Accounts
 from gameserver.profiles.database import Database
+from gameserver.simulation.description import describe_game
 from gameserver.simulation.game import Game
 from gameserver.store.connection import Store
 
@@ -70,9 +73,9 @@ class Node:
         self.registry = self._host.registry
         self.failed = self._host.failed
         self.name_lost = self._host.lease.lost
-        self._build_edge(game.tick_hz)
+        self._build_edge(game)
 
-    def _build_edge(self, tick_hz: int) -> None:
+    def _build_edge(self, game: Game) -> None:
         settings = self._settings
         self._passwords = Passwords(workers=settings.password_workers, queue_max=settings.password_queue_max)
         throttle = Throttle(
@@ -83,11 +86,12 @@ class Node:
         self._edge = Edge(
             link=self._link,
             sign_in=SignIn(Accounts(self._stores.database), self._passwords, throttle, self._clock),
-            limits=_limits(settings, tick_hz),
+            limits=_limits(settings, game.tick_hz),
             clock=self._clock,
             origins=settings.origins,
             hosts=hosts,
             ready=self.ready,
+            pages=page_routes(plain_page(describe_game(type(game)))) if game.page is None else file_routes(game.page),
             sender=new_sender() if settings.io_uring else OneByOne(),
         )
         self._ops = Ops(ready=self.ready, token=settings.ops_token, hosts=hosts)

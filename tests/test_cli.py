@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -34,6 +35,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
     for name in os.environ:
         if name.startswith("GAMESERVER_"):
             monkeypatch.delenv(name)
+    monkeypatch.delenv("PYTHONPATH", raising=False)
     before = set(sys.modules)
     yield tmp_path
     for name in set(sys.modules) - before:
@@ -65,13 +67,63 @@ def test_a_game_that_is_not_there_is_told_in_one_line(elsewhere: Path, spec: str
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("fault", ["import cli_missing_library", "1 / 0", "def broken(:"])
-def test_a_game_that_cannot_be_imported_shows_its_author_where(elsewhere: Path, fault: str) -> None:
+@pytest.mark.parametrize(
+    ("fault", "line"),
+    [
+        ("import cli_missing_library", rf"there is no module cli_missing_library; install it into {sys.prefix}"),
+        ("1 / 0", "ZeroDivisionError: division by zero; correct the line"),
+        ("def broken(:", "invalid syntax; correct the line"),
+        ("import random; random.choice([])", "IndexError: Cannot choose from an empty sequence; correct the line"),
+        ("raise SystemExit(3)", 'ends the program when it is imported; put that below if __name__ == "__main__"'),
+        (
+            "class G(__import__('gameserver').Game): tick_hz = 0",
+            "G.tick_hz: is 0; write a whole number, 1 to 120",
+        ),
+    ],
+)
+def test_a_game_that_cannot_be_imported_shows_its_author_where(elsewhere: Path, fault: str, line: str) -> None:
     (elsewhere / "cli_broken.py").write_text(f"\n{fault}\n")
-    with pytest.raises(CommandError, match=r'cli_broken.py", line 2') as caught:
+    with pytest.raises(CommandError) as caught:
         load_game("cli_broken:Mine")
+    assert re.fullmatch(rf"cli_broken\.py:2(: | ){re.escape(line)}", str(caught.value)), str(caught.value)
     assert caught.value.exit_code == 1
     del caught
+
+
+@pytest.mark.parametrize(
+    ("spec", "line"),
+    [
+        ("cli_mygame", "cli_mygame names no class; write cli_mygame:Mine"),
+        ("cli_mygame:", "cli_mygame: names no class; write cli_mygame:Mine"),
+        ("cli_mygame.py:Mine", "cli_mygame.py:Mine names a file; write cli_mygame:Mine"),
+        ("./cli_mygame.py:Mine", "./cli_mygame.py:Mine names a file; write cli_mygame:Mine"),
+        ("cli_mygame:Game", "cli_mygame:Game is gameserver's own Game; write cli_mygame:Mine"),
+        ("cli_mygame:mine", "the module cli_mygame has no class mine; write cli_mygame:Mine"),
+        ("cli_mygame:NoGame", "cli_mygame:NoGame is no subclass of gameserver.Game; write class NoGame(Game)"),
+        (
+            "cli mygame:Mine",
+            "cli mygame:Mine names no module; write module:Class, as in tag:Tag for class Tag in tag.py",
+        ),
+        ("cli_mygmae:Mine", "there is no module cli_mygmae in {here}, nor is one installed; write cli_mygame"),
+        (
+            "deep:Mine",
+            "there is no module deep in {here}, nor is one installed; games/deep.py has that name: run this in games",
+        ),
+        (
+            "nothing_like_it:X",
+            "there is no module nothing_like_it in {here}, nor is one installed; "
+            "run this in the folder that has nothing_like_it.py",
+        ),
+    ],
+)
+def test_what_to_write_instead_is_told(
+    elsewhere: Path, spec: str, line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (elsewhere / "games").mkdir()
+    (elsewhere / "games" / "deep.py").write_text(GAME)
+    (elsewhere / "cli_mygame.py").write_text("from gameserver import Game\n" + GAME)
+    assert main(["run", spec]) == 2
+    assert capsys.readouterr().err == f"gameserver: {line.format(here=os.getcwd())}\n"
 
 
 def test_check_config_prints_a_file_that_means_the_same(

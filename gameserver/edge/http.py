@@ -137,6 +137,12 @@ def file_routes(folder: Traversable) -> dict[str, Callable[[], Reply]]:
     return routes
 
 
+def page_routes(page: bytes) -> dict[str, Callable[[], Reply]]:
+    """The routes of one page of HTML."""
+    route = partial(_file_reply, CONTENT_TYPES[".html"], page)
+    return {"/": route, "/index.html": route}
+
+
 def _files(folder: Traversable, below: str) -> Iterator[tuple[str, Traversable]]:
     if not folder.is_dir():
         return

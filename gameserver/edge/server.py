@@ -24,7 +24,7 @@ from gameserver.edge.frames import text_frame
 from gameserver.edge.gate import Gate, RawSocket
 from gameserver.edge.handshake import Handshake
 from gameserver.edge.hosts import Hosts
-from gameserver.edge.http import Ready, Site, file_routes, health_routes
+from gameserver.edge.http import Ready, Routes, Site, file_routes, health_routes
 from gameserver.edge.limits import EdgeLimits
 from gameserver.edge.outbox import Joiner, Outbox
 from gameserver.edge.pollers import DrainedPoller
@@ -69,15 +69,17 @@ class Edge:
         hosts: Hosts | None = None,
         ready: Ready,
         sender: Sender | None = None,
+        pages: Routes | None = None,
     ):
-        """``sender``: by default the best that the system allows."""
+        """``sender``: by default the best that the system allows. ``pages``: by default the browser client."""
         self._link = link
         self._limits = limits
         self._clock = clock
         self._is_draining = False
         self._connection_ids = itertools.count(secrets.randbits(INSTANCE_BITS) << COUNTER_BITS)
         self._door = Door(link, sign_in, limits)
-        site = Site({**file_routes(resources.files("gameserver") / "web"), **health_routes(ready)})
+        shown = file_routes(resources.files("gameserver") / "web") if pages is None else pages
+        site = Site({**shown, **health_routes(ready)})
         self._around = Surroundings(
             answer=Handshake(site, hosts or Hosts(), origins, self._no_room).answer,
             limits=limits,

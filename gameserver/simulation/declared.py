@@ -9,6 +9,7 @@ import inspect
 import re
 from collections.abc import Iterator
 from difflib import SequenceMatcher
+from pathlib import Path
 from types import FunctionType
 from typing import Any, Final
 
@@ -31,6 +32,7 @@ def check_declared(game: Any) -> None:
     """Raise GameError about the first thing that is wrong. ``game`` is the class, complete but for its handlers."""
     _check_kinds(game)
     _check_items(game)
+    _check_page(game)
     _check_zones(game)
     hz = game.tick_hz
     if type(hz) is not int or not 1 <= hz <= TICK_HZ_MAX:
@@ -56,6 +58,17 @@ def _check_kinds(game: Any) -> None:
     if game.player_kind not in kinds:
         problem = f"does not have {shown(game.player_kind)}, the kind of players"
         raise GameError(where, problem, "add it, or set player_kind to one of the kinds")
+
+
+def _check_page(game: Any) -> None:
+    page = game.page
+    if page is None:
+        return
+    where = place_of_class(game, "page")
+    if not isinstance(page, Path):
+        raise GameError(where, f"is {shown(page)}, no Path", 'write page = Path(__file__).parent / "web"')
+    if not (page / "index.html").is_file():
+        raise GameError(where, f"is {shown(str(page))}, where there is no index.html", "name the folder that has it")
 
 
 def _check_items(game: Any) -> None:

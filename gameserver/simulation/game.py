@@ -7,6 +7,7 @@ their business. To refuse a player's wish a handler raises Refusal (``refuse`` s
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, ClassVar, NoReturn, TypeVar
 
 from gameserver.protocol.errors import Refusal, RefusalCode
@@ -50,6 +51,7 @@ class Game(metaclass=GameClass):
     player_kind: ClassVar[str] = "player"
     items: ClassVar[tuple[str, ...] | None] = None  # the kinds of item there are; None: any name
     zones: ClassVar[tuple[ZoneSpec, ...]] = (ZoneSpec("zone"),)
+    page: ClassVar[Path | None] = None  # the folder of the game's own page, with an index.html
     state_type: ClassVar[type[PlayerState]] = PlayerState
     handlers: ClassVar[dict[type[ClientMessage], Handler]] = {}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -61,6 +62,10 @@ class Machine:
         (self.tools / name).write_text(text)
         (self.tools / name).chmod(0o755)
 
+    def add_servers(self) -> None:
+        for name in ("mariadbd", "mariadb-install-db", "redis-server", "redis-sentinel"):
+            self.add(name, "#!/bin/sh\n")
+
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             command, cwd=self.project, env={"PATH": str(self.tools)}, capture_output=True, text=True, check=False
@@ -72,7 +77,18 @@ def machine(tmp_path: Path) -> Machine:
     return Machine(tmp_path)
 
 
-@pytest.mark.parametrize("script", ["scripts/run", "scripts/test", "scripts/bench", "scripts/compile", "scripts/docs"])
+@pytest.mark.parametrize(
+    "script",
+    [
+        "scripts/run",
+        "scripts/test",
+        "scripts/bench",
+        "scripts/compile",
+        "scripts/docs",
+        "scripts/chaos",
+        "scripts/swarm",
+    ],
+)
 def test_help_is_shown_before_anything_is_installed(machine: Machine, script: str) -> None:
     shown = machine.run(script, "--help")
     assert shown.returncode == 0
@@ -137,6 +153,17 @@ def test_without_root_the_servers_the_tests_need_are_named(machine: Machine) -> 
     assert not (machine.project / "apt-get.log").exists()
 
 
+def test_chaos_names_or_installs_what_it_needs_by_itself(machine: Machine) -> None:
+    machine.add("apt-get", "#!/bin/sh\necho called >>apt-get.log\n")
+    ended = machine.run("scripts/chaos", "--fault", "kill-server")
+    assert ended.returncode == 2
+    for package in ("mariadb-server", "redis-server", "redis-sentinel"):
+        assert package in ended.stderr
+    machine.add_servers()
+    ended = machine.run("scripts/chaos", "--fault", "kill-server")
+    assert "missing: Python 3.11 or later" in ended.stderr, "the servers are there, and next comes .venv"
+
+
 @pytest.mark.parametrize("bots", ["many", "-1", ""])
 def test_a_number_of_bots_that_is_none_is_refused(machine: Machine, bots: str) -> None:
     ended = machine.run("scripts/run", "--bots", bots)
@@ -190,10 +217,42 @@ def test_a_server_that_cannot_start_ends_the_script_with_its_exit_code(tmp_path:
         assert script.wait(120) == 2
 
 
+TAG = """
+from gameserver import Game
+class Tag(Game): pass
+"""
+
+
+@pytest.mark.slow
+def test_a_game_is_found_in_the_folder_that_the_script_is_called_from(tmp_path: Path) -> None:
+    games = tmp_path / "games"
+    games.mkdir()
+    (games / "tag_beside.py").write_text(TAG)
+    with playing(tmp_path, "--bots", "0", "tag_beside:Tag", cwd=games) as (script, url):
+        with urllib.request.urlopen(f"{url}/", timeout=5) as page:
+            assert "Tag" in page.read().decode()
+        script.terminate()
+        script.communicate(timeout=40)
+    assert script.returncode == 0
+
+
+@pytest.mark.slow
+def test_editors_and_type_checkers_find_the_package_in_the_environment(tmp_path: Path) -> None:
+    """README's game, in a folder of its own, checked strictly with what ``pip install -e`` wrote."""
+    [game] = re.findall(r"```python game\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    (tmp_path / "tag.py").write_text(game)
+    environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "MYPYPATH")}
+    checked = subprocess.run(
+        [ROOT / ".venv" / "bin" / "python", "-m", "mypy", "--strict", "tag.py"],
+        cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
 @contextmanager
-def playing(folder: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def playing(folder: Path, *arguments: str, cwd: Path | None = None) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """scripts/run up to where it has told its address."""
-    with start(folder, "--port", "0", *arguments) as script:
+    with start(folder, "--port", "0", *arguments, cwd=cwd) as script:
         assert script.stdout is not None
         told = next((line for line in script.stdout if "Play: " in line), "")
         assert told, "it ended before it served"
@@ -204,7 +263,7 @@ def playing(folder: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[st
                 script.terminate()
 
 
-def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+def start(folder: Path, *arguments: str, cwd: Path | None = None) -> subprocess.Popen[str]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GAMESERVER_")}
     environment |= {"GAMESERVER_FOLDER": str(folder), "GAMESERVER_LOG_FORMAT": "json"}
     return subprocess.Popen(
@@ -213,6 +272,7 @@ def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
         stderr=subprocess.STDOUT,
         text=True,
         env=environment,
+        cwd=cwd,
     )
 
 
