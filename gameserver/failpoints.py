@@ -53,6 +53,7 @@ class Guard(StrEnum):
     SAVE_GUARD = "save_guard"  # SQL takes any save, of any epoch and seq
     INVENTORY_SEQUENCE = "inventory_sequence"  # Redis's inventory counts as the newer one, whatever SQL has
     DELETE_AFTER_COMMIT = "delete_after_commit"  # live state is removed before the last save
+    WHOLE_HASH = "whole_hash"  # a hash that lost fields is not noticed, and counts as whole when it is claimed
     RETRIES_OFF = "retries_off"  # redis-py repeats a command whose reply it lost, as it does by default
 
 

@@ -30,6 +30,9 @@ SESSIONS = Gauge("gameserver_sessions", "Sessions by state", ["state"], registry
 SESSION_ENDS = Counter("gameserver_session_ends_total", "Sessions ended, by reason", ["reason"], registry=REGISTRY)
 SAVE_BACKLOG = Gauge("gameserver_save_backlog_sessions", "Ended sessions waiting for their save", registry=REGISTRY)
 FENCED = Counter("gameserver_fenced_sessions_total", "Sessions found to belong to a newer epoch", registry=REGISTRY)
+MENDED_HASHES = Counter(
+    "gameserver_mended_hashes_total", "Session hashes written whole because Redis lost fields", registry=REGISTRY
+)
 
 # --- stores ---
 STORE_SECONDS = Histogram(

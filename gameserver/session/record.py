@@ -1,12 +1,12 @@
 """A session as the fields of its Redis hash, and as the row SQL saves; and back, taking the newer part of each.
 
 Laws: position and state go with ``seq``, the inventory with ``inventory_seq``; of Redis and SQL the higher one wins,
-for each by itself. Only Redis knows which actions were applied: where SQL was ahead of it, nobody may go on numbering.
+for each by itself. What a hash has lost is taken from SQL. Only Redis knows which actions were applied: where SQL was
+ahead of it, or the hash has lost anything, nobody may go on numbering.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -16,20 +16,18 @@ from gameserver.failpoints import Guard, is_off
 from gameserver.profiles.records import Profile, Save
 from gameserver.protocol.ids import PlayerId
 from gameserver.session.lifecycle import SessionState
+from gameserver.session.live_hash import BURNED, ITEM, KINDS, MINTED, NAMES, LiveHash, read
 from gameserver.session.session import Dirty, Session
 from gameserver.store import keys
 from gameserver.store.batch import Batch
 from gameserver.store.resp import hset_picture, pack_hset
-from gameserver.world.action_log import ActionLog
 from gameserver.world.entity import Player
 from gameserver.world.inventory import Holding, Inventory
-from gameserver.world.speech import Speech, SpeechRecord
 from gameserver.world.state import PlayerState
 from gameserver.world.stored_state import read_state
 
-ITEM: Final = "item:"
-MINTED: Final = "minted:"
-BURNED: Final = "burned:"
+FIELDS: Final = len(NAMES)  # of a whole hash, besides FIELDS_A_KIND for each kind of item
+FIELDS_A_KIND: Final = 3
 _PLACE: Final = hset_picture(b"seq", b"tick", b"x", b"y", b"facing")
 
 
@@ -52,7 +50,14 @@ def take_fields(session: Session) -> list[bytes]:
     for part, write in _PARTS:
         if dirty & part:
             write(session, fields)
+    if dirty & Dirty.ITEMS:
+        session.kinds_written = len(session.player.inventory.holdings)
     return fields
+
+
+def fields_of(session: Session) -> int:
+    """Return how many fields the session's hash has at least, if it is whole and has all that was written."""
+    return FIELDS + FIELDS_A_KIND * session.kinds_written + session.foreign_fields
 
 
 def _take_place(session: Session, batch: Batch) -> None:
@@ -83,7 +88,7 @@ def _items(session: Session, fields: list[bytes]) -> None:
         quantity, minted, burned = inventory.holdings[kind]
         for prefix, value in ((ITEM, quantity), (MINTED, minted), (BURNED, burned)):
             fields += ((prefix + kind).encode(), b"%d" % value)
-    fields += (b"inventory_seq", b"%d" % inventory.seq)
+    fields += (b"inventory_seq", b"%d" % inventory.seq, b"kinds", b"%d" % len(inventory.holdings))
     session.dirty_kinds.clear()
 
 
@@ -153,52 +158,49 @@ def _shown(player_id: PlayerId, name: str) -> str:
     return f"player {player_id} ({name})"
 
 
-def take_newer(session: Session, live: Mapping[str, str], state_type: type[PlayerState]) -> None:
-    """Bring into ``session``, which is as SQL has it, what the live state has that is newer."""
+def take_newer(session: Session, fields: Mapping[str, str], state_type: type[PlayerState]) -> None:
+    """Bring into ``session``, which is as SQL has it, what the live hash has that is newer. What the hash lacks stays
+    as SQL has it. Raises StateUnreadable."""
     player = session.player
-    saved_inventory_seq = player.inventory.seq
-    behind = False  # Redis, in a part: then the next write brings it whole, lest old fields hide under a new seq
-    if int(live.get("seq", -1)) > session.saved_seq:
-        session.seq = int(live["seq"])
-        session.zone = live.get("zone", session.zone)
-        x, y = float(live.get("x", player.x)), float(live.get("y", player.y))
-        if math.isfinite(x) and math.isfinite(y):  # else the game's bug would stop the zone again and again
-            player.x, player.y = x, y
-        player.facing = int(live.get("facing", player.facing))
-        player.state = read_state(state_type, live.get("state", "{}"), _shown(player.player_id, player.name))
-        # Before its first tick it was not let in yet: that a game does when a new player comes is still to be done. The
-        # tick is taken over, too: who dies with us before our first tick is no new player to the next.
-        session.tick = int(live.get("tick", 0))
-        player.is_new = player.is_new and session.tick == 0
-    else:
-        behind = True
-    if int(live.get("inventory_seq", -1)) > player.inventory.seq or is_off(Guard.INVENTORY_SEQUENCE):
-        player.inventory = Inventory(_holdings(live), int(live["inventory_seq"]))
-    elif int(live.get("inventory_seq", -1)) < player.inventory.seq:
-        behind = True
-    if behind:
+    live = read(fields, lambda stored: read_state(state_type, stored, _shown(player.player_id, player.name)))
+    if live.applied is not None and _knows_what_was_applied(live, session.saved_seq, player.inventory.seq):
+        player.actions, session.resume_hashes = live.applied
+    player.speech = live.speech
+    has_all = live.is_whole and KINDS in fields and live.seq > session.saved_seq
+    if live.seq > session.saved_seq:
+        _take_place_and_state(session, live)
+    if live.inventory is not None and (live.inventory_seq > player.inventory.seq or is_off(Guard.INVENTORY_SEQUENCE)):
+        player.inventory = live.inventory
+    elif live.inventory_seq != player.inventory.seq or live.inventory is None:
+        has_all = False
+        for kind in live.kinds - player.inventory.holdings.keys():
+            player.inventory.holdings[kind] = Holding()  # to be written over what Redis has of it
+    session.kinds_written, session.foreign_fields = len(live.kinds), live.foreign_fields
+    if not has_all:  # the next write brings the hash whole, lest old fields hide under a new seq
         session.dirty = Dirty.ALL
         session.dirty_kinds.update(player.inventory.holdings)
-    if _knows_what_was_applied(live, session.saved_seq, saved_inventory_seq):
-        player.actions = ActionLog.decode(live.get("actions", ""))
-        session.resume_hashes = tuple(live.get("resume", "").split())
-    player.speech = Speech(msgspec.json.decode(live.get("chat", "{}"), type=SpeechRecord))
 
 
-def _knows_what_was_applied(live: Mapping[str, str], saved_seq: int, saved_inventory_seq: int) -> bool:
+def _take_place_and_state(session: Session, live: LiveHash) -> None:
+    player = session.player
+    session.seq = live.seq
+    if live.place is not None:
+        session.zone, player.x, player.y, player.facing = live.place
+    if live.state is not None:
+        player.state = live.state
+    # Before its first tick it was not let in yet: that a game does when a new player comes is still to be done. The
+    # tick is taken over, too: who dies with us before our first tick is no new player to the next.
+    session.tick = live.tick
+    player.is_new = player.is_new and session.tick == 0
+
+
+def _knows_what_was_applied(live: LiveHash, saved_seq: int, saved_inventory_seq: int) -> bool:
     """Whether Redis's log of actions is as new as what the session goes on with.
 
     A save may have reached SQL with what a write that never reached Redis held, too. An action of that write would be
     applied again when it is sent again; so then the session is not resumed: who signs in numbers anew, and what became
-    of unanswered actions stays unknown. One exchange may be ahead, its action is answered from SQL.
+    of unanswered actions stays unknown. One exchange may be ahead, its action is answered from SQL. If the hash has
+    lost anything, the effects of some actions are lost as well, so the same holds.
     """
-    is_ahead = saved_seq > int(live.get("seq", -1)) or saved_inventory_seq > int(live.get("inventory_seq", -1)) + 1
-    return not is_ahead
-
-
-def _holdings(live: Mapping[str, str]) -> dict[str, Holding]:
-    kinds = [field.removeprefix(ITEM) for field in live if field.startswith(ITEM)]
-    return {
-        kind: Holding(int(live[ITEM + kind]), int(live.get(MINTED + kind, 0)), int(live.get(BURNED + kind, 0)))
-        for kind in kinds
-    }
+    is_ahead = saved_seq > live.seq or saved_inventory_seq > live.inventory_seq + 1
+    return live.is_whole and not is_ahead

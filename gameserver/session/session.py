@@ -50,6 +50,8 @@ class Session:
     guest_token: str | None = None
     dirty: int = Dirty.NOTHING
     dirty_kinds: set[str] = field(default_factory=set)
+    kinds_written: int = 0  # of items, to its hash
+    foreign_fields: int = 0  # that the hash has of another release
     # Both are looked at on every tick: the empty tuple is the same for all, and always in the cache.
     unstored: tuple[Ack, ...] = ()  # acks to be given once Redis has replied
     stored_waiters: tuple[asyncio.Future[bool], ...] = ()

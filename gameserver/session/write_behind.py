@@ -2,7 +2,7 @@
 
 Law: while a write is out, changes coalesce in the dirty set; a write that failed leaves its sessions wholly dirty. A
 server that may have lost anything is given every session whole: memory is the truth, not what it has. An ack `stored`
-is given only after the write that holds it has replied and the pointer still names our epoch.
+is given only after the write that holds it has replied, the pointer still names our epoch, and the hash is whole.
 Bound: one entry a session in the dirty set, at most ANSWERS_MAX unanswered actions a session.
 """
 
@@ -17,17 +17,17 @@ import structlog
 
 from gameserver.clock import Clock
 from gameserver.failpoints import Failpoint, Guard, is_off, reach
-from gameserver.protocol.ids import Epoch, PlayerId
+from gameserver.observability import metrics
 from gameserver.protocol.messages import Ack
 from gameserver.session.checkpoint import Checkpoints, Snapshot
 from gameserver.session.lifecycle import SessionState
-from gameserver.session.record import take_write
+from gameserver.session.record import fields_of, take_write
 from gameserver.session.session import Dirty, Session
 from gameserver.session.watch import Watch
 from gameserver.speedups import ahead
 from gameserver.store.batch import Batch
 from gameserver.store.connection import StoreUnavailable
-from gameserver.store.tick_writer import OwnerMissing, ServerChanged, SessionWriter
+from gameserver.store.tick_writer import Check, Found, OwnerMissing, ServerChanged, SessionWriter
 from gameserver.tasks import Tasks
 
 RETRY_S: Final = 0.25
@@ -65,6 +65,7 @@ class WriteBehind:
         self._may_ack = may_ack
         self._checkpoints = checkpoints
         self._dirty: set[Session] = set()
+        self._suspects: list[Session] = []  # may be torn: to be looked at with the next write
         self._in_flight: asyncio.Task[None] | None = None
         self._flight = _Flight()  # the write that is out, or was last
         self._not_before_s = 0.0
@@ -94,7 +95,7 @@ class WriteBehind:
         now_s = self._clock.monotonic_s()
         if self._in_flight is not None or now_s < self._not_before_s:
             return
-        watched = self._watch.due(now_s)
+        watched = self._watch.due(now_s) + self._take_suspects()
         if not self._dirty and not watched:
             if not self.available:  # and no write would find out that Redis is back
                 self._flight = _Flight()
@@ -103,8 +104,13 @@ class WriteBehind:
         self._flight = self._take_off(watched)
         if self._flight.is_empty:
             return
+        self._flight.look()
         self._flight.snapshots = self._checkpoints.snapshots()  # of sessions as this write leaves them in Redis
         self._in_flight = self._tasks.start(self._write(self._flight), "write-behind")
+
+    def _take_suspects(self) -> list[Session]:
+        suspects, self._suspects = self._suspects, []
+        return [session for session in suspects if session.is_open]
 
     def _take_off(self, watched: list[Session]) -> _Flight:
         """With all that is dirty. A state that cannot be written, the game's bug, keeps nobody else's from Redis."""
@@ -170,7 +176,7 @@ class WriteBehind:
     async def _write(self, flight: _Flight) -> None:
         reach(Failpoint.TICK_BEFORE_WRITE)
         try:
-            fenced = await self._writer.write(flight.batch, flight.checked())
+            found = await self._writer.write(flight.batch, flight.checks)
         except ServerChanged as changed:
             log.warning("every session is written again", reason=str(changed))
             self._put_back(flight)
@@ -192,12 +198,14 @@ class WriteBehind:
         self.available = True
         reach(Failpoint.TICK_AFTER_WRITE)
         for owed in flight.owed:
-            self._settle(owed, owed.session.player_id in fenced)
+            self._settle(owed, found)
         reach(Failpoint.TICK_AFTER_ACKS)
         for session in flight.watched:
-            if session.player_id in fenced:
+            if session.player_id in found.fenced:
                 self._fenced(session)
         self._checkpoints.save(flight.snapshots)
+        if found.torn or found.grown:
+            self._mend(flight, found)
 
     async def _look(self) -> None:
         try:
@@ -210,12 +218,31 @@ class WriteBehind:
         finally:
             self._in_flight = None
 
-    def _settle(self, owed: _Owed, is_fenced: bool) -> None:
-        if is_fenced:
+    def _settle(self, owed: _Owed, found: Found) -> None:
+        player = owed.session.player_id
+        if player in found.torn:  # not before its hash is whole again
+            owed.session.stored_waiters += owed.waiters
+            return
+        if player in found.fenced:
             self._fenced(owed.session)
         else:
             self._give_acks(owed)
-        _wake(owed.waiters, not is_fenced)
+        _wake(owed.waiters, player not in found.fenced)
+
+    def _mend(self, flight: _Flight, found: Found) -> None:
+        """Write each session whole of which Redis has lost fields. Look at once at those whose hashes have grown,
+        unless this write looked at them: they may have lost fields, too."""
+        torn = [each for each in dict.fromkeys(flight.looked_at) if each.player_id in found.torn and each.is_open]
+        for session in torn:
+            session.foreign_fields = 0  # nobody could put them back
+            self.mark_whole(session)
+        if torn:
+            metrics.MENDED_HASHES.inc(len(torn))
+            log.warning("redis_lost_fields", sessions=len(torn), hint="redis needs maxmemory-policy noeviction")
+        unseen = flight.sessions.difference(flight.looked_at)
+        self._suspects = [session for session in unseen if session.player_id in found.grown]
+        if self._suspects:
+            self.flush()
 
     def _give_acks(self, owed: _Owed) -> None:
         session = owed.session
@@ -277,14 +304,16 @@ class _Owed:
 
 @dataclass(slots=True)
 class _Flight:
-    """One write: whose sessions it brings up to date, what it owes when it has replied, whose pointer it reads, and
-    what SQL is to have once it has landed."""
+    """One write: whose sessions it brings up to date, what it owes when it has replied, whom it looks at, and what SQL
+    is to have once it has landed."""
 
     sessions: set[Session] = field(default_factory=set)
     batch: Batch = field(default_factory=Batch)
     owed: list[_Owed] = field(default_factory=list)
     watched: list[Session] = field(default_factory=list)
     snapshots: list[Snapshot] = field(default_factory=list)
+    looked_at: list[Session] = field(default_factory=list)
+    checks: list[Check] = field(default_factory=list)  # of each that is looked at
 
     @property
     def is_empty(self) -> bool:
@@ -293,12 +322,17 @@ class _Flight:
     def carries(self, session: Session) -> bool:
         return session in self.sessions or session in self.watched
 
-    def checked(self) -> list[tuple[PlayerId, Epoch]]:
-        """An ack may only be given while the pointer, read after the write, is still ours."""
-        if is_off(Guard.KEY_FENCE):
-            return []
-        sessions = [owed.session for owed in self.owed if owed.acks and owed.session.is_open] + self.watched
-        return [(session.player_id, session.epoch) for session in sessions]
+    def look(self) -> None:
+        """Note whom to look at after the write: an ack may only be given while the pointer is still ours and the hash
+        is whole, and a new resume token may only be told then."""
+        if not is_off(Guard.KEY_FENCE):
+            owed = [each.session for each in self.owed if (each.acks or each.waiters) and each.session.is_open]
+            self.looked_at = owed + self.watched
+        self.checks = [Check(session.player_id, session.epoch, _fields(session)) for session in self.looked_at]
+
+
+def _fields(session: Session) -> int:
+    return 0 if is_off(Guard.WHOLE_HASH) else fields_of(session)
 
 
 async def _told(waiter: asyncio.Future[bool], timeout_s: float) -> bool:

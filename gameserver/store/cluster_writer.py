@@ -16,12 +16,12 @@ from typing import Any, TypeVar
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 
-from gameserver.protocol.ids import Epoch, PlayerId
+from gameserver.protocol.ids import PlayerId
 from gameserver.store.address import Host
 from gameserver.store.batch import Batch
 from gameserver.store.cluster import Cluster, Owners, slot_of
 from gameserver.store.connection import Store
-from gameserver.store.tick_writer import OwnerMissing, ServerChanged, TickWriter
+from gameserver.store.tick_writer import NOTHING_FOUND, Check, Found, OwnerMissing, ServerChanged, TickWriter
 
 T = TypeVar("T")
 
@@ -38,17 +38,17 @@ class ClusterWriter:
         self._owners: Owners | None = None  # at the last write
         self._is_all_due = False  # and the caller does not know it yet
 
-    async def write(self, batch: Batch, checked: Sequence[tuple[PlayerId, Epoch]] = ()) -> set[PlayerId]:
+    async def write(self, batch: Batch, checked: Sequence[Check] = ()) -> Found:
         if not batch and not checked:
-            return set()
+            return NOTHING_FOUND
         with self._store.measured("cluster_write"):
             async with asyncio.timeout(self._store.timeout_s), self._turn:
                 owners = await self._follow()
                 self._tell()
                 shares = [(self._writer(host), share) for host, share in _shares(batch, checked, owners).items()]
                 writes = [writer.write(share.batch, share.checked) for writer, share in shares]
-                fenced: set[PlayerId] = set().union(*await self._all(writes))
-        return fenced
+                found = await self._all(writes)
+        return Found(*(frozenset[PlayerId]().union(*players) for players in zip(*found, strict=True)))
 
     async def ping(self) -> None:
         """Raises StoreUnavailable when a write could not be made now, to any of the primaries. When it returns, and
@@ -112,16 +112,16 @@ class _Share:
     """What one primary gets of a write."""
 
     batch: Batch = field(default_factory=Batch)
-    checked: list[tuple[PlayerId, Epoch]] = field(default_factory=list)
+    checked: list[Check] = field(default_factory=list)
 
 
-def _shares(batch: Batch, checked: Sequence[tuple[PlayerId, Epoch]], owners: Owners) -> dict[Host | None, _Share]:
+def _shares(batch: Batch, checked: Sequence[Check], owners: Owners) -> dict[Host | None, _Share]:
     """By owner. Each session comes with its player, so nothing packed is looked into."""
     shares: dict[Host | None, _Share] = defaultdict(_Share)
     for player, command in batch:
         shares[owners[slot_of(player)]].batch.add(player, command)
-    for pointer in checked:
-        shares[owners[slot_of(pointer[0])]].checked.append(pointer)
+    for check in checked:
+        shares[owners[slot_of(check.player)]].checked.append(check)
     return shares
 
 

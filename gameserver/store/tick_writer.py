@@ -12,7 +12,7 @@ import asyncio
 import secrets
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple, Protocol, cast
+from typing import Any, Final, NamedTuple, Protocol, cast
 
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import InvalidResponse, ReadOnlyError
@@ -46,10 +46,32 @@ class OwnerMissing(StoreUnavailable):
         self.players = players
 
 
+class Check(NamedTuple):
+    """A session to look at after the write, which is needed before an ack ``stored``. ``fields`` is how many its hash
+    has at least, if the server has lost none of them."""
+
+    player: PlayerId
+    epoch: Epoch
+    fields: int = 0
+
+
+class Found(NamedTuple):
+    """``fenced``: of the checked, those whose pointer names a newer epoch. ``torn``: of the checked, those whose hash
+    lacks fields. ``grown``: of the written, those whose hash got fields that it did not have: those of a new kind of
+    item, or it is torn, or of a dead epoch."""
+
+    fenced: frozenset[PlayerId] = frozenset()
+    torn: frozenset[PlayerId] = frozenset()
+    grown: frozenset[PlayerId] = frozenset()
+
+
+NOTHING_FOUND: Final = Found()
+
+
 class SessionWriter(Protocol):
     """What writes behind play: ``TickWriter``, or ``ClusterWriter`` with one of them for each primary."""
 
-    async def write(self, batch: Batch, checked: Sequence[tuple[PlayerId, Epoch]] = ()) -> set[PlayerId]: ...
+    async def write(self, batch: Batch, checked: Sequence[Check] = ()) -> Found: ...
 
     async def ping(self) -> None: ...
 
@@ -74,25 +96,25 @@ class TickWriter:
         self._server: _Server | None = None  # the last we were connected to
         self._predecessors: dict[str, int] = {}  # run_id -> id there of the last connection that may have sent a write
 
-    async def write(self, batch: Batch, checked: Sequence[tuple[PlayerId, Epoch]] = ()) -> set[PlayerId]:
-        """Write all of ``batch``, then read the pointers of ``checked``: needed before an ack ``stored``. Returns those
-        of them who are fenced: their pointer names a newer epoch.
+    async def write(self, batch: Batch, checked: Sequence[Check] = ()) -> Found:
+        """Write all of ``batch``, then look at ``checked``.
 
         Raises ServerChanged or OwnerMissing, or else StoreUnavailable when the deadline passes or any reply is an
         error; then any part of the batch may have been written, and writing it again does no harm. Never write a
         session whose ``remove`` has begun.
         """
         if not batch and not checked:
-            return set()
-        pointers = [_pointer(player, epoch) for player, epoch in checked]
+            return NOTHING_FOUND
+        looks = [_look(player, epoch) for player, epoch, _ in checked]
         packed = batch.packed()
-        if pointers:
-            packed = packed + b"".join([asked for asked, _ in pointers])
-        usual = _CHANGED * len(batch) + b"".join([ours for _, ours in pointers])
+        if looks:
+            packed = packed + b"".join([asked for asked, _ in looks])
+        answers = [b":%d\r\n%b" % (check.fields, ours) for check, (_, ours) in zip(checked, looks, strict=True)]
+        usual = _CHANGED * len(batch) + b"".join(answers)
         with self._store.measured("tick_write"):
             async with asyncio.timeout(self._store.timeout_s) as deadline, self._turn:
-                replies = await self._exchange(packed, len(batch) + len(checked), usual, deadline)
-        return _fenced(checked, replies[len(batch) :]) if replies else set()
+                replies = await self._exchange(packed, len(batch) + 2 * len(checked), usual, deadline)
+        return NOTHING_FOUND if replies is None else _found(batch, checked, replies)
 
     async def ping(self) -> None:
         """Raises StoreUnavailable when a write could not be made now."""
@@ -177,18 +199,30 @@ def _transport(connection: AbstractConnection) -> asyncio.Transport:
     return cast(asyncio.Transport, writer.transport)
 
 
-@lru_cache(maxsize=1 << 14)
-def _pointer(player: PlayerId, epoch: Epoch) -> tuple[bytes, bytes]:
-    """What reads it, and what Redis replies while nobody else owns the player. The same, twice a second."""
+@lru_cache(maxsize=1 << 14)  # each session is looked at twice a second
+def _look(player: PlayerId, epoch: Epoch) -> tuple[bytes, bytes]:
+    """Return what counts the hash's fields and then reads the pointer, and the reply to the second while nobody else
+    owns the player. In this order, a takeover between the two shows as one."""
     key, ours = keys.owner(player).encode(), b"%d" % epoch
-    return pack(b"HGET", key, b"epoch"), b"$%d\r\n%b\r\n" % (len(ours), ours)
+    asked = pack(b"HLEN", keys.session(player, epoch).encode()) + pack(b"HGET", key, b"epoch")
+    return asked, b"$%d\r\n%b\r\n" % (len(ours), ours)
 
 
-def _fenced(checked: Sequence[tuple[PlayerId, Epoch]], pointers: Sequence[bytes | None]) -> set[PlayerId]:
-    found = list(zip(checked, pointers, strict=True))
-    if lost := {player for (player, epoch), pointer in found if int(pointer or 0) < epoch}:
+def _found(batch: Batch, checked: Sequence[Check], replies: Sequence[Any]) -> Found:
+    """Raises OwnerMissing."""
+    added = replies[: len(batch)]
+    counts = replies[len(batch) :: 2]
+    pointers = [int(pointer or 0) for pointer in replies[len(batch) + 1 :: 2]]
+    looked_at = list(zip(checked, pointers, counts, strict=True))
+    if lost := {check.player for check, pointer, _ in looked_at if pointer < check.epoch}:
         raise OwnerMissing(lost)
-    return {player for (player, epoch), pointer in found if int(pointer or 0) > epoch}
+    return Found(
+        fenced=frozenset(check.player for check, pointer, _ in looked_at if pointer > check.epoch),
+        torn=frozenset(
+            check.player for check, pointer, count in looked_at if pointer == check.epoch and count < check.fields
+        ),
+        grown=frozenset(player for player, count in zip(batch.players, added, strict=True) if count),
+    )
 
 
 def _fields_of(info: str) -> dict[str, str]:

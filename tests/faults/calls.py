@@ -26,7 +26,7 @@ from gameserver.store.batch import Batch
 from gameserver.store.connection import CONNECTIONS_MAX, Store, StoreUnavailable
 from gameserver.store.server import OneServer
 from gameserver.store.sessions import LiveSessions, Owner, Removal, StaleEpoch
-from gameserver.store.tick_writer import TickWriter
+from gameserver.store.tick_writer import NOTHING_FOUND, Check, TickWriter
 from tests.faults.verdicts import Verdicts
 from tests.servers.lossy import Fate, LossyWire, lossy
 from tests.servers.redis import RunningRedis
@@ -158,9 +158,8 @@ class Callers:
         name = f"seq {number // SEASON}"
         fields = [name.encode(), str(seq).encode()]
         batch = batch_of(session_write(PlayerId(player), _epoch(player), fields) for player in written)
-        fenced = await self.writer.write(
-            batch, [(PlayerId(player), _epoch(player)) for player in (*written, looked_at)]
-        )
+        checks = [Check(PlayerId(player), _epoch(player)) for player in (*written, looked_at)]
+        fenced = (await self.writer.write(batch, checks)).fenced
         self._is_own(fenced == {p for p in (*written, looked_at) if p % 2}, f"tick {number}", fenced)
         for player in written:
             self._written[player, name] = max(seq, self._written.get((player, name), 0))
@@ -206,10 +205,10 @@ async def _check_pool(
             await asyncio.sleep(0.02)
     numbers = [str(number) for number in range(2 * CONNECTIONS_MAX)]
     echoes = (store.command("echo", "ECHO", number) for number in numbers)
-    write = writer.write(Batch(), [(PlayerId(STANDING[0]), _epoch(STANDING[0]))])
-    *replies, fenced = await asyncio.gather(*echoes, write, return_exceptions=True)
+    write = writer.write(Batch(), [Check(PlayerId(STANDING[0]), _epoch(STANDING[0]))])
+    *replies, found = await asyncio.gather(*echoes, write, return_exceptions=True)
     verdicts.check("degrade, never lie", replies == numbers, f"the pool does not work again: {replies}")
-    verdicts.check("degrade, never lie", fenced == set(), f"ticks cannot write again: {fenced!r}")
+    verdicts.check("degrade, never lie", found == NOTHING_FOUND, f"ticks cannot write again: {found!r}")
     assert isinstance(store._servers, OneServer)
     (idle, _), (in_use, _) = store._servers._pool.get_connection_count()
     verdicts.check("degrade, never lie", in_use == 0, f"{in_use} connections never came back to the pool")

@@ -5,7 +5,13 @@ from __future__ import annotations
 from gameserver.failpoints import Failpoint
 from tests.faults.breakages.failpoints import failpoint
 from tests.faults.breakages.players import crowd_of_logins, cut_sockets, trades_while_killing
-from tests.faults.breakages.redis import empty_redis, empty_redis_and_kill_server, fail_over, kill_redis
+from tests.faults.breakages.redis import (
+    empty_redis,
+    empty_redis_and_kill_server,
+    evict_sessions,
+    fail_over,
+    kill_redis,
+)
 from tests.faults.breakages.servers import kill_both, kill_server, sigterm, stop_and_continue, wake_without_redis
 from tests.faults.breakages.sql import cut_commit, stop_sql
 from tests.faults.scene import Fault
@@ -25,6 +31,7 @@ FAULTS = {
         Fault("kill-both", kill_both, suite=3, docs=50),
         Fault("empty-redis", empty_redis, suite=2, docs=30),
         Fault("empty-redis-and-kill-server", empty_redis_and_kill_server, suite=2, docs=30),
+        Fault("evict-sessions", evict_sessions, suite=2, docs=30),
         Fault("sentinel-failover", fail_over, suite=1, docs=20, sentinels=True),
         Fault("stop-sql", stop_sql, suite=1, docs=5),
         Fault("cut-commit", cut_commit, suite=5, docs=100, trade_share=0.8),

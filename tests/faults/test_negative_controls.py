@@ -19,6 +19,7 @@ FOUND_BY: dict[Guard, tuple[str, str, dict[str, str]]] = {
     # The older node's save undoes the newer one's: any promise.
     Guard.SAVE_GUARD: ("wake-without-redis", "", {}),
     Guard.INVENTORY_SEQUENCE: (f"failpoint:{Failpoint.EXCHANGE_AFTER_SQL}", "true acks", {}),
+    Guard.WHOLE_HASH: ("evict-sessions", "true acks", {}),
     Guard.DELETE_AFTER_COMMIT: (f"failpoint:{Failpoint.SAVE_BEFORE_SQL}", "true acks", {}),
 }
 

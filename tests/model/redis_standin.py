@@ -18,7 +18,7 @@ from gameserver.store import keys
 from gameserver.store.batch import Batch
 from gameserver.store.connection import Store, StoreUnavailable
 from gameserver.store.server import Send
-from gameserver.store.tick_writer import OwnerMissing, TickWriter
+from gameserver.store.tick_writer import NOTHING_FOUND, Check, Found, TickWriter, _found
 from tests.model.server import Call, Lost, Server
 from tests.model.weather import Weather
 
@@ -64,8 +64,10 @@ class Keyspace:
 
 
 def _hset(data: Keyspace, key: str, *pairs: str) -> int:
-    data.hashes.setdefault(key, {}).update(zip(pairs[::2], pairs[1::2], strict=True))
-    return len(pairs) // 2
+    kept = data.hashes.setdefault(key, {})
+    before = len(kept)
+    kept.update(zip(pairs[::2], pairs[1::2], strict=True))
+    return len(kept) - before
 
 
 def _sadd(data: Keyspace, key: str, *members: str) -> int:
@@ -264,27 +266,29 @@ class StoreStandIn(Store):
 class _Pipeline:
     """The steps of one write, and what comes of them: called when all are done."""
 
-    def __init__(self, data: Keyspace, batch: Batch, checked: Sequence[tuple[PlayerId, Epoch]]):
+    def __init__(self, data: Keyspace, batch: Batch, checked: Sequence[Check]):
+        self._batch = batch
         self._checked = checked
-        self._pointers: list[str] = []
+        self._replies: list[Any] = []
         self._data = data
         self.steps: list[Callable[[], Any]] = [self._hset(command) for _, command in batch]
-        self.steps += [self._hget(player) for player, _ in checked]
+        for player, epoch, _ in checked:
+            self.steps += [self._hlen(keys.session(player, epoch)), self._pointer(keys.owner(player))]
 
-    def __call__(self) -> set[PlayerId]:
-        found = list(zip(self._checked, self._pointers, strict=True))
-        if lost := {player for (player, epoch), pointer in found if int(pointer or 0) < epoch}:
-            raise OwnerMissing(lost)
-        return {player for (player, epoch), pointer in found if int(pointer or 0) > epoch}
+    def __call__(self) -> Found:
+        return _found(self._batch, self._checked, self._replies)
 
     def _hset(self, command: bytes) -> Callable[[], Any]:
         packed = hiredis.Reader(encoding="utf-8")
         packed.feed(command)
         _, key, *words = packed.gets()
-        return lambda: _hset(self._data, key, *words)
+        return lambda: self._replies.append(_hset(self._data, key, *words))
 
-    def _hget(self, player: PlayerId) -> Callable[[], Any]:
-        return lambda: self._pointers.append(self._data.pointer(keys.owner(player)))
+    def _hlen(self, key: str) -> Callable[[], Any]:
+        return lambda: self._replies.append(len(self._data.hashes.get(key, ())))
+
+    def _pointer(self, key: str) -> Callable[[], Any]:
+        return lambda: self._replies.append(self._data.pointer(key) or None)
 
 
 class TickWriterStandIn(TickWriter):
@@ -296,12 +300,12 @@ class TickWriterStandIn(TickWriter):
         self._turn = asyncio.Lock()
         self._before: Call | None = None
 
-    async def write(self, batch: Batch, checked: Sequence[tuple[PlayerId, Epoch]] = ()) -> set[PlayerId]:
+    async def write(self, batch: Batch, checked: Sequence[Check] = ()) -> Found:
         if not batch and not checked:
-            return set()
+            return NOTHING_FOUND
         async with self._turn:
-            fenced: set[PlayerId] = await self._send("tick_write", _Pipeline(self._redis.data, batch, checked))
-        return fenced
+            found: Found = await self._send("tick_write", _Pipeline(self._redis.data, batch, checked))
+        return found
 
     async def ping(self) -> None:
         async with self._turn:

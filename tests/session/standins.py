@@ -14,10 +14,12 @@ from gameserver.profiles.database import ProfilesUnavailable, StatementRefused
 from gameserver.profiles.records import Profile, Save, SaveOutcome
 from gameserver.protocol.ids import Epoch, PlayerId
 from gameserver.protocol.messages import AnyServerMessage
+from gameserver.session.live_hash import NAMES
 from gameserver.session.record import player_of
 from gameserver.session.session import Session
 from gameserver.store.batch import Batch
 from gameserver.store.connection import StoreUnavailable
+from gameserver.store.tick_writer import Check, Found
 from gameserver.world.inventory import Holding
 
 decode = msgspec.json.Decoder(AnyServerMessage).decode
@@ -77,13 +79,15 @@ class Redis:
         self.batches: list[Batch] = []
         self.pointers_read: list[set[PlayerId]] = []
         self.owned_elsewhere: set[PlayerId] = set()
+        self.torn: set[PlayerId] = set()  # their hashes lack fields, until they are written whole
+        self.grown: set[PlayerId] = set()  # their hashes get fields that they did not have
         self.error: Exception | None = None
         self.replies = asyncio.Event()
         self.replies.set()
 
-    async def write(self, batch: Batch, checked: Sequence[tuple[PlayerId, Epoch]] = ()) -> set[PlayerId]:
+    async def write(self, batch: Batch, checked: Sequence[Check] = ()) -> Found:
         self.batches.append(batch)
-        looked_at = {player for player, _ in checked}
+        looked_at = {check.player for check in checked}
         self.pointers_read.append(looked_at)
         await self.replies.wait()
         if self.error is not None:
@@ -92,7 +96,11 @@ class Redis:
             key, fields = unpacked(command)
             kept = self.hashes.setdefault((player, Epoch(int(key.rpartition(":")[2]))), {})
             kept.update(fields)
-        return looked_at & self.owned_elsewhere
+            if fields.keys() >= NAMES:
+                self.torn.discard(player)
+        fenced = looked_at & self.owned_elsewhere
+        grown = frozenset(batch.players) & self.grown
+        return Found(frozenset(fenced), frozenset(looked_at & self.torn - fenced), grown)
 
     async def ping(self) -> None:
         if self.error is not None:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from random import Random
 
 import pytest
+from structlog.testing import capture_logs
 
 from gameserver.profiles.records import Save, SaveOutcome
 from gameserver.protocol.messages import Ack
@@ -248,6 +249,53 @@ async def test_who_waits_for_redis_to_catch_up_does_not_wait_while_it_is_away(be
     await bench.fail_once()
     assert not await asyncio.wait_for(bench.behind.caught_up(one, 60), 1)
     await bench.retry()
+
+
+async def test_nothing_is_acked_from_a_hash_that_lost_fields_before_it_is_whole_again(bench: Bench) -> None:
+    one, other = session(1), session(2)
+    one.player.inventory.add("apple", 3)
+    bench.redis.torn = {one.player_id}
+    acks = [bench.ack(one, 1), bench.ack(other, 1)]
+    waiting = asyncio.ensure_future(bench.behind.stored(one, Dirty.STATUS, 5))
+    await turns()
+    assert bench.given == acks[1:] and not waiting.done() and bench.behind.available
+    await bench.flush()
+    assert bench.given == [acks[1], acks[0]] and await waiting
+    kept = bench.redis.hashes[one.player_id, one.epoch]
+    assert kept["item:apple"] == "3" and {"x", "state", "chat", "resume", "kinds"} <= kept.keys()
+    assert len(bench.redis.hashes[other.player_id, other.epoch]) == 3, "the other's is left alone"
+
+
+async def test_a_hash_that_grew_is_looked_at_at_once_and_mended_with_the_next_write(bench: Bench) -> None:
+    one = session()
+    bench.redis.torn = bench.redis.grown = {one.player_id}
+    bench.behind.mark(one, Dirty.PLACE)
+    await bench.flush()
+    assert bench.redis.pointers_read == [set(), {one.player_id}]
+    bench.redis.grown = set()
+    await bench.flush()
+    assert {"x", "state", "chat", "resume", "kinds"} <= bench.redis.hashes[one.player_id, one.epoch].keys()
+
+
+async def test_a_hash_that_grew_and_is_whole_is_not_written_again(bench: Bench) -> None:
+    one = session()
+    bench.redis.grown = {one.player_id}
+    bench.behind.mark(one, Dirty.PLACE)
+    for _ in range(3):
+        await bench.flush()
+    assert [len(batch) for batch in bench.redis.batches] == [1, 0]
+
+
+async def test_an_idle_session_whose_hash_lost_fields_is_found_by_the_watch(bench: Bench) -> None:
+    one = session()
+    bench.watched.append(one)
+    bench.redis.torn = {one.player_id}
+    with capture_logs() as lines:
+        for _ in range(3):
+            bench.clock.now_s += 0.5
+            await bench.flush()
+    assert {"x", "state", "chat", "resume", "kinds"} <= bench.redis.hashes[one.player_id, one.epoch].keys()
+    assert [(line["event"], line["sessions"]) for line in lines] == [("redis_lost_fields", 1)]
 
 
 async def test_who_is_fenced_is_told_and_never_acked(bench: Bench) -> None:

@@ -17,7 +17,7 @@ from gameserver.store.cluster_writer import ClusterWriter
 from gameserver.store.connection import Store, StoreUnavailable
 from gameserver.store.nodes import NodeLeases
 from gameserver.store.sessions import LiveSessions, Removal
-from gameserver.store.tick_writer import OwnerMissing, ServerChanged
+from gameserver.store.tick_writer import Check, Found, OwnerMissing, ServerChanged
 from tests.servers.cluster import ClusterNode, RedisCluster
 from tests.servers.ports import free_port
 from tests.servers.redis import RunningRedis
@@ -91,7 +91,7 @@ def owner_and_another(cluster: RedisCluster, player: PlayerId) -> tuple[ClusterN
     return owner, next(node for node in cluster.primaries if node is not owner)
 
 
-ALL_CHECKED = [(player, OURS) for player in PLAYERS]
+ALL_CHECKED = [Check(player, OURS) for player in PLAYERS]
 
 
 # --- the contract ---
@@ -100,12 +100,12 @@ ALL_CHECKED = [(player, OURS) for player in PLAYERS]
 async def test_sessions_are_opened_written_fenced_and_removed_wherever_their_slot_is(store: Store) -> None:
     live, writer = LiveSessions(store), writer_on(store)
     await open_sessions(store)
-    assert await writer.write(everybody("1"), ALL_CHECKED) == set()
+    assert (await writer.write(everybody("1"), ALL_CHECKED)).fenced == set()
     assert await xs(store) == {"1"}
     fenced = set(PLAYERS[::3])
     for player in fenced:
         assert (await live.open(player, NEWER, THERE, "meadow", {}))["x"] == "1"
-    assert await writer.write(everybody("666"), ALL_CHECKED) == fenced
+    assert (await writer.write(everybody("666"), ALL_CHECKED)).fenced == fenced
     for player in PLAYERS:
         epoch, node = (NEWER, THERE) if player in fenced else (OURS, HERE)
         assert await live.remove(player, epoch, node, 1) is Removal.REMOVED
@@ -113,6 +113,18 @@ async def test_sessions_are_opened_written_fenced_and_removed_wherever_their_slo
     with pytest.raises(OwnerMissing) as missing:
         await writer.write(Batch(), ALL_CHECKED)
     assert missing.value.players == set(PLAYERS)
+
+
+async def test_a_hash_that_vanished_is_found_wherever_its_slot_is(store: Store) -> None:
+    writer = writer_on(store)
+    await open_sessions(store)
+    torn = frozenset(PLAYERS[::3])
+    for player in torn:
+        await store.command("test", "DEL", keys.session(player, OURS))
+    found = await writer.write(Batch(), [Check(player, OURS, fields=1) for player in PLAYERS])
+    assert found == Found(torn=torn)
+    found = await writer.write(everybody("1"))
+    assert found.grown >= torn and not found.torn, "nobody is looked at"
 
 
 async def test_leases_and_lists_of_nodes_are_found_again(store: Store) -> None:
@@ -212,7 +224,7 @@ async def test_a_slot_that_was_moved_costs_one_write_of_everything(idle_store: S
     cluster.end_move(slot_of(player), source, target)
     with pytest.raises(ServerChanged):
         await writer.write(everybody("3"))
-    assert await writer.write(everybody("3"), ALL_CHECKED) == set()
+    assert (await writer.write(everybody("3"), ALL_CHECKED)).fenced == set()
     assert target.ask("HGET", keys.session(player, OURS), "x") == "3"
 
 
@@ -252,7 +264,7 @@ async def test_a_primary_that_changed_is_told_of_when_the_others_are_well_again(
         silent.go_on()
         with pytest.raises(ServerChanged):
             await again()
-        assert await writer.write(everybody("3"), ALL_CHECKED) == set()
+        assert (await writer.write(everybody("3"), ALL_CHECKED)).fenced == set()
 
 
 async def test_a_change_is_not_told_by_a_ping_before_what_was_given_up_can_arrive_no_more(
@@ -322,9 +334,9 @@ async def test_a_primary_that_slept_through_its_replacement_is_not_written_to(
     await asyncio.sleep(PERIOD_S + own_store.timeout_s)  # it is asked, too, and does not answer
     with pytest.raises(ServerChanged):
         await writer.write(everybody("3"), ALL_CHECKED)
-    assert await writer.write(everybody("3"), ALL_CHECKED) == set()
+    assert (await writer.write(everybody("3"), ALL_CHECKED)).fenced == set()
     asleep.go_on()
-    assert await writer.write(everybody("4"), ALL_CHECKED) == set()
+    assert (await writer.write(everybody("4"), ALL_CHECKED)).fenced == set()
     assert await xs(own_store) == {"4"}
     assert replica.ask("HGET", keys.session(PLAYERS[0], OURS), "x") == "4"
 

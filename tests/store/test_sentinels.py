@@ -11,7 +11,7 @@ from gameserver.protocol.ids import Epoch, NodeId, PlayerId
 from gameserver.store.connection import Store, StoreUnavailable
 from gameserver.store.sentinels import PERIOD_S
 from gameserver.store.sessions import LiveSessions
-from gameserver.store.tick_writer import OwnerMissing, ServerChanged, TickWriter
+from gameserver.store.tick_writer import Check, OwnerMissing, ServerChanged, TickWriter
 from tests.servers.ports import free_port
 from tests.servers.sentinel import SentinelGroup
 from tests.store.batches import SessionWrite, batch_of, session_write
@@ -36,14 +36,14 @@ async def test_calls_and_ticks_go_to_the_primary_and_after_a_failover_to_the_new
 ) -> None:
     live, writer = LiveSessions(store), TickWriter(store)
     await live.open(ANNA, OURS, NodeId("here"), "meadow", {"x": "0"})
-    assert await writer.write(batch_of([write_of("1")]), [(ANNA, OURS)]) == set()
+    assert (await writer.write(batch_of([write_of("1")]), [Check(ANNA, OURS)])).fenced == set()
     await asyncio.to_thread(sentinel_group.copy)
     await asyncio.to_thread(sentinel_group.failover)
     await asyncio.sleep(PERIOD_S + 0.5)  # what the old primary takes until then is lost with it
     assert await live.read(ANNA, OURS) == {"x": "1", "seq": "1"}
     with pytest.raises(ServerChanged):
-        await writer.write(batch_of([write_of("2")]), [(ANNA, OURS)])
-    assert await writer.write(batch_of([write_of("2")]), [(ANNA, OURS)]) == set()
+        await writer.write(batch_of([write_of("2")]), [Check(ANNA, OURS)])
+    assert (await writer.write(batch_of([write_of("2")]), [Check(ANNA, OURS)])).fenced == set()
     assert b"\r\n2\r\n" in sentinel_group.primary.command("HGET", "session:{5}:9", "x")
 
 
@@ -60,7 +60,7 @@ async def test_a_primary_that_is_killed_costs_refusals_and_nothing_else(
         while not is_over.is_set() or outcomes[-1] is not None:
             try:
                 async with asyncio.timeout(2 * store.timeout_s + 1):
-                    await writer.write(batch_of([write_of(str(len(outcomes)))]), [(ANNA, OURS)])
+                    await writer.write(batch_of([write_of(str(len(outcomes)))]), [Check(ANNA, OURS)])
                     await store.ping()
                 outcomes.append(None)
             except StoreUnavailable as error:
@@ -83,17 +83,17 @@ async def test_a_primary_that_was_cut_off_is_left_though_it_still_answers(
 ) -> None:
     live, writer = LiveSessions(store), TickWriter(store)
     await live.open(ANNA, OURS, NodeId("here"), "meadow", {"x": "0"})
-    await writer.write(batch_of([write_of("1")]), [(ANNA, OURS)])
+    await writer.write(batch_of([write_of("1")]), [Check(ANNA, OURS)])
     zombie = sentinel_group.primary
     await asyncio.to_thread(sentinel_group.copy)
     sentinel_group.cut_off()
-    await writer.write(batch_of([write_of("of the zombie")]), [(ANNA, OURS)])
+    await writer.write(batch_of([write_of("of the zombie")]), [Check(ANNA, OURS)])
     assert b"zombie" in zombie.command("HGET", "session:{5}:9", "x")
     await asyncio.to_thread(sentinel_group.failover)
     await asyncio.sleep(PERIOD_S + 0.5)
     with pytest.raises(ServerChanged):
-        await writer.write(batch_of([write_of("2")]), [(ANNA, OURS)])
-    await writer.write(batch_of([write_of("2")]), [(ANNA, OURS)])
+        await writer.write(batch_of([write_of("2")]), [Check(ANNA, OURS)])
+    await writer.write(batch_of([write_of("2")]), [Check(ANNA, OURS)])
     await store.command("test", "SET", "a", "1")
     assert zombie.command("GET", "a") == b"$-1\r\n"
     await asyncio.to_thread(sentinel_group.heal)
@@ -110,13 +110,13 @@ async def test_a_session_that_a_failover_lost_is_told_from_one_that_was_taken_ov
     await asyncio.to_thread(sentinel_group.copy)
     sentinel_group.cut_off()
     await live.open(ANNA, OURS, NodeId("here"), "meadow", {})
-    assert await writer.write(batch_of([write_of("1")]), [(ANNA, OURS)]) == set()
+    assert (await writer.write(batch_of([write_of("1")]), [Check(ANNA, OURS)])).fenced == set()
     await asyncio.to_thread(sentinel_group.failover)
     await asyncio.sleep(PERIOD_S + 0.5)
     with pytest.raises(ServerChanged):
-        await writer.write(batch_of([write_of("2")]), [(ANNA, OURS)])
+        await writer.write(batch_of([write_of("2")]), [Check(ANNA, OURS)])
     with pytest.raises(OwnerMissing) as missing:
-        await writer.write(batch_of([write_of("2")]), [(ANNA, OURS)])
+        await writer.write(batch_of([write_of("2")]), [Check(ANNA, OURS)])
     assert missing.value.players == {ANNA}
 
 

@@ -371,7 +371,7 @@ async def test_fields_of_another_release_stay_in_the_hash_as_long_as_the_session
 ) -> None:
     await live.open(ANNA, epoch(9), HERE, "meadow", {**INITIAL, "of_tomorrow": "7"})
     await live.open(ANNA, epoch(10), THERE, "meadow", {})
-    assert await writer.write(batch_of([session_write(ANNA, epoch(10), [b"x", b"3"])])) == set()
+    assert (await writer.write(batch_of([session_write(ANNA, epoch(10), [b"x", b"3"])]))).fenced == set()
     before = await live.owner(ANNA)
     await live.restore(ANNA, epoch(10), THERE, "meadow", INITIAL, before)
     assert (await live.read(ANNA, epoch(10)) or {})["of_tomorrow"] == "7"

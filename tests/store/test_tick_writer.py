@@ -10,10 +10,11 @@ from contextlib import suppress
 import pytest
 
 from gameserver.protocol.ids import Epoch, NodeId, PlayerId
+from gameserver.store import keys
 from gameserver.store.batch import Batch
 from gameserver.store.connection import Store, StoreUnavailable
 from gameserver.store.sessions import LiveSessions
-from gameserver.store.tick_writer import OwnerMissing, ServerChanged, TickWriter
+from gameserver.store.tick_writer import NOTHING_FOUND, Check, Found, OwnerMissing, ServerChanged, TickWriter
 from tests.servers.redis import RunningRedis
 from tests.store.batches import SessionWrite, batch_of, session_write
 
@@ -22,7 +23,7 @@ HERE = NodeId("here")
 OURS, NEWER = Epoch(9), Epoch(10)
 
 
-OF_ANNA, OF_BERT = (ANNA, OURS), (BERT, OURS)
+OF_ANNA, OF_BERT = Check(ANNA, OURS), Check(BERT, OURS)
 
 
 def write_of(player: PlayerId, x: str, epoch: Epoch = OURS) -> SessionWrite:
@@ -56,14 +57,14 @@ async def patient_store(own_redis: RunningRedis) -> AsyncIterator[Store]:
 async def test_a_write_changes_the_named_fields_and_keeps_the_others(
     writer: TickWriter, live: LiveSessions, open_sessions: None
 ) -> None:
-    assert await writer.write(batch_of([write_of(ANNA, "1.5"), write_of(BERT, "2.5")])) == set()
+    assert (await writer.write(batch_of([write_of(ANNA, "1.5"), write_of(BERT, "2.5")]))).fenced == set()
     assert await live.read(ANNA, OURS) == {"zone": "meadow", "x": "1.5", "seq": "1"}
     assert await live.read(BERT, OURS) == {"zone": "meadow", "x": "2.5", "seq": "1"}
 
 
 async def test_an_empty_batch_needs_no_server() -> None:
     store = Store("redis://127.0.0.1:1")
-    assert await TickWriter(store).write(Batch()) == set()
+    assert (await TickWriter(store).write(Batch())).fenced == set()
     await store.close()
 
 
@@ -99,14 +100,44 @@ async def test_fenced_players_are_told_and_only_they(
 ) -> None:
     await live.open(ANNA, NEWER, NodeId("there"), "meadow", {})
     batch = batch_of([write_of(ANNA, "666"), write_of(BERT, "2.5")])
-    assert await writer.write(batch, [OF_ANNA, OF_BERT]) == {ANNA}
+    assert (await writer.write(batch, [OF_ANNA, OF_BERT])).fenced == {ANNA}
 
 
 async def test_an_owner_is_only_read_where_it_is_asked_for(
     writer: TickWriter, live: LiveSessions, open_sessions: None
 ) -> None:
     await live.open(ANNA, NEWER, NodeId("there"), "meadow", {})
-    assert await writer.write(batch_of([write_of(ANNA, "666"), write_of(BERT, "2.5")]), [OF_BERT]) == set()
+    assert (await writer.write(batch_of([write_of(ANNA, "666"), write_of(BERT, "2.5")]), [OF_BERT])).fenced == set()
+
+
+async def test_a_hash_that_lost_a_field_is_torn_until_it_has_all_again(
+    writer: TickWriter, live: LiveSessions, store: Store, open_sessions: None
+) -> None:
+    of_anna = Check(ANNA, OURS, fields=3)
+    assert await writer.write(batch_of([write_of(ANNA, "1")]), [of_anna]) == Found(grown=frozenset({ANNA}))
+    assert await writer.write(batch_of([write_of(ANNA, "2")]), [of_anna]) == NOTHING_FOUND
+    await store.command("test", "HDEL", keys.session(ANNA, OURS), "zone")
+    assert await writer.write(batch_of([write_of(ANNA, "3")]), [of_anna]) == Found(torn=frozenset({ANNA}))
+    assert await writer.write(Batch(), [of_anna]) == Found(torn=frozenset({ANNA})), "nothing is written, and it is seen"
+    await writer.write(batch_of([session_write(ANNA, OURS, [b"zone", b"meadow"])]))
+    assert await writer.write(Batch(), [of_anna]) == NOTHING_FOUND
+
+
+async def test_a_hash_that_vanished_grows_with_the_next_write(
+    writer: TickWriter, store: Store, open_sessions: None
+) -> None:
+    await store.command("test", "DEL", keys.session(ANNA, OURS))
+    found = await writer.write(batch_of([write_of(ANNA, "1"), write_of(BERT, "1")]))
+    assert found.grown == {ANNA, BERT}, "Bert's got its first seq"
+    await store.command("test", "DEL", keys.session(ANNA, OURS))
+    found = await writer.write(batch_of([write_of(ANNA, "2"), write_of(BERT, "2")]), [Check(BERT, OURS, fields=3)])
+    assert found == Found(grown=frozenset({ANNA}))
+
+
+async def test_who_is_fenced_is_not_torn(writer: TickWriter, live: LiveSessions, open_sessions: None) -> None:
+    await live.open(ANNA, NEWER, NodeId("there"), "meadow", {})
+    found = await writer.write(Batch(), [Check(ANNA, OURS, fields=2), Check(BERT, OURS, fields=2)])
+    assert found == Found(fenced=frozenset({ANNA}))
 
 
 async def test_the_owner_is_read_after_the_write(own_redis: RunningRedis, patient_store: Store) -> None:
@@ -116,8 +147,8 @@ async def test_the_owner_is_read_after_the_write(own_redis: RunningRedis, patien
     await live.open(BERT, OURS, HERE, "meadow", {})
     own_redis.command("CONFIG", "SET", "slowlog-log-slower-than", "0")
     await writer.write(batch_of([write_of(ANNA, "1"), write_of(BERT, "1")]), [OF_ANNA, OF_BERT])
-    newest_first = re.findall(rb"\r\n(HSET|HGET)\r\n", own_redis.command("SLOWLOG", "GET", "20"))
-    assert newest_first == [b"HGET", b"HGET", b"HSET", b"HSET"]
+    newest_first = re.findall(rb"\r\n(HSET|HGET|HLEN)\r\n", own_redis.command("SLOWLOG", "GET", "20"))
+    assert newest_first == [b"HGET", b"HLEN", b"HGET", b"HLEN", b"HSET", b"HSET"]
 
 
 async def test_a_missing_owner_is_neither_fenced_nor_stored(
@@ -128,7 +159,7 @@ async def test_a_missing_owner_is_neither_fenced_nor_stored(
         await writer.write(batch_of([write_of(ANNA, "1"), write_of(BERT, "2")]), [OF_ANNA, OF_BERT])
     assert missing.value.players == {ANNA, BERT}
     assert isinstance(missing.value, StoreUnavailable)  # who does not know better gives no ack and tries again
-    assert await writer.write(batch_of([write_of(ANNA, "1")])) == set()
+    assert (await writer.write(batch_of([write_of(ANNA, "1")]))).fenced == set()
 
 
 async def test_an_older_owner_is_one_that_the_server_lost(
@@ -158,7 +189,7 @@ async def test_a_killed_server_is_unavailable_and_works_again_after_its_restart(
     with pytest.raises(ServerChanged):  # which it cannot know
         await writer.write(batch_of([write_of(ANNA, "3")]), [OF_ANNA])
     assert await x_of(hasty_store, ANNA) == "1", "nothing is written until the caller knows"
-    assert await writer.write(batch_of([write_of(ANNA, "3")]), [OF_ANNA]) == set()
+    assert (await writer.write(batch_of([write_of(ANNA, "3")]), [OF_ANNA])).fenced == set()
     assert await x_of(hasty_store, ANNA) == "3"
 
 
@@ -241,10 +272,10 @@ async def test_a_cancelled_write_never_leaves_its_replies_to_the_next(
     next_one = asyncio.create_task(writer.write(batch_of([write_of(BERT, "1")]), [OF_BERT]))
     await asyncio.sleep(0.02)
     own_redis.go_on()
-    assert await next_one == set()  # and not {ANNA}, nor Bert's by the pointer of Anna
+    assert (await next_one).fenced == set()  # and not {ANNA}, nor Bert's by the pointer of Anna
     with pytest.raises(asyncio.CancelledError):
         await cancelled
-    assert await writer.write(batch_of([write_of(ANNA, "666")]), [OF_ANNA]) == {ANNA}
+    assert (await writer.write(batch_of([write_of(ANNA, "666")]), [OF_ANNA])).fenced == {ANNA}
 
 
 async def test_a_caller_cancelled_while_waiting_its_turn_disturbs_nobody(
@@ -258,7 +289,7 @@ async def test_a_caller_cancelled_while_waiting_its_turn_disturbs_nobody(
     waiting.cancel()
     await asyncio.sleep(0.02)
     own_redis.go_on()
-    assert await first == set()
+    assert (await first).fenced == set()
     assert await x_of(patient_store, ANNA) == "1"
 
 
@@ -268,7 +299,7 @@ async def test_one_refused_command_makes_the_whole_write_unavailable_and_the_nex
     await store.command("test", "SET", "session:{6}:9", "not a hash")
     with pytest.raises(StoreUnavailable, match="WRONGTYPE"):
         await writer.write(batch_of([write_of(ANNA, "1"), write_of(BERT, "1"), write_of(ANNA, "2")]), [OF_ANNA])
-    assert await writer.write(batch_of([write_of(ANNA, "3")]), [OF_ANNA]) == set()
+    assert (await writer.write(batch_of([write_of(ANNA, "3")]), [OF_ANNA])).fenced == set()
     assert await x_of(store, ANNA) == "3"
 
 
@@ -307,7 +338,7 @@ async def test_the_same_server_over_a_new_connection_is_not_a_changed_one(
     await writer.write(batch_of([write_of(ANNA, "1")]))
     await store.command("test", "CLIENT KILL", "TYPE", "normal")
     await asyncio.sleep(0.05)
-    assert await writer.write(batch_of([write_of(ANNA, "2")]), [OF_ANNA]) == set()
+    assert (await writer.write(batch_of([write_of(ANNA, "2")]), [OF_ANNA])).fenced == set()
 
 
 async def test_a_user_who_may_not_end_connections_is_refused_at_the_first_write(own_redis: RunningRedis) -> None:

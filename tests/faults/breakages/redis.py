@@ -48,6 +48,30 @@ async def empty_redis_and_kill_server(scene: Scene) -> None:
     await scene.rig.start(scene.rig.nodes[0], **scene.environment)
 
 
+async def evict_sessions(scene: Scene) -> None:
+    """Redis loses whole hashes and single fields of live sessions, one at a time, as by an eviction. Their owner puts
+    them back while they are played; then kill -9 of the server. Sometimes the server dies before it has noticed."""
+    await scene.play(1.0, 4.0)
+    stores = await asyncio.to_thread(scene.rig.stores)
+    redis = stores.redis
+    try:
+        before = {key: set(redis.hkeys(key)) for key in redis.keys("session:*")}
+        for key in scene.random.sample(sorted(before), len(before) // 2 + 1):
+            lost = sorted(before[key])
+            if scene.random.random() < 0.5:
+                lost = scene.random.sample(lost, scene.random.randint(1, 5))
+            redis.hdel(key, *lost)
+        if scene.random.random() < 0.3:
+            may_cost_a_checkpoint(scene)
+        else:
+            whole = await scene.until(lambda: all(set(redis.hkeys(key)) >= before[key] for key in before), UPLOAD_S)
+            scene.verdicts.check("bounded staleness", whole, "redis does not have what it lost again")
+            await scene.play(0.0, 1.0)
+    finally:
+        stores.close()
+    await kill_server(scene)
+
+
 async def fail_over(scene: Scene) -> None:
     """The primary is cut off from its sentinels and its replica, but not from the node that uses it: a zombie on a
     zombie. Players go on at another node, on the new primary; then the network is whole again."""

@@ -1,0 +1,102 @@
+"""Redis loses single keys or fields, as by an eviction: their owner puts them back, and after a kill -9 what is missing
+is taken from SQL and never made up."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from gameserver.session.live_hash import NAMES
+from tests.scenarios.raw import Raw
+from tests.scenarios.stores import Stores, eventually
+from tests.servers.game import RunningGame
+
+
+@pytest.fixture
+async def player(own_server: RunningGame, own_stores: Stores) -> AsyncIterator[Raw]:
+    """A player with an apple and a coin in SQL, who plays."""
+    async with Raw(own_server.ws_url) as raw:
+        await raw.guest()
+        await raw.fetch("apple")
+        await raw.fetch("coin")
+        player_id = raw.welcome["player_id"]
+        both = {"apple": 1, "coin": 1}
+        await asyncio.to_thread(eventually, lambda: own_stores.inventory(player_id) == both)  # a checkpoint
+        yield raw
+
+
+def key_of(stores: Stores, player: Raw) -> str:
+    player_id = player.welcome["player_id"]
+    return f"session:{{{player_id}}}:{stores.owner(player_id)['epoch']}"
+
+
+async def is_whole(stores: Stores, player: Raw) -> bool:
+    return stores.session(player.welcome["player_id"]).keys() >= NAMES | {"item:apple", "item:coin"}
+
+
+async def whole_again(stores: Stores, player: Raw) -> None:
+    async with asyncio.timeout(5):
+        while not await is_whole(stores, player):
+            await player.listen(0.05)
+
+
+async def test_what_is_acked_after_a_hash_vanished_is_not_all_that_is_kept(
+    own_server: RunningGame, own_stores: Stores, player: Raw
+) -> None:
+    own_stores.redis.delete(key_of(own_stores, player))
+    await player.fetch("flower")
+    token, seq = player.welcome["resume_token"], player.seq
+    own_server.kill()
+    own_server.start()
+    async with Raw(own_server.ws_url) as again:
+        welcome = await again.sign_in("resume", token=token)
+        assert welcome["inventory"] == {"apple": 1, "coin": 1, "flower": 1}
+        assert (welcome["resumed"], welcome["last_seq"]) == (True, seq)
+
+
+@pytest.mark.parametrize("field", ["state", "item:apple", "resume", "x"])
+async def test_a_field_that_vanished_is_put_back_while_its_player_stands_still(
+    own_stores: Stores, player: Raw, field: str
+) -> None:
+    own_stores.redis.hdel(key_of(own_stores, player), field)
+    await whole_again(own_stores, player)
+
+
+async def test_a_hash_that_vanished_is_put_back_while_its_player_stands_still(own_stores: Stores, player: Raw) -> None:
+    own_stores.redis.delete(key_of(own_stores, player))
+    await whole_again(own_stores, player)
+
+
+async def test_a_pointer_that_vanished_is_put_back(own_stores: Stores, player: Raw) -> None:
+    player_id = player.welcome["player_id"]
+    before = own_stores.owner(player_id)
+    own_stores.redis.delete(f"owner:{{{player_id}}}")
+    await asyncio.to_thread(eventually, lambda: own_stores.owner(player_id) == before)
+    assert await is_whole(own_stores, player)
+
+
+async def test_an_entry_of_the_node_s_list_that_vanished_is_put_back(
+    own_server: RunningGame, own_stores: Stores, player: Raw
+) -> None:
+    key = f"node:test-{own_server.port}:sessions"
+    before = own_stores.redis.smembers(key)
+    own_stores.redis.delete(key)
+    await asyncio.to_thread(eventually, lambda: own_stores.redis.smembers(key) == before)
+
+
+async def test_what_is_missing_when_a_dead_node_s_session_is_claimed_is_sql_s(
+    own_server: RunningGame, own_stores: Stores, player: Raw
+) -> None:
+    await player.fetch("flower")
+    token, guest_token = player.welcome["resume_token"], player.welcome["guest_token"]
+    own_server.kill()
+    own_stores.redis.hdel(key_of(own_stores, player), "item:apple")
+    own_server.start()
+    async with Raw(own_server.ws_url) as again:
+        with pytest.raises(AssertionError, match="bad_token"):
+            await again.sign_in("resume", token=token)
+    async with Raw(own_server.ws_url) as again:
+        held = (await again.guest(token=guest_token))["inventory"]
+    assert held.items() >= {"apple": 1, "coin": 1}.items(), "the last checkpoint's, with or without the flower"
