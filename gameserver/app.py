@@ -15,6 +15,7 @@ from gameserver.clock import SystemClock
 from gameserver.config import Settings
 from gameserver.embedded import EmbeddedValkey
 from gameserver.garbage import Garbage
+from gameserver.listening import names_in
 from gameserver.node import Node, Stores
 from gameserver.profiles.database import Database
 from gameserver.simulation.game import Game
@@ -38,7 +39,7 @@ class NodeNameLost(Exception):  # noqa: N818
 
 
 async def serve(settings: Settings, game: type[Game], on_ready: Callable[[str], None] | None = None) -> None:
-    """Serve ``game`` until SIGTERM or SIGINT, then drain. A second signal skips the rest of the drain.
+    """Serve ``game`` until SIGTERM, SIGINT or SIGHUP, then drain. A second signal skips the rest of the drain.
 
     ``on_ready`` is called with the page's address once players can connect. Raises StoreUnavailable or
     ProfilesUnavailable when a store does not answer at the start, NodeNameInUse when another process has this node's
@@ -103,13 +104,18 @@ async def _stores(settings: Settings) -> AsyncIterator[Stores]:
 
 
 def _signals() -> asyncio.Queue[int]:
-    """SIGTERM and SIGINT as they come."""
+    """SIGTERM, SIGINT and SIGHUP as they come. SIGHUP stays ignored where it was, as under nohup."""
     received: asyncio.Queue[int] = asyncio.Queue()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, received.put_nowait, number)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+            loop.add_signal_handler(number, received.put_nowait, number)
     return received
 
 
-def _shown(host: str) -> str:
-    return "localhost" if host in ("127.0.0.1", "0.0.0.0", "::", "::1", "localhost") else host  # noqa: S104
+def _shown(hosts: str) -> str:
+    """The host of the page's address, for a browser on this machine if that is let in."""
+    names = names_in(hosts)
+    if not {"127.0.0.1", "0.0.0.0", "::", "::1", "localhost"}.isdisjoint(names):  # noqa: S104
+        return "localhost"
+    return f"[{names[0]}]" if ":" in names[0] else names[0]

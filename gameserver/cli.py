@@ -1,4 +1,4 @@
-"""The command ``gameserver``: run, migrate, check-config. Every setting is a flag.
+"""The command ``gameserver``: run, check, check-config, migrate. Every setting is a flag.
 
 Turns arguments into Settings and a game class, and hands over to app.serve. Exit codes: 0 done (or drained), 1 it could
 not be done, 2 the command or a setting is wrong; then one line for each problem.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import errno
 import os
 import sys
 from collections.abc import Callable, Coroutine, Sequence
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
+import structlog
 
 from gameserver import config, failpoints, settings_table
 from gameserver.config import Settings, SettingsError, hide_passwords
@@ -26,12 +26,12 @@ from gameserver.observability import logs
 from gameserver.settings_table import SettingRow
 
 if TYPE_CHECKING:
+    from gameserver.check.finding import Finding
     from gameserver.simulation.game import Game
 
 Result = TypeVar("Result")
 
-FILES_SPARE = 512  # open files beyond the players' sockets: stores, listeners, sign-ins under way, the page
-_LISTEN_ERRORS = (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES)
+log = structlog.get_logger(__name__)
 _NOT_SETTINGS = ("command", "config", "ready_file", "markdown")
 
 
@@ -48,19 +48,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     try:
         settings = _settings(given)
-        commands: dict[str, Callable[[argparse.Namespace, Settings], None]] = {
+        commands: dict[str, Callable[[argparse.Namespace, Settings], int]] = {
             "run": _run,
-            "migrate": _migrate,
+            "check": _check,
             "check-config": _check_config,
+            "migrate": _migrate,
         }
-        commands[given.command](given, settings)
+        return commands[given.command](given, settings)
     except SettingsError as error:
         return _tell(error.problems, 2)
     except CommandError as error:
         return _tell([str(error)], error.exit_code)
     except KeyboardInterrupt:
         return _tell(["interrupted before it was serving"], 1)
-    return 0
 
 
 def load_game(spec: str) -> type[Game]:
@@ -76,17 +76,47 @@ def load_game(spec: str) -> type[Game]:
 # --- the commands ---
 
 
-def _run(given: argparse.Namespace, settings: Settings) -> None:
+def _run(given: argparse.Namespace, settings: Settings) -> int:
     logs.configure(settings.log_format, settings.log_level)
-    _warn_of_unknown_variables()
     _arm_failpoints()
     game = load_game(settings.game)
-    _allow_open_files(settings.connections_max + FILES_SPARE)
-    _prepare_folder(settings)
-    _await(_serve(settings, game, getattr(given, "ready_file", None)))
+    return _await(_serve(settings, game, getattr(given, "ready_file", None)))
 
 
-def _migrate(_given: argparse.Namespace, settings: Settings) -> None:
+def _check(_given: argparse.Namespace, settings: Settings) -> int:
+    """Print one line for each finding. A game that cannot be loaded does not hide what else there is to say."""
+    logs.configure(settings.log_format, "error")
+    problem, game = None, None
+    try:
+        game = load_game(settings.game)
+    except CommandError as error:
+        problem = error
+    found = _await(_findings(settings, game, with_name=True))
+    for finding in found:
+        print(f"{finding.severity}: {hide_passwords(str(finding))}")
+    if problem is not None:
+        print(f"error: game: {problem}")
+    if not found and problem is None:
+        print("settings, stores and game are well: nothing found")
+    return 2 if problem is not None or _has_errors(found) else 0
+
+
+def _check_config(given: argparse.Namespace, settings: Settings) -> int:
+    """Print the settings, and check what needs neither a store nor a port."""
+    if given.markdown:
+        print(settings_table.markdown())
+        return 0
+    from gameserver.check.game import check_game
+    from gameserver.check.settings import check_settings
+
+    print("# The settings as they are in effect; secrets are hidden.")
+    for name, value in settings.redacted().items():
+        print(f"{name} = {orjson.dumps(value).decode()}" if value is not None else f"# {name} is not set")
+    found = [*check_settings(settings), *check_game(load_game(settings.game))]
+    return _tell([f"{finding.severity}: {finding}" for finding in found], 2 if _has_errors(found) else 0)
+
+
+def _migrate(_given: argparse.Namespace, settings: Settings) -> int:
     logs.configure(settings.log_format, settings.log_level)
     _prepare_folder(settings)
     applied = _await(_migrated(settings))
@@ -94,65 +124,56 @@ def _migrate(_given: argparse.Namespace, settings: Settings) -> None:
         "\n".join(f"applied {revision}" for revision in applied)
         or "nothing to do: the tables are those of this version"
     )
+    return 0
 
 
-def _check_config(given: argparse.Namespace, settings: Settings) -> None:
-    if given.markdown:
-        print(settings_table.markdown())
-        return
-    _warn_of_unknown_variables()
-    print("# The settings as they are in effect; secrets are hidden.")
-    for name, value in settings.redacted().items():
-        print(f"{name} = {orjson.dumps(value).decode()}" if value is not None else f"# {name} is not set")
-
-
-async def _serve(settings: Settings, game: type[Game], ready_file: Path | None) -> None:
+async def _serve(settings: Settings, game: type[Game], ready_file: Path | None) -> int:
+    """Check, then serve until the end. An error that is found keeps the server from starting."""
     # here and not above: the other commands need none of the server
     from gameserver import app
+    from gameserver.check.ports import cannot_listen
     from gameserver.embedded import EmbeddedValkeyError
+    from gameserver.listening import CannotListen
     from gameserver.profiles.database import ProfilesUnavailable
     from gameserver.session.lease import NodeNameInUse
     from gameserver.store.connection import StoreUnavailable
 
-    await _ensure_tables(settings)
+    found = await _findings(settings, game, with_name=False)
+    if _has_errors(found):
+        return _tell([hide_passwords(str(finding)) for finding in found if finding.severity == "error"], 2)
+    for finding in found:
+        log.warning("check_warning", where=finding.where, problem=finding.problem, remedy=finding.remedy)
+    _prepare(settings)
+    if settings.embedded_sql or settings.migrate_on_start:
+        await _migrated(settings)
     try:
         await app.serve(settings, game, on_ready=partial(_announce, ready_file))
     except NodeNameInUse as error:
         raise CommandError(str(error), 2) from None
+    except CannotListen as error:
+        raise CommandError(str(cannot_listen(settings, error)), 2) from None
     except (StoreUnavailable, ProfilesUnavailable, EmbeddedValkeyError, app.NodeNameLost) as error:
         raise CommandError(hide_passwords(str(error))) from None
-    except OSError as error:
-        if error.errno not in _LISTEN_ERRORS:
-            raise
-        raise CommandError(f"cannot listen: {error.strerror or error}") from None
+    return 0
 
 
-async def _ensure_tables(settings: Settings) -> None:
-    """The tables are those of this version, or a CommandError says what to do."""
-    from gameserver.profiles.migrate import newest_revision
+async def _findings(settings: Settings, game: type[Game] | None, *, with_name: bool) -> list[Finding]:
+    from gameserver.check.start import check_start
 
-    if settings.embedded_sql or settings.migrate_on_start:
-        await _migrated(settings)
-        return
-    found, wanted = await _profiles_call(newest_revision(settings.effective_sql_url))
-    if found != wanted:
-        has = f"is at revision {found}" if found else "has no tables yet"
-        raise CommandError(
-            f"the SQL database {has}, this version needs {wanted}: run `gameserver migrate`, or set migrate_on_start"
-        )
+    return await check_start(settings, game, with_name=with_name)
+
+
+def _has_errors(found: list[Finding]) -> bool:
+    return any(finding.severity == "error" for finding in found)
 
 
 async def _migrated(settings: Settings) -> list[str]:
+    """Bring the tables to this version and return the revisions applied. Raises CommandError."""
+    from gameserver.profiles.database import ProfilesUnavailable
     from gameserver.profiles.migrate import migrate
 
-    return await _profiles_call(migrate(settings.effective_sql_url))
-
-
-async def _profiles_call(call: Coroutine[Any, Any, Result]) -> Result:
-    from gameserver.profiles.database import ProfilesUnavailable
-
     try:
-        return await call
+        return await migrate(settings.effective_sql_url)
     except ProfilesUnavailable as error:
         raise CommandError(hide_passwords(str(error))) from None
     except ValueError as error:  # a URL that profiles does not support
@@ -195,6 +216,13 @@ def _arm_failpoints() -> None:
         raise CommandError(str(error), 2) from None
 
 
+def _prepare(settings: Settings) -> None:
+    from gameserver.check.settings import files_needed
+
+    _allow_open_files(files_needed(settings))
+    _prepare_folder(settings)
+
+
 def _prepare_folder(settings: Settings) -> None:
     if not (settings.embedded_redis or settings.embedded_sql):
         return
@@ -205,23 +233,15 @@ def _prepare_folder(settings: Settings) -> None:
 
 
 def _allow_open_files(files: int) -> None:
-    """A socket is an open file, and many systems allow 1024 unless asked for more."""
+    """A socket is an open file, and many systems allow 1024 unless asked for more. The check has found the hard limit
+    high enough."""
     try:
         import resource  # not on Windows
     except ImportError:
         return
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard != resource.RLIM_INFINITY and hard < files:
-        raise CommandError(
-            f"connections_max needs {files} open files, the system allows {hard}: lower it, or raise `ulimit -n`", 2
-        )
     if soft != resource.RLIM_INFINITY and soft < files:
         resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
-
-
-def _warn_of_unknown_variables() -> None:
-    for name in {*config.unknown_variables()} - {failpoints.FAILPOINT, failpoints.SABOTAGE, failpoints.PERMISSION}:
-        _tell([f"warning: {name} is in the environment, but there is no such setting"], 0)
 
 
 def _tell(lines: list[str], exit_code: int) -> int:
@@ -240,10 +260,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"gameserver {version('gameserver')}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     run = _command(commands, "run", "serve players until SIGTERM or Ctrl-C, then save every session")
-    run.add_argument("game", nargs="?", metavar="module:Class", default=argparse.SUPPRESS, help="the game to run")
     run.add_argument("--ready-file", type=Path, metavar="FILE", help="write the page's address here once it is served")
+    _command(commands, "check", "report what would go wrong: in the settings, the stores and the game")
     _command(commands, "migrate", "bring the SQL database to this version's tables")
-    check = _command(commands, "check-config", "print the settings in effect, secrets hidden, or what is wrong")
+    check = _command(commands, "check-config", "print the settings in effect, secrets hidden, and load the game")
     check.add_argument("--markdown", action="store_true", help=argparse.SUPPRESS)
     return parser
 
@@ -256,14 +276,17 @@ The flag wins over the variable, and the variable over the file.
 
 
 def _command(commands: Any, name: str, purpose: str) -> argparse.ArgumentParser:
+    takes_game = name != "migrate"
     parser: argparse.ArgumentParser = commands.add_parser(
         name,
         help=purpose,
-        usage=f"gameserver {name}{' [module:Class]' if name == 'run' else ''} [--config FILE] [--SETTING VALUE ...]",
+        usage=f"gameserver {name}{' [module:Class]' if takes_game else ''} [--config FILE] [--SETTING VALUE ...]",
         description=f"{purpose[0].upper()}{purpose[1:]}.",
         epilog=_SETTINGS_HELP,
         allow_abbrev=False,
     )
+    if takes_game:
+        parser.add_argument("game", nargs="?", metavar="module:Class", default=argparse.SUPPRESS, help="the game")
     file_help = f"a TOML file with settings (or {config.CONFIG_VARIABLE})"
     parser.add_argument("--config", type=Path, metavar="FILE", help=file_help)
     for group, rows in groupby(settings_table.describe(), key=lambda row: row.group):

@@ -98,7 +98,10 @@ class Settings(BaseSettings):
     chat_history_lines: int = _game("Lines of a zone's chat that a joining player is shown.", 20, ge=0, le=200)
 
     host: str = _network(
-        "Address the players' port listens on. 0.0.0.0 lets other machines in.", "127.0.0.1", min_length=1
+        "Addresses the players' port listens on, separated by commas. 0.0.0.0 lets other machines in over IPv4, :: over"
+        " IPv6 and IPv4.",
+        "127.0.0.1",
+        min_length=1,
     )
     port: int = _network("The players' port: WebSocket and the page. 0 takes a free one.", 8765, ge=0, le=65535)
     origins: Annotated[tuple[str, ...], NoDecode] = _network(
@@ -118,7 +121,9 @@ class Settings(BaseSettings):
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
     )
     ops_host: str = _operating(
-        "Address of the operator's port (metrics). Outside loopback it needs ops_token.", "127.0.0.1", min_length=1
+        "Addresses of the operator's port (metrics), written like host. Outside loopback it needs ops_token.",
+        "127.0.0.1",
+        min_length=1,
     )
     ops_port: int = _operating(
         "The operator's port. 0 takes a free one. Default: the one after port.",
@@ -228,7 +233,7 @@ class Settings(BaseSettings):
     def _cross_checks(self) -> list[tuple[bool, str]]:
         return [
             (
-                self.ops_token is not None or is_loopback(self.ops_host),
+                self.ops_token is not None or all(is_loopback(host.strip()) for host in self.ops_host.split(",")),
                 "ops_host is not a loopback address, so ops_token has to be set",
             ),
             (
@@ -369,6 +374,12 @@ def _where(name: str, sources: Mapping[str, Mapping[str, object]], file: Path | 
     return ENV_PREFIX + name.upper() if name in sources["environment"] else f"{name} in {file}"
 
 
-def _did_you_mean(name: str) -> str:
+def closest_setting(name: str) -> str | None:
+    """The setting whose name looks most like ``name``; None when nothing does."""
     close = difflib.get_close_matches(name, Settings.model_fields, n=1)
-    return f"; did you mean {close[0]}?" if close else ""
+    return close[0] if close else None
+
+
+def _did_you_mean(name: str) -> str:
+    close = closest_setting(name)
+    return f"; did you mean {close}?" if close else ""

@@ -24,6 +24,7 @@ from gameserver.edge.server import Edge
 from gameserver.host import HostStores, NodeHost, idle
 from gameserver.link.local import LocalLink
 from gameserver.link.ports import Link
+from gameserver.listening import names_in
 from gameserver.profiles.account_rows import Accounts
 from gameserver.profiles.database import Database
 from gameserver.simulation.description import describe_game
@@ -82,7 +83,8 @@ class Node:
             wrong_passwords_per_minute=settings.wrong_passwords_per_minute,
             sign_ups_per_minute=settings.sign_ups_per_minute,
         )
-        hosts = Hosts((*settings.public_hosts, settings.host, settings.ops_host), settings.origins)
+        own_names = (*names_in(settings.host), *names_in(settings.ops_host))
+        hosts = Hosts((*settings.public_hosts, *own_names), settings.origins)
         self._edge = Edge(
             link=self._link,
             sign_in=SignIn(Accounts(self._stores.database), self._passwords, throttle, self._clock),
@@ -97,7 +99,7 @@ class Node:
         self._ops = Ops(ready=self.ready, token=settings.ops_token, hosts=hosts)
 
     async def start(self) -> None:
-        """Own what the last process left behind, and let players in. Raises OSError when it cannot listen and
+        """Own what the last process left behind, and let players in. Raises CannotListen and
         NodeNameInUse when another process has the node's name: a second start by mistake does not disturb the process
         that runs."""
         await self._ops.start(self._settings.ops_host, self._settings.ops_port)

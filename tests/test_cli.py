@@ -160,7 +160,7 @@ def test_a_wrong_command_exits_with_2(arguments: list[str], capsys: pytest.Captu
     assert "usage: gameserver" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["run", "migrate", "check-config"])
+@pytest.mark.parametrize("command", ["run", "check", "check-config", "migrate"])
 def test_help_tells_of_every_setting(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main([command, "--help"])
@@ -180,7 +180,7 @@ def test_migrate_says_what_it_did_and_has_nothing_to_do_the_second_time(elsewher
 def test_run_with_an_sql_database_of_yours_asks_for_a_migration_first(elsewhere: Path) -> None:
     url = f"sqlite:///{elsewhere}/mine.db"
     ended = gameserver("run", "--port", "0", "--sql-url", url)
-    assert ended.returncode == 1
+    assert ended.returncode == 2
     assert "run `gameserver migrate`" in ended.stderr
     assert gameserver("migrate", "--sql-url", url).returncode == 0
     serve_and_end("--sql-url", url)
@@ -201,7 +201,7 @@ def test_run_without_the_redis_it_is_told_to_use_fails_in_one_line() -> None:
     with socket.create_server(("127.0.0.1", 0)) as nobody:
         port = nobody.getsockname()[1]
     ended = gameserver("run", "--port", "0", "--redis-url", f"redis://:geheim@127.0.0.1:{port}/0")
-    assert ended.returncode == 1
+    assert ended.returncode == 2
     assert "Traceback" not in ended.stderr
     assert "geheim" not in ended.stderr
 
@@ -209,8 +209,8 @@ def test_run_without_the_redis_it_is_told_to_use_fails_in_one_line() -> None:
 def test_run_on_a_port_that_is_taken_fails_in_one_line() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         ended = gameserver("run", "--port", str(taken.getsockname()[1]), "--ops-port", "0")
-    assert ended.returncode == 1
-    assert "cannot listen" in ended.stderr
+    assert ended.returncode == 2
+    assert "is taken by another program" in ended.stderr
     assert "Traceback" not in ended.stderr
 
 

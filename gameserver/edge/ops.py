@@ -11,6 +11,7 @@ from typing import cast
 from prometheus_client import CollectorRegistry
 from websockets.http11 import Request, Response
 
+from gameserver import listening
 from gameserver.edge.connection import Connection, Happening
 from gameserver.edge.hosts import Hosts
 from gameserver.edge.http import Ready, Reply, Site, health_routes, metrics, respond
@@ -39,18 +40,20 @@ class Ops:
         self._hosts = hosts or Hosts()
         self._bearer = f"Bearer {token}".encode() if token is not None else None
         self._sockets: set[_OpsSocket] = set()
-        self._server: asyncio.Server | None = None
+        self._servers: list[asyncio.Server] = []
 
-    async def start(self, host: str = "127.0.0.1", port: int = 0) -> int:
-        """Listen; returns the port bound."""
+    async def start(self, hosts: str = "127.0.0.1", port: int = 0) -> int:
+        """Listen; returns the port bound. Raises CannotListen."""
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: _OpsSocket(self._answer, self._sockets), host, port)
-        return int(self._server.sockets[0].getsockname()[1])
+        sockets = await listening.bind(hosts, port)
+        for socket in sockets:
+            self._servers.append(await loop.create_server(lambda: _OpsSocket(self._answer, self._sockets), sock=socket))
+        return int(sockets[0].getsockname()[1])
 
     async def close(self) -> None:
         """Stop listening and hang up."""
-        if self._server is not None:
-            self._server.close()
+        for server in self._servers:
+            server.close()
         for socket in tuple(self._sockets):
             socket.abort()
         await asyncio.sleep(0)  # lets the transports close

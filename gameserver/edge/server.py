@@ -98,15 +98,15 @@ class Edge:
         self._tasks: list[asyncio.Task[None]] = []
         link.attach_edge(self._receive)
 
-    async def start(self, host: str, port: int) -> int:
+    async def start(self, hosts: str, port: int) -> int:
         """Listen; the port bound is returned, which matters for port 0."""
-        bound = await self.bind(host, port)
+        bound = await self.bind(hosts, port)
         await self.serve()
         return bound
 
-    async def bind(self, host: str, port: int) -> int:
-        """Take the port, which nobody is answered on yet. Raises OSError if another has it."""
-        return await self._gate.bind(host, port)
+    async def bind(self, hosts: str, port: int) -> int:
+        """Take the port, which nobody is answered on yet. Raises CannotListen if another has it."""
+        return await self._gate.bind(hosts, port)
 
     async def serve(self) -> None:
         """Answer on the port."""

@@ -28,24 +28,35 @@ LOCK_WAIT_S = 60
 ANSWER_S = 5.0  # for what takes a server no time
 
 
+class NewerDatabase(ProfilesUnavailable):
+    """A newer version of the program has changed the tables: this one must not touch them."""
+
+    def __init__(self, revision: str):
+        super().__init__(
+            f"the SQL database is at revision {revision}, which this version does not know: a newer version has been"
+            " there; run that version, or restore a backup from before"
+        )
+
+
 async def migrate(url: str) -> list[str]:
     """Upgrade to the newest revision and return those applied now, oldest first; takes as long as the server needs for
     its tables. Raises ValueError for a URL we do not support, ProfilesUnavailable when the server cannot be reached or
-    refuses."""
+    refuses, NewerDatabase when it is newer than this program."""
     async with _connected(url, "cannot migrate") as connection:
         async with asyncio.timeout(LOCK_WAIT_S + ANSWER_S):
             await _lock(connection)
+            _expect_known(await connection.run_sync(_revision))
         applied = await connection.run_sync(_upgrade)
         await connection.commit()
         return applied
 
 
 async def newest_revision(url: str) -> tuple[str | None, str | None]:
-    """(revision of the database, revision this program wants). Raises ProfilesUnavailable."""
+    """(revision of the database, revision this program wants). Raises ProfilesUnavailable, NewerDatabase."""
     async with _connected(url, "cannot read the revision") as connection, asyncio.timeout(ANSWER_S):
-        found = await connection.run_sync(lambda sync: MigrationContext.configure(sync).get_current_revision())
+        found = await connection.run_sync(_revision)
         await connection.rollback()
-    return found, ScriptDirectory.from_config(_config()).get_current_head()
+    return _expect_known(found), ScriptDirectory.from_config(_config()).get_current_head()
 
 
 @asynccontextmanager
@@ -75,6 +86,18 @@ async def _lock(connection: AsyncConnection) -> None:
     got = await connection.scalar(text("SELECT GET_LOCK(:name, :wait_s)"), {"name": name, "wait_s": LOCK_WAIT_S})
     if got != 1:
         raise ProfilesUnavailable("another migration is running")
+
+
+def _revision(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def _expect_known(revision: str | None) -> str | None:
+    """Return the revision. Raises NewerDatabase when no script of ours leads to it."""
+    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+    if revision is not None and revision not in known:
+        raise NewerDatabase(revision)
+    return revision
 
 
 def _upgrade(connection: Connection) -> list[str]:

@@ -30,10 +30,13 @@ class NodeNameInUse(Exception):  # noqa: N818  an answer, not a malfunction
     """Another process with this node's name lives."""
 
     def __init__(self, node: NodeId):
-        super().__init__(
-            f"node_id: another process that calls itself {node} is running: stop it, or give this one a name of its own"
-            " (GAMESERVER_NODE_ID=…)"
-        )
+        super().__init__("{}: {}; {}".format(*self.parts(node)))
+
+    @staticmethod
+    def parts(node: NodeId) -> tuple[str, str, str]:
+        """The setting, the problem, the remedy."""
+        problem = f"another process that calls itself {node} is running"
+        return "node_id", problem, "stop it, or give this one a name of its own (GAMESERVER_NODE_ID)"
 
 
 class Lease:

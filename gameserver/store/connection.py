@@ -54,12 +54,9 @@ class Store:
         self._is_closed = False
 
     async def open(self) -> None:
-        """Check that every server answers, and warn of settings that break our promises. Raises StoreUnavailable."""
+        """Check that every server answers. Raises StoreUnavailable."""
         self._following = asyncio.get_running_loop().create_task(self._servers.follow(), name="redis failover")
         await self.ping()
-        abouts = await self._call("info", lambda: self._servers.send_to_all("INFO"))
-        for warning in dict.fromkeys(warning for about in abouts for warning in _warnings(about)):
-            log.warning("redis_setting", warning=warning)
 
     async def close(self, patience_s: float | None = None) -> None:
         """Wait for the calls under way (each has its deadline), for ``patience_s`` at most; cut what is left, and close
@@ -76,6 +73,10 @@ class Store:
     async def ping(self) -> None:
         """Raises StoreUnavailable when a server does not answer, or is still loading its data."""
         await self._call("ping", lambda: self._servers.send_to_all("PING"))
+
+    async def ask_all(self, *words: str | int) -> list[Any]:
+        """Return the reply of each server, of a cluster of each primary. Raises StoreUnavailable."""
+        return await self._call("ask_all", lambda: self._servers.send_to_all(*words))
 
     async def command(self, operation: str, *words: str | int) -> Any:
         """One command and its reply, as text. ``operation`` is its name in the metrics. Raises StoreUnavailable."""
@@ -130,12 +131,3 @@ class Store:
         with self.measured(operation):
             async with asyncio.timeout(self.timeout_s):
                 return await work()
-
-
-def _warnings(about: dict[str, Any]) -> Iterator[str]:
-    """Settings of the server (as INFO tells them) under which it may lose live sessions."""
-    policy = about.get("maxmemory_policy", "noeviction")
-    if policy.startswith("allkeys"):
-        yield f"maxmemory-policy {policy} deletes live sessions when memory is short; use noeviction"
-    if about.get("aof_enabled") == 0:
-        yield "appendonly is off: if Redis dies, live sessions fall back to their last checkpoint"

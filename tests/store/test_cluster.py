@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Mapping
 
 import pytest
 from redis.crc import key_slot
-from structlog.testing import capture_logs
 
+from gameserver.check.redis import check_redis
 from gameserver.protocol.ids import Epoch, NodeId, PlayerId
 from gameserver.store import keys
 from gameserver.store.batch import Batch
@@ -197,16 +197,14 @@ async def test_a_slot_that_nobody_owns_is_unavailable_until_somebody_does(
     await writer.write(everybody("1"))
 
 
-async def test_settings_that_could_lose_sessions_are_warned_of_once(cluster: RedisCluster) -> None:
+async def test_settings_that_could_lose_sessions_are_found_once_and_nothing_is_left(cluster: RedisCluster) -> None:
     for node in cluster.primaries[1:]:
         node.ask("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
-    store = Store(cluster.url)
-    with capture_logs() as lines:
-        await store.open()
-    await store.close()
+    found = await check_redis(cluster.url, 1.0)
     for node in cluster.primaries[1:]:
         node.ask("CONFIG", "SET", "maxmemory-policy", "noeviction")
-    assert ["allkeys-lru" in line["warning"] for line in lines if line["event"] == "redis_setting"] == [True]
+    assert ["allkeys-lru" in finding.problem for finding in found] == [True]
+    assert [node.ask("DBSIZE") for node in cluster.primaries] == [0] * len(cluster.primaries)
 
 
 # --- when a slot has another owner ---

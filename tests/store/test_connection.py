@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 import pytest
-from structlog.testing import capture_logs
 
 from gameserver.observability.metrics import REGISTRY
 from gameserver.protocol.ids import Epoch, PlayerId
@@ -212,19 +211,6 @@ async def test_a_closed_store_is_unavailable_instead_of_connecting_again(redis_u
     await store.close()
     with pytest.raises(StoreUnavailable, match="closed"):
         await store.ping()
-
-
-async def test_settings_that_could_lose_sessions_are_warned_of(own_redis: RunningRedis) -> None:
-    own_redis.command("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
-    own_redis.command("CONFIG", "SET", "appendonly", "no")
-    store = Store(own_redis.url, timeout_s=5.0)
-    with capture_logs() as lines:
-        await store.open()
-    await store.close()
-    warnings = [line["warning"] for line in lines if line["event"] == "redis_setting"]
-    assert len(warnings) == 2
-    assert "allkeys-lru" in warnings[0]
-    assert "appendonly" in warnings[1]
 
 
 async def test_calls_are_timed_and_failures_counted(own_redis: RunningRedis, hasty_store: Store) -> None:
