@@ -21,21 +21,22 @@ async def check_ports(settings: Settings) -> list[Finding]:
         try:
             listening.close(await listening.bind(hosts, port))
         except CannotListen as error:
-            found.append(_finding(prefix, error))
+            found.append(_finding(settings, prefix, error))
     return found
 
 
 def cannot_listen(settings: Settings, error: CannotListen) -> Finding:
     """Return what is to be said of a port that could not be had although the check had it a moment ago."""
     is_ops = error.port == settings.ops_port and error.port != settings.port
-    return _finding(_OPS if is_ops else "", error)
+    return _finding(settings, _OPS if is_ops else "", error)
 
 
-def _finding(prefix: str, failed: CannotListen) -> Finding:
+def _finding(settings: Settings, prefix: str, failed: CannotListen) -> Finding:
     host, port, code = failed.host, failed.port, failed.error.errno
     port_variable, host_variable = f"{ENV_PREFIX}{prefix.upper()}PORT", f"{ENV_PREFIX}{prefix.upper()}HOST"
     if code == errno.EADDRINUSE:
-        which = " (ops_port is the one after port unless it is set)" if prefix else ""
+        is_next = prefix and port == settings.port + 1
+        which = " (ops_port is the one after port unless it is set)" if is_next else ""
         return Finding(
             "error",
             f"{prefix}port",

@@ -71,7 +71,7 @@ def test_a_second_start_by_mistake_fails_and_takes_nothing_from_the_process_that
 ) -> None:
     lease = f"node:test-{own_server.port}"
     holder = own_stores.redis.get(lease)
-    assert holder is not None and own_server.start_again() == 1
+    assert holder is not None and own_server.start_again() == 2
     assert own_stores.redis.get(lease) == holder
 
 
