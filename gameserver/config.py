@@ -188,7 +188,18 @@ class Settings(BaseSettings):
     )
     sign_ups_per_minute: int = _accounts("New accounts and guests per address and minute.", 600, ge=1, le=100_000)
 
-    @field_validator("origins", "public_hosts", mode="before")
+    reserved_names: Annotated[tuple[str, ...], NoDecode] = _accounts(
+        "Names that nobody may take, nor one that looks like them, besides those of staff; separated by commas.", ()
+    )
+    guest_name_days: Seconds = _accounts(
+        "Days after which the name of a guest who has not come back goes to whoever asks for it. The guest keeps"
+        " everything else. 0: never.",
+        30,
+        ge=0,
+        le=3650,
+    )
+
+    @field_validator("origins", "public_hosts", "reserved_names", mode="before")
     @classmethod
     def _split_at_commas(cls, value: object) -> object:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value

@@ -9,6 +9,7 @@ from random import Random
 
 import structlog
 
+from gameserver.accounts.names import NameRules
 from gameserver.accounts.passwords import Passwords
 from gameserver.accounts.sign_in import SignIn
 from gameserver.accounts.throttle import Throttle
@@ -87,7 +88,14 @@ class Node:
         hosts = Hosts((*settings.public_hosts, *own_names), settings.origins)
         self._edge = Edge(
             link=self._link,
-            sign_in=SignIn(Accounts(self._stores.database), self._passwords, throttle, self._clock),
+            sign_in=SignIn(
+                Accounts(self._stores.database),
+                self._passwords,
+                throttle,
+                self._clock,
+                rules=NameRules(settings.reserved_names),
+                guest_name_days=settings.guest_name_days,
+            ),
             limits=_limits(settings, game.tick_hz),
             clock=self._clock,
             origins=settings.origins,

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import structlog
 
-from gameserver.accounts.names import NAME_LENGTH_MAX, checked_name, name_key
+from gameserver.accounts.names import NAME_LENGTH_MAX, NameRules, name_key
 from gameserver.accounts.passwords import Passwords
 from gameserver.accounts.throttle import Throttle
 from gameserver.clock import Clock
@@ -30,6 +30,7 @@ PASSWORD_LENGTH_MIN = 8
 TOKEN_BYTES = 32
 NAME_TRIES_MAX = 8  # of a guest's name with another ending
 RETRY_AFTER_MS = 1000
+DAY_MS = 24 * 60 * 60 * 1000
 _ENDING = "23456789abcdefghjkmnpqrstuvwxyz"  # nothing that reads as something else
 _KEY_BYTES_MAX = 255  # of a name_key; nobody has a longer one
 
@@ -52,12 +53,16 @@ class SignIn:
         throttle: Throttle,
         clock: Clock,
         random_bytes: Callable[[int], bytes] = secrets.token_bytes,
+        rules: NameRules | None = None,
+        guest_name_days: float = 30,
     ):
         self._accounts = accounts
         self._passwords = passwords
         self._throttle = throttle
         self._clock = clock
         self._random_bytes = random_bytes
+        self._rules = rules or NameRules()
+        self._guest_name_ms = int(guest_name_days * DAY_MS)
 
     async def __call__(self, message: Register | Login | Guest, address: str) -> SignedIn:
         """Raises Refusal."""
@@ -91,15 +96,16 @@ class SignIn:
             raise Refusal(RefusalCode.TRY_LATER, reason, retry_after_ms=RETRY_AFTER_MS) from None
 
     async def _register(self, message: Register, address: str) -> SignedIn:
-        name = checked_name(message.name)
+        name = self._rules.checked(message.name)
         _check_new_password(message.password, name)
         _check_wait(self._throttle.sign_up(address, self._clock.monotonic_s()))
         key = name_key(name)
-        if await self._accounts.by_name(key) is not None:  # before 20 ms of hashing
+        row = await self._accounts.by_name(key)  # before 20 ms of hashing
+        if row is not None and row.password_hash is not None:  # a guest may have to give up the name
             raise _name_taken()
         password_hash = await self._passwords.hash(message.password)
         try:
-            player_id = await self._accounts.create(name, key, password_hash, None, self._clock.wall_ms())
+            player_id = await self._create(name, password_hash=password_hash)
         except NameTaken:
             raise _name_taken() from None
         self._throttle.signed_in(key, address)
@@ -141,18 +147,21 @@ class SignIn:
         return SignedIn(row.player_id, row.name, None)
 
     async def _new_guest(self, message: Guest, address: str) -> SignedIn:
-        wish = None if message.name is None else checked_name(message.name)
+        wish = None if message.name is None else self._rules.checked(message.name)
         _check_wait(self._throttle.sign_up(address, self._clock.monotonic_s()))
         token = base64.urlsafe_b64encode(self._random_bytes(TOKEN_BYTES)).rstrip(b"=").decode()
         for name in self._guest_names(wish):
             try:
-                player_id = await self._accounts.create(
-                    name, name_key(name), None, _token_hash(token), self._clock.wall_ms()
-                )
+                player_id = await self._create(name, token_hash=_token_hash(token))
             except NameTaken:
                 continue
             return SignedIn(player_id, name, token)
         raise _name_taken()
+
+    async def _create(self, name: str, password_hash: str | None = None, token_hash: bytes | None = None) -> PlayerId:
+        now_ms = self._clock.wall_ms()
+        seen_before_ms = now_ms - self._guest_name_ms if self._guest_name_ms else None
+        return await self._accounts.create(name, name_key(name), password_hash, token_hash, now_ms, seen_before_ms)
 
     def _guest_names(self, wish: str | None) -> Iterator[str]:
         """The wish, then the wish with endings; without a wish Guest-xxxxx."""

@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gameserver.profiles import guest_names
 from gameserver.profiles.database import Database
 from gameserver.profiles.records import AccountRow
 from gameserver.profiles.tables import account, profile
@@ -25,10 +26,17 @@ class Accounts:
         self._database = database
 
     async def create(
-        self, name: str, name_key: bytes, password_hash: str | None, guest_token_hash: bytes | None, at_ms: int
+        self,
+        name: str,
+        name_key: bytes,
+        password_hash: str | None,
+        guest_token_hash: bytes | None,
+        at_ms: int,
+        guests_seen_before_ms: int | None = None,
     ) -> PlayerId:
         """Make the account and its empty profile. Raises NameTaken. A cut COMMIT is resolved by making it again: if the
-        name is taken then by exactly this hash, it was us."""
+        name is taken then by exactly this hash, it was us. A guest last seen before ``guests_seen_before_ms`` loses its
+        name to the new account."""
         assert password_hash or guest_token_hash, "an account needs a proof"
         row = {
             "name": name,
@@ -42,6 +50,10 @@ class Accounts:
             try:
                 return await _insert(connection, row)
             except IntegrityError:  # also waited for whoever is inserting the same name
+                if guests_seen_before_ms is not None and await guest_names.release(
+                    connection, account.c.name_key == name_key, guests_seen_before_ms
+                ):
+                    return await _insert(connection, row)
                 return await _own(connection, row)
 
         async with self._database.door:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Callable
 
 from gameserver.protocol.errors import Refusal, RefusalCode
 from gameserver.protocol.ids import EntityId, PlayerId
 from gameserver.protocol.messages import ChatLine, Describe, Described, EntityDescription, Said, Say, Whisper
+from gameserver.protocol.text import clean
 from gameserver.world.entity import Player
 from gameserver.world.zone import Outgoing, Zone
-
-_UNFIT_CATEGORIES = frozenset(("Cc", "Cs", "Zl", "Zp"))
-_REORDERING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 Presence = Callable[[str], tuple[PlayerId, str] | None]
 """The id and the name as spelled of who is online under a name, however it is written."""
@@ -53,21 +50,3 @@ def spoken(zone: Zone, player: Player, text: str) -> str:
         raise Refusal(RefusalCode.TOO_MANY, "you are talking too fast", retry_after_ms=wait_ms)
     player.speech.note(cleaned, zone.now_ms)
     return cleaned
-
-
-def clean(text: str) -> str:
-    """NFC without surrounding space. Raises Refusal (BAD_TEXT) when nothing is left or it holds control characters.
-
-    Markup is text like any other: it is for the one who shows it to show it as text.
-    """
-    normal = unicodedata.normalize("NFC", text).strip()
-    if not normal:
-        raise Refusal(RefusalCode.BAD_TEXT, "nothing to say", field="text")
-    if any(_is_unfit(character) for character in normal):
-        raise Refusal(RefusalCode.BAD_TEXT, "control characters are not allowed", field="text")
-    return normal
-
-
-def _is_unfit(character: str) -> bool:
-    """Controls, lone surrogates, line separators, and marks that reorder the text around them."""
-    return unicodedata.category(character) in _UNFIT_CATEGORIES or character in _REORDERING

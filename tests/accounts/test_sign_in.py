@@ -11,12 +11,15 @@ from argon2 import PasswordHasher
 
 from gameserver.accounts.names import name_key
 from gameserver.accounts.passwords import Passwords
-from gameserver.accounts.sign_in import SignIn
+from gameserver.accounts.sign_in import DAY_MS, SignIn
 from gameserver.accounts.throttle import Throttle
 from gameserver.observability.metrics import REGISTRY
 from gameserver.profiles.account_rows import Accounts
 from gameserver.profiles.database import Database
+from gameserver.profiles.records import Stay
+from gameserver.profiles.repository import Profiles
 from gameserver.protocol.errors import Refusal, RefusalCode
+from gameserver.protocol.ids import NodeId, PlayerId
 from gameserver.protocol.messages import Guest, Login, Register
 
 HOME = "192.0.2.1"
@@ -29,12 +32,13 @@ class FakeClock:
 
     def __init__(self) -> None:
         self.now_s = 1000.0
+        self.wall = 1_700_000_000_000
 
     def monotonic_s(self) -> float:
         return self.now_s
 
     def wall_ms(self) -> int:
-        return 1_700_000_000_000
+        return self.wall
 
 
 @pytest.fixture
@@ -140,6 +144,69 @@ async def test_who_logged_in_at_an_address_once_is_at_home_there(sign_in: SignIn
     for number in range(200):
         await refusal(sign_in, Login("Anna", "wrong password"), f"198.51.100.{number}")
     assert (await sign_in(Login("Anna", PASSWORD), "2001:db8::2")).name == "Anna"
+
+
+@pytest.fixture
+def profiles(database: Database) -> Profiles:
+    return Profiles(database)
+
+
+async def play(profiles: Profiles, player_id: PlayerId, *, until_ms: int | None) -> None:
+    """One session of the player; None: it is still open."""
+    claimed = await profiles.claim(player_id, NodeId("n"))
+    await profiles.log_stays([Stay(player_id, claimed.epoch, opened_ms=1, ended_ms=until_ms)])
+
+
+async def test_the_name_of_a_guest_who_stayed_away_goes_to_who_asks_for_it_and_nothing_else_does(
+    sign_in: SignIn, profiles: Profiles, clock: FakeClock
+) -> None:
+    gus = await sign_in(Guest(name="Gus"), HOME)
+    await play(profiles, gus.player_id, until_ms=clock.wall_ms())
+    clock.wall += 30 * DAY_MS
+    assert (await refusal(sign_in, Register("gus", PASSWORD))).code is RefusalCode.NAME_TAKEN
+    clock.wall += 1
+    other = await sign_in(Register("gus", PASSWORD), HOME)
+    assert other.name == "gus" and other.player_id != gus.player_id
+    again = await sign_in(Guest(token=gus.guest_token), HOME)
+    assert (again.player_id, again.name) == (gus.player_id, f"Guest #{gus.player_id}")
+    current = await profiles.current(gus.player_id)
+    assert current is not None and current.name == again.name and current.epoch == 1
+    assert (await refusal(sign_in, Register("gus", PASSWORD))).code is RefusalCode.NAME_TAKEN
+
+
+async def test_a_new_guest_may_have_the_name_of_one_who_never_came_back(sign_in: SignIn, clock: FakeClock) -> None:
+    first = await sign_in(Guest(name="Gus"), HOME)
+    clock.wall += 31 * DAY_MS
+    second = await sign_in(Guest(name="Gus"), HOME)
+    assert (first.name, second.name) == ("Gus", "Gus") and first.player_id != second.player_id
+
+
+@pytest.mark.parametrize("is_open", [True, False])
+async def test_a_guest_who_plays_or_played_lately_keeps_its_name(
+    sign_in: SignIn, profiles: Profiles, clock: FakeClock, is_open: bool
+) -> None:
+    gus = await sign_in(Guest(name="Gus"), HOME)
+    await play(profiles, gus.player_id, until_ms=clock.wall_ms())
+    clock.wall += 60 * DAY_MS
+    await play(profiles, gus.player_id, until_ms=None if is_open else clock.wall_ms() - DAY_MS)
+    assert (await refusal(sign_in, Register("Gus", PASSWORD))).code is RefusalCode.NAME_TAKEN
+
+
+async def test_who_registered_keeps_its_name_for_ever(sign_in: SignIn, clock: FakeClock) -> None:
+    await sign_in(Register("Anna", PASSWORD), HOME)
+    clock.wall += 10_000 * DAY_MS
+    assert (await refusal(sign_in, Register("Anna", PASSWORD))).code is RefusalCode.NAME_TAKEN
+    assert (await sign_in(Guest(name="Anna"), HOME)).name.startswith("Anna-")
+
+
+async def test_an_account_that_is_older_than_a_rule_of_names_still_signs_in(
+    sign_in: SignIn, accounts: Accounts
+) -> None:
+    old = PasswordHasher().hash(PASSWORD)
+    for name in ("Admin", "paypal\u3164", "pаypal"):
+        await accounts.create(name, name_key(name), old, None, 1)
+        assert (await refusal(sign_in, Register(name, PASSWORD))).code is RefusalCode.BAD_NAME
+        assert (await sign_in(Login(name, PASSWORD), HOME)).name == name
 
 
 async def test_many_wrong_guesses_at_once_do_not_slip_through(sign_in: SignIn) -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from gameserver.protocol.errors import Refusal, RefusalCode
 from gameserver.protocol.messages import ChatLine, Describe, Described, EntityDescription, Said, Say, Whisper
-from gameserver.simulation.speech import clean
+from gameserver.protocol.text import clean
 from gameserver.world.entity import Player
 from tests.simulation.tiny import Stage, answers, heard
 
