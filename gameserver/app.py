@@ -11,6 +11,7 @@ from typing import Any
 
 import structlog
 
+from gameserver.check.game import check_stored
 from gameserver.clock import SystemClock
 from gameserver.config import Settings
 from gameserver.embedded import EmbeddedValkey
@@ -18,9 +19,11 @@ from gameserver.garbage import Garbage
 from gameserver.listening import names_in
 from gameserver.node import Node, Stores
 from gameserver.profiles.database import Database
+from gameserver.profiles.repository import Profiles
 from gameserver.simulation.game import Game
 from gameserver.store.connection import Store
 
+STATES_READ = 50  # of the oldest profiles and of the newest, at the start
 DRAIN_SHARE = 0.9  # of drain_s; the rest is for ending tasks and closing the stores
 CLOSE_S = 0.2  # for calls to a store that are under way at the very end; whoever waited for them is gone
 # SQLite and Argon2 work in threads of their own. At Python's 5 ms, one that runs Python code keeps the loop that long
@@ -49,6 +52,7 @@ async def serve(settings: Settings, game: type[Game], on_ready: Callable[[str], 
     stopping, clock = _signals(), SystemClock()
     garbage = Garbage(clock)
     async with _stores(settings) as stores:
+        await _warn_of_states(game, Profiles(stores.database))
         node = Node(settings, game(), stores, clock, when_idle=garbage.collect_within)
         await node.start()
         garbage.take_over()
@@ -67,6 +71,12 @@ async def serve(settings: Settings, game: type[Game], on_ready: Callable[[str], 
             raise NodeFailed("a part of the node ended; the log has its traceback")
         if node.name_lost.is_set():
             raise NodeNameLost(f"another process runs as node {settings.node_id}; the players were sent there")
+
+
+async def _warn_of_states(game: type[Game], profiles: Profiles) -> None:
+    """Log a warning if the game cannot read a state that is stored."""
+    for finding in check_stored(game, await profiles.states(STATES_READ)):
+        log.warning("check_warning", where=finding.where, problem=finding.problem, remedy=finding.remedy)
 
 
 async def _first_of(first: Coroutine[Any, Any, object], other: Coroutine[Any, Any, object]) -> bool:

@@ -94,6 +94,18 @@ class Profiles:
 
         return await self._database.transact("current", work)
 
+    async def states(self, count: int) -> list[tuple[PlayerId, str, bytes]]:
+        """Return player, name and state of ``count`` of the oldest profiles, and of as many of the newest."""
+
+        async def work(connection: AsyncConnection) -> list[tuple[PlayerId, str, bytes]]:
+            found: dict[PlayerId, tuple[PlayerId, str, bytes]] = {}
+            for order in (profile.c.player_id.asc(), profile.c.player_id.desc()):
+                for row in await connection.execute(_PROFILE.order_by(order).limit(count)):
+                    found[row.player_id] = (PlayerId(row.player_id), row.name, row.state)
+            return list(found.values())
+
+        return await self._database.transact("states", work)
+
     async def save(self, save: Save) -> SaveOutcome:
         """Write the session if this epoch still has the player and nothing newer was written. Raises OutcomeUnknown
         when the COMMIT was cut and SQL stayed away; repeating the save is the cure."""
