@@ -62,6 +62,7 @@ class Bot:
         self.times_welcome = 0
         self.position_gap_s = 0.0  # the longest time between two frames, since somebody set it to 0
         self.is_ghost = False
+        self._twin: Bot | None = None  # of a ghost: who plays on
         self._is_taken_over = False
         self._has_said_goodbye = False
         self._lineage = 0
@@ -143,7 +144,7 @@ class Bot:
         twin._lineage = self._lineage
         self.ledger = Ledger(self.ledger.player_id, self.ledger.name)
         self._seq += GHOST_SEQS  # a seq names one action of a player: the twin's are others
-        self.intent, self.is_ghost = "vanish", True
+        self.intent, self.is_ghost, self._twin = "vanish", True, twin
         return twin
 
     def _is_finished(self) -> bool:
@@ -287,6 +288,13 @@ class Bot:
         self.position_gap_s, self._frame_s = max(self.position_gap_s, now_s - self._frame_s), now_s
         if self._entity_id in self._view.take(frame) and (me := self.me) is not None:
             self.ledger.see(me.x, me.y)
+            self._tell_twin(me)
+
+    def _tell_twin(self, me: Thing) -> None:
+        """Until the twin is let in the player walks on, and only this socket is shown where. On a slow machine that is
+        farther than an observer may miss."""
+        if self._twin is not None and not self._twin.is_playing and self._twin.ledger is not None:
+            self._twin.ledger.see(me.x, me.y)
 
     def _hear(self, message: Message) -> None:
         match message["type"]:
