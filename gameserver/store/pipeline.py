@@ -115,13 +115,19 @@ class Replies:
         return True
 
     def read(self) -> list[Any] | None:
-        """All of them, or None if they are the usual ones. Raises the first error among them."""
+        """All of them, or None if they are the usual ones. Raises the first error among them, unless it says only that
+        one key has another type: that is a reply, and no reason to refuse the others."""
         if self._parser is None:
             return None
         for reply in self._parsed:
-            if isinstance(reply, ResponseError):
+            if isinstance(reply, ResponseError) and not is_of_another_type(reply):
                 raise reply
         return self._parsed
+
+
+def is_of_another_type(reply: Any) -> bool:
+    """Whether the reply says that the key holds no hash."""
+    return isinstance(reply, ResponseError) and str(reply).startswith("WRONGTYPE")
 
 
 def _plain_tcp(transport: asyncio.Transport) -> socket | None:

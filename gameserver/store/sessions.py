@@ -13,16 +13,20 @@ from enum import StrEnum
 from itertools import chain
 from typing import NamedTuple
 
+import structlog
+
 from gameserver.failpoints import Failpoint, reach
 from gameserver.protocol.ids import Epoch, NodeId, PlayerId
 from gameserver.store import keys
 from gameserver.store.connection import Store, StoreUnavailable
+from gameserver.store.pipeline import is_of_another_type
 from gameserver.store.script import Script
 
 _OPEN = Script("open")
 _RESTORE = Script("restore")
 _REMOVE = Script("remove")
 _DISCARD = Script("discard")
+log = structlog.get_logger(__name__)
 OPEN_TRIES_MAX = 5  # each further one means that somebody else opened or removed the session in between
 
 
@@ -178,7 +182,15 @@ class LiveSessions:
         return outcome, fields
 
     async def _hash(self, operation: str, key: str) -> dict[str, str]:
-        fields: dict[str, str] = await self._store.command(operation, "HGETALL", key)
+        """Return the fields. What is no hash is deleted: else the player could never be opened again."""
+        try:
+            fields: dict[str, str] = await self._store.command(operation, "HGETALL", key)
+        except StoreUnavailable as error:
+            if not is_of_another_type(error.__cause__):
+                raise
+            log.exception("key_of_another_type", key=key)
+            await self._store.command("clear", "DEL", key)
+            return {}
         return fields
 
     async def _strike(self, player: PlayerId, epoch: Epoch, node: NodeId) -> None:

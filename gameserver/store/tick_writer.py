@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, Final, NamedTuple, Protocol, cast
 
+import structlog
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import InvalidResponse, ReadOnlyError
 
@@ -21,7 +22,7 @@ from gameserver.protocol.ids import Epoch, PlayerId
 from gameserver.store import keys
 from gameserver.store.batch import Batch
 from gameserver.store.connection import Store, StoreUnavailable
-from gameserver.store.pipeline import Pipeline
+from gameserver.store.pipeline import Pipeline, is_of_another_type
 from gameserver.store.resp import pack
 from gameserver.store.sentinels import is_current
 
@@ -29,6 +30,8 @@ _CHANGED = b":0\r\n"  # the reply to an HSET that added no field: to nearly all 
 _PONG = b"+PONG\r\n"
 _NO_CLIENT = 2**62  # a client id that no server has given out
 _PREDECESSORS_MAX = 16
+
+log = structlog.get_logger(__name__)
 
 
 class ServerChanged(StoreUnavailable):
@@ -114,7 +117,18 @@ class TickWriter:
         with self._store.measured("tick_write"):
             async with asyncio.timeout(self._store.timeout_s) as deadline, self._turn:
                 replies = await self._exchange(packed, len(batch) + 2 * len(checked), usual, deadline)
-        return NOTHING_FOUND if replies is None else _found(batch, checked, replies)
+        if replies is None:
+            return NOTHING_FOUND
+        await self._clear(checked, replies[len(batch) :: 2])
+        return _found(batch, checked, replies)
+
+    async def _clear(self, checked: Sequence[Check], counts: Sequence[Any]) -> None:
+        """Delete what is no hash under the name of one of ours: else the session could never be written again."""
+        for check, count in zip(checked, counts, strict=True):
+            if is_of_another_type(count):
+                key = keys.session(check.player, check.epoch)
+                log.error("key_of_another_type", key=key, player_id=check.player)
+                await self._store.command("clear", "DEL", key)
 
     async def ping(self) -> None:
         """Raises StoreUnavailable when a write could not be made now."""
@@ -209,8 +223,9 @@ def _look(player: PlayerId, epoch: Epoch) -> tuple[bytes, bytes]:
 
 
 def _found(batch: Batch, checked: Sequence[Check], replies: Sequence[Any]) -> Found:
-    """Raises OwnerMissing."""
-    added = replies[: len(batch)]
+    """A key of another type counts as one that is not there. Raises OwnerMissing."""
+    added = [1 if is_of_another_type(reply) else reply for reply in replies[: len(batch)]]  # to be looked at
+    replies = [0 if is_of_another_type(reply) else reply for reply in replies]
     counts = replies[len(batch) :: 2]
     pointers = [int(pointer or 0) for pointer in replies[len(batch) + 1 :: 2]]
     looked_at = list(zip(checked, pointers, counts, strict=True))

@@ -77,6 +77,18 @@ async def test_a_pointer_that_vanished_is_put_back(own_stores: Stores, player: R
     assert await is_whole(own_stores, player)
 
 
+async def test_keys_of_another_type_are_replaced(own_stores: Stores, player: Raw) -> None:
+    player_id, key = player.welcome["player_id"], key_of(own_stores, player)
+    before = own_stores.owner(player_id)
+    names = (key, f"owner:{{{player_id}}}")
+    for name in names:
+        own_stores.redis.set(name, "no hash")  # whatever is there
+    is_mended = lambda: all(own_stores.redis.type(name) == "hash" for name in names)  # noqa: E731
+    await asyncio.to_thread(eventually, is_mended)
+    assert own_stores.owner(player_id) == before
+    await whole_again(own_stores, player)
+
+
 async def test_an_entry_of_the_node_s_list_that_vanished_is_put_back(
     own_server: RunningGame, own_stores: Stores, player: Raw
 ) -> None:

@@ -13,6 +13,7 @@ from gameserver.protocol.ids import Epoch, NodeId, PlayerId
 from gameserver.store import keys
 from gameserver.store.batch import Batch
 from gameserver.store.connection import Store, StoreUnavailable
+from gameserver.store.resp import pack
 from gameserver.store.sessions import LiveSessions
 from gameserver.store.tick_writer import NOTHING_FOUND, Check, Found, OwnerMissing, ServerChanged, TickWriter
 from tests.servers.redis import RunningRedis
@@ -132,6 +133,30 @@ async def test_a_hash_that_vanished_grows_with_the_next_write(
     await store.command("test", "DEL", keys.session(ANNA, OURS))
     found = await writer.write(batch_of([write_of(ANNA, "2"), write_of(BERT, "2")]), [Check(BERT, OURS, fields=3)])
     assert found == Found(grown=frozenset({ANNA}))
+
+
+async def test_a_key_of_another_type_costs_nobody_else_and_is_deleted(
+    writer: TickWriter, live: LiveSessions, store: Store, open_sessions: None
+) -> None:
+    key, batch = keys.session(ANNA, OURS), batch_of([write_of(ANNA, "1"), write_of(BERT, "1")])
+    await store.command("test", "SET", key, "no hash")
+    found = await writer.write(batch, [Check(BERT, OURS)])
+    assert found.grown >= {ANNA} and not found.torn and await x_of(store, BERT) == "1"
+    assert await writer.write(Batch(), [Check(ANNA, OURS, fields=3)]) == Found(torn=frozenset({ANNA}))
+    await writer.write(batch)
+    assert await x_of(store, ANNA) == "1"
+
+
+async def test_a_pointer_of_another_type_is_a_lost_one(
+    writer: TickWriter, live: LiveSessions, store: Store, open_sessions: None
+) -> None:
+    await store.command("test", "SET", keys.owner(ANNA), "no hash")
+    with pytest.raises(OwnerMissing) as missing:
+        await writer.write(batch_of([write_of(ANNA, "1"), write_of(BERT, "2")]), [OF_ANNA, OF_BERT])
+    assert missing.value.players == {ANNA}
+    assert await live.owner(ANNA) is None
+    await live.restore(ANNA, OURS, HERE, "meadow", {"x": "1", "seq": "1"}, None)
+    assert (await writer.write(batch_of([write_of(ANNA, "1")]), [OF_ANNA])).fenced == set()
 
 
 async def test_who_is_fenced_is_not_torn(writer: TickWriter, live: LiveSessions, open_sessions: None) -> None:
@@ -296,9 +321,11 @@ async def test_a_caller_cancelled_while_waiting_its_turn_disturbs_nobody(
 async def test_one_refused_command_makes_the_whole_write_unavailable_and_the_next_works(
     writer: TickWriter, store: Store, open_sessions: None
 ) -> None:
-    await store.command("test", "SET", "session:{6}:9", "not a hash")
-    with pytest.raises(StoreUnavailable, match="WRONGTYPE"):
-        await writer.write(batch_of([write_of(ANNA, "1"), write_of(BERT, "1"), write_of(ANNA, "2")]), [OF_ANNA])
+    batch = batch_of([write_of(ANNA, "1")])
+    batch.add(BERT, pack(b"HSET", b"session:{6}:9"))
+    batch.add(*write_of(ANNA, "2"))
+    with pytest.raises(StoreUnavailable, match="wrong number of arguments"):
+        await writer.write(batch, [OF_ANNA])
     assert (await writer.write(batch_of([write_of(ANNA, "3")]), [OF_ANNA])).fenced == set()
     assert await x_of(store, ANNA) == "3"
 
