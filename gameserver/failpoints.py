@@ -54,6 +54,7 @@ class Guard(StrEnum):
     INVENTORY_SEQUENCE = "inventory_sequence"  # Redis's inventory counts as the newer one, whatever SQL has
     DELETE_AFTER_COMMIT = "delete_after_commit"  # live state is removed before the last save
     WHOLE_HASH = "whole_hash"  # a hash that lost fields is not noticed, and counts as whole when it is claimed
+    ISOLATED_SAVES = "isolated_saves"  # a batch that SQL refuses is tried again as it is
     RETRIES_OFF = "retries_off"  # redis-py repeats a command whose reply it lost, as it does by default
 
 

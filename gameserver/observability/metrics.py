@@ -29,6 +29,13 @@ ENTITIES = Gauge("gameserver_entities", "Entities in all zones", registry=REGIST
 SESSIONS = Gauge("gameserver_sessions", "Sessions by state", ["state"], registry=REGISTRY)
 SESSION_ENDS = Counter("gameserver_session_ends_total", "Sessions ended, by reason", ["reason"], registry=REGISTRY)
 SAVE_BACKLOG = Gauge("gameserver_save_backlog_sessions", "Ended sessions waiting for their save", registry=REGISTRY)
+UNSAVED_SESSIONS = Gauge("gameserver_unsaved_sessions", "Sessions whose last save SQL refused", registry=REGISTRY)
+REFUSED_SAVES = Counter(
+    "gameserver_refused_saves_total", "Saves that SQL refused though it was well", registry=REGISTRY
+)
+REFUSED_ROWS = Counter(
+    "gameserver_refused_rows_total", "Chat lines and stays that SQL refused, dropped", ["backlog"], registry=REGISTRY
+)
 FENCED = Counter("gameserver_fenced_sessions_total", "Sessions found to belong to a newer epoch", registry=REGISTRY)
 MENDED_HASHES = Counter(
     "gameserver_mended_hashes_total", "Session hashes written whole because Redis lost fields", registry=REGISTRY

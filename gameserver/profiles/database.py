@@ -20,7 +20,8 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gameserver.observability.metrics import STORE_ERRORS, STORE_SECONDS, STORE_UP
-from gameserver.profiles.drivers import connect_pool, connections_max, is_rolled_back, is_worth_retrying, means_away
+from gameserver.profiles.blame import Blame, blame, is_rolled_back
+from gameserver.profiles.drivers import connect_pool, connections_max
 from gameserver.profiles.silence import Silence, Silent, listening
 from gameserver.tasks import finish
 
@@ -28,12 +29,17 @@ Result = TypeVar("Result")
 Work = Callable[[AsyncConnection], Awaitable[Result]]
 
 ATTEMPTS_MAX = 8  # of one transaction, on deadlocks and the like
+LOST_LINES_MAX = 3  # of those, by a line that is lost: the server may drop it because of what we send
 RETRY_PAUSE_S = 0.005  # doubles; only so that two rivals do not meet again at once
 REPEAT_PAUSES_S = (0.02, 0.2, 1.0)  # before each repeat of work whose COMMIT was cut
 PROMPT_TURNS = 2  # connections that only prompt calls may take, so that saves to a silent server do not hold them up
 DOOR_MAX = 4
 PROBE_PAUSE_S = 0.25  # while away, how often a refused call asks whether the server is back
 RETURN_POLL_S = 1.0  # and how often we ask when nobody calls: a node that is not ready is sent nobody
+LOOK_S = 5.0  # while all is well, how often we ask whether it takes writes: nobody may have written for long
+
+# Their callers find out which row was refused, and log that.
+_ISOLATED = frozenset({"save", "exchange", "log_stays", "append_chat"})
 
 _silence: ContextVar[Silence | None] = ContextVar("silence", default=None)  # of the call this task makes
 _log = structlog.get_logger(__name__)
@@ -44,7 +50,8 @@ class ProfilesUnavailable(Exception):  # noqa: N818  the name says the state of 
 
 
 class StatementRefused(ProfilesUnavailable):
-    """SQL answers, and takes this statement now as little as later: what it holds does not fit. Nothing was changed."""
+    """SQL is well, for it took another write right afterwards, and does not take this transaction: a value does not
+    fit, the statement is too long, or somebody locks a row. Nothing was changed."""
 
 
 class OutcomeUnknown(ProfilesUnavailable):
@@ -69,14 +76,15 @@ class Database:
         self._unhurried_turns = asyncio.Semaphore(max(1, self._pool_size - PROMPT_TURNS))
         self.door = asyncio.Semaphore(DOOR_MAX)  # for who comes in: a crowd waits here, not before those who play
         self._under_way: set[asyncio.Task[Any]] = set()
-        self._is_away = False
+        self._away_since_s: float | None = None
+        self._takes_no_writes = False  # while away: only a write shows that the server is back
         self._probed_s = 0.0
-        self._return: asyncio.Task[None] | None = None  # asks while the server is away
+        self._looking: asyncio.Task[None] | None = None
 
     @property
     def is_away(self) -> bool:
-        """True from a failed call until a call succeeds."""
-        return self._is_away
+        """True from a failed call until a call succeeds; of a server that takes no writes, until it takes one."""
+        return self._away_since_s is not None
 
     async def open(self) -> None:
         """Make the pool and see that the server answers. Raises ProfilesUnavailable; the pool then tries again at
@@ -85,21 +93,22 @@ class Database:
             self._pool = connect_pool(self._url, pool_size=self._pool_size)
             for answer in ("connect", "after_cursor_execute"):
                 event.listen(self._pool.sync_engine, answer, self._answered)
+            self._looking = asyncio.create_task(self._look_on(), name="sql-look")
         await asyncio.shield(self._start("open", _select_one, prompt=False))
 
     async def close(self, patience_s: float | None = None) -> None:
         """Wait for the transactions under way (each has a deadline), for ``patience_s`` at most; cut what is left, and
         close every connection."""
-        if self._return is not None:
-            self._return.cancel()
+        if self._looking is not None:
+            self._looking.cancel()
         await finish(self._under_way, patience_s)
         if self._pool is not None:
             await self._pool.dispose()
             self._pool = None
 
     async def ping(self) -> None:
-        """Raises ProfilesUnavailable if the server does not answer a query now."""
-        await asyncio.shield(self._start("ping", _select_one, prompt=True))
+        """Raises ProfilesUnavailable if the server does not take a write now."""
+        await asyncio.shield(self._start("ping", _write_nothing, prompt=True))
 
     async def transact(self, operation: str, work: Work[Result], *, prompt: bool = False) -> Result:
         """Run ``work`` in one transaction and commit; all of it again on a deadlock, a lock wait, a busy SQLite or a
@@ -166,30 +175,68 @@ class Database:
         try:
             async with asyncio.timeout(self._timeout_s):
                 result = await self._in_turn(work, prompt=prompt)
-        except ProfilesUnavailable:
-            self._failed(away=True)
+        except OutcomeUnknown as error:
+            if work is _write_nothing:
+                self._failed(error)
+            else:
+                STORE_ERRORS.labels("sql").inc()
+                self._probe()
             raise
-        except (SQLAlchemyError, OSError) as error:  # TimeoutError is an OSError
-            if isinstance(error, TimeoutError) and prompt and not isinstance(error, Silent):
-                STORE_ERRORS.labels("sql").inc()  # it queued for too long, or took many steps; nobody was silent
-                raise ProfilesUnavailable(f"{operation}: {_reason(error)}") from error
-            away = not isinstance(error, DBAPIError) or means_away(error)
-            self._failed(away=away)
-            if isinstance(error, TimeoutError) and work is not _select_one:
-                self._probe()  # it may have been a row that somebody locks, and no reason to turn the others away
-            raise (ProfilesUnavailable if away else StatementRefused)(f"{operation}: {_reason(error)}") from error
+        except ProfilesUnavailable as error:
+            self._failed(error)
+            raise
+        except TimeoutError as error:
+            raise await self._late(operation, work, error, prompt=prompt) from error
+        except (SQLAlchemyError, OSError) as error:
+            is_refused = await self._judge(operation, error)
+            raise (StatementRefused if is_refused else ProfilesUnavailable)(f"{operation}: {_reason(error)}") from error
         finally:
             STORE_SECONDS.labels("sql", operation).observe(time.perf_counter() - started_s)
-        self._is_away = False
-        STORE_UP.labels("sql").set(1)
+        if work is _write_nothing or not self._takes_no_writes:
+            self._succeeded()
         return result
+
+    async def _late(self, operation: str, work: Work[Any], error: TimeoutError, *, prompt: bool) -> ProfilesUnavailable:
+        """The error that tells of a call which took too long."""
+        reason = f"{operation}: {_reason(error)}"
+        if prompt and not isinstance(error, Silent):
+            STORE_ERRORS.labels("sql").inc()  # it queued for too long, or took many steps; nobody was silent
+            return ProfilesUnavailable(reason)
+        if prompt or work is _write_nothing:  # a player waits for the answer: find out afterwards what is wrong
+            self._failed(error)
+            if work is not _write_nothing:
+                self._probe()  # it may have been a row that somebody locks, and no reason to turn the others away
+            return ProfilesUnavailable(reason)
+        return (StatementRefused if await self._judge(operation, error) else ProfilesUnavailable)(reason)
+
+    async def _judge(self, operation: str, error: Exception) -> bool:
+        """Whether only the statement is to blame: then the server is well. Else it counts as away."""
+        STORE_ERRORS.labels("sql").inc()
+        if operation != "ping" and (blame(error) is Blame.STATEMENT or await self._is_well_after(error)):
+            if operation not in _ISOLATED:
+                trace = None if isinstance(error, TimeoutError) else error  # of a deadline it shows nothing
+                _log.error("sql_refused_statement", operation=operation, error=_reason(error), exc_info=trace)
+            return True
+        self._failed(error, counts=False)
+        return False
+
+    async def _is_well_after(self, error: Exception) -> bool:
+        """Whether the server takes a write, where the error leaves that open."""
+        if blame(error) is not Blame.UNCLEAR:
+            return False
+        try:
+            async with asyncio.timeout(self._prompt_s), self._turns, self.begin() as connection:
+                await _write_nothing(connection)
+        except (ProfilesUnavailable, SQLAlchemyError, OSError):
+            return False
+        return True
 
     async def _in_turn(self, work: Work[Result], *, prompt: bool) -> Result:
         if not prompt:
             async with self._unhurried_turns, self._turns:
                 return await self._attempts(work)
         async with self._turns:
-            if work is not _select_one:
+            if work is not _write_nothing:
                 self._refuse_while_away()  # it may have gone away while we queued
             async with listening(self._prompt_s) as silence:
                 _silence.set(silence)
@@ -202,46 +249,62 @@ class Database:
             silence.heard()
 
     async def _attempts(self, work: Work[Result]) -> Result:
+        lost_lines = 0
         for attempt in range(ATTEMPTS_MAX - 1):
             try:
                 async with self.begin() as connection:
                     return await work(connection)
             except DBAPIError as error:
-                if not is_worth_retrying(error):
+                lost_lines += error.connection_invalidated
+                if lost_lines == LOST_LINES_MAX or not (error.connection_invalidated or is_rolled_back(error)):
                     raise
             await asyncio.sleep(RETRY_PAUSE_S * 2**attempt)
         async with self.begin() as connection:
             return await work(connection)
 
-    def _failed(self, *, away: bool) -> None:
-        STORE_ERRORS.labels("sql").inc()
-        if away:
-            self._is_away = True
-            STORE_UP.labels("sql").set(0)
-            if self._return is None:
-                self._return = asyncio.create_task(self._await_return(), name="sql-return")
-        else:
-            _log.exception("sql_refused_statement")
+    def _failed(self, error: Exception, *, counts: bool = True) -> None:
+        """The server is away, or takes no writes."""
+        if counts:
+            STORE_ERRORS.labels("sql").inc()
+        if blame(error) is Blame.SERVER_FOR_WRITES:
+            self._takes_no_writes = True
+        STORE_UP.labels("sql").set(0)
+        if self._away_since_s is None:
+            self._away_since_s = time.monotonic()
+            _log.warning("sql_away", error=_reason(error), takes_no_writes=self._takes_no_writes)
 
-    async def _await_return(self) -> None:
-        try:
-            while self._is_away:
-                await asyncio.sleep(RETURN_POLL_S)
+    def _succeeded(self) -> None:
+        STORE_UP.labels("sql").set(1)
+        self._takes_no_writes = False
+        if self._away_since_s is not None:
+            _log.warning("sql_back", away_s=round(time.monotonic() - self._away_since_s, 1))
+            self._away_since_s = None
+
+    async def _look_on(self) -> None:
+        """Notice that the server goes away or comes back also when nobody calls; until cancelled."""
+        looked_s = time.monotonic()
+        while True:
+            await asyncio.sleep(RETURN_POLL_S)
+            if self.is_away or time.monotonic() - looked_s >= LOOK_S:
+                looked_s = time.monotonic()
                 with suppress(ProfilesUnavailable):
                     await self.ping()
-        finally:
-            self._return = None
 
     def _probe(self) -> None:
         self._probed_s = time.monotonic()
-        self._start("ping", _select_one, prompt=True)
+        self._start("ping", _write_nothing, prompt=True)
 
     def _refuse_while_away(self) -> None:
-        if not self._is_away:
+        if not self.is_away:
             return
         if time.monotonic() - self._probed_s > PROBE_PAUSE_S:
             self._probe()
-        raise ProfilesUnavailable("SQL is away")
+        raise ProfilesUnavailable("SQL is read-only" if self._takes_no_writes else "SQL is away")
+
+
+async def _write_nothing(connection: AsyncConnection) -> None:
+    """Change no row, by a statement that a server which is read-only or has no tables refuses."""
+    await connection.execute(text("UPDATE profile SET epoch = epoch WHERE player_id = 0"))
 
 
 async def _select_one(connection: AsyncConnection) -> None:

@@ -1,4 +1,4 @@
-"""The two SQL servers and how we talk to each: URLs, connection settings, which errors mean what.
+"""The two SQL servers and how we talk to each: URLs and connection settings.
 
 Law: every setting a driver gets wrong by default is set here, with the reason. Nothing else knows which server it is.
 """
@@ -8,13 +8,12 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import URL, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import ArgumentError, StatementError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 _DRIVERS = {"mysql": "mysql+aiomysql", "mariadb": "mysql+aiomysql", "sqlite": "sqlite+aiosqlite"}
-_DEADLOCK, _LOCK_WAIT = 1213, 1205
-_SQLITE_BUSY = ("database is locked", "database table is locked", "database schema is locked")
 
 LOCK_WAIT_S = 3  # MySQL's default of 50 outlasts every deadline of ours
 SILENT_CLIENT_S = 4  # a node that hangs or vanished inside a transaction keeps its row locks no longer than a lease
@@ -60,8 +59,12 @@ def connect_once(url: str) -> AsyncEngine:
 
 def _connect(url: URL, busy_s: float, pool: dict[str, Any]) -> AsyncEngine:
     pool |= {"pool_reset_on_return": None}  # a ROLLBACK that no deadline cuts; who is done with one says how it ended
-    if _is_sqlite(url):
-        return _connect_sqlite(url, busy_s, pool)
+    engine = _connect_sqlite(url, busy_s, pool) if _is_sqlite(url) else _connect_mysql(url, pool)
+    event.listen(engine.sync_engine, "handle_error", _name_client_error)
+    return engine
+
+
+def _connect_mysql(url: URL, pool: dict[str, Any]) -> AsyncEngine:
     settings = (
         "SET SESSION sql_mode='STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION',"
         f" innodb_lock_wait_timeout={LOCK_WAIT_S}, wait_timeout={SILENT_CLIENT_S}"
@@ -95,25 +98,13 @@ def _begin_immediate(connection: Any) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")  # take the write lock first: upgrading later fails at once
 
 
-def is_worth_retrying(error: DBAPIError) -> bool:
-    """True if the whole transaction was or can be rolled back and the same again may well succeed."""
-    return error.connection_invalidated or is_rolled_back(error)
-
-
-def is_rolled_back(error: DBAPIError) -> bool:
-    """True if the server said that this transaction has lost against another: nothing of it is or will be committed."""
-    return _mysql_code(error) in (_DEADLOCK, _LOCK_WAIT) or any(busy in str(error.orig) for busy in _SQLITE_BUSY)
-
-
-def means_away(error: DBAPIError) -> bool:
-    """True if the server cannot be reached or cannot work; False for a statement it refused, which is a bug of ours."""
-    return error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)
+def _name_client_error(context: ExceptionContext) -> StatementError | None:
+    """Give what a driver raises before it sends a statement (a value that it cannot write) one name."""
+    error = context.original_exception
+    if context.sqlalchemy_exception is None and isinstance(error, ValueError | TypeError | ArithmeticError):
+        return StatementError("the driver cannot send a value", None, None, error, hide_parameters=True)
+    return None
 
 
 def _is_sqlite(url: URL) -> bool:
     return url.get_backend_name() == "sqlite"
-
-
-def _mysql_code(error: DBAPIError) -> int | None:
-    arguments = getattr(error.orig, "args", ())
-    return arguments[0] if arguments and isinstance(arguments[0], int) else None

@@ -1,6 +1,7 @@
 """Group commit: exchanges that come while one transaction is under way go together in the next.
 
-Law: each gets its own outcome. What SQL refuses in a group is tried alone, so one that does not fit costs only itself.
+Law: each gets its own outcome. When SQL, the driver or a check of ours refuses a group, each is tried alone, so one
+that does not fit costs only itself.
 Bound: GROUP_MAX exchanges a transaction; how many wait is bounded by the players, who are frozen meanwhile.
 """
 
@@ -9,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
-from gameserver.profiles.database import StatementRefused
+from gameserver.profiles.database import ProfilesUnavailable, StatementRefused
 from gameserver.profiles.records import Exchange, ExchangeOutcome
 from gameserver.protocol.ids import PlayerId
 
@@ -61,20 +62,24 @@ class GroupCommit:
     async def _settle(self, group: list[_Waiting]) -> None:
         try:
             outcomes = await self._commit([exchange for exchange, _ in group])
-        except StatementRefused as error:
-            if len(group) == 1:
+        except Exception as error:
+            if len(group) == 1 or not _is_of_one(error):
                 _fail(group, error)
             else:
                 for waiting in group:
                     await self._settle([waiting])
         except BaseException as error:
             _fail(group, error)
-            if not isinstance(error, Exception):
-                raise
+            raise
         else:
             for (_, outcome), result in zip(group, outcomes, strict=True):
                 if not outcome.done():
                     outcome.set_result(result)
+
+
+def _is_of_one(error: Exception) -> bool:
+    """Whether one exchange of the group may be to blame; not when SQL is away, or the outcome is unknown."""
+    return isinstance(error, StatementRefused) or not isinstance(error, ProfilesUnavailable)
 
 
 def _fail(group: list[_Waiting], error: BaseException) -> None:

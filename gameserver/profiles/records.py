@@ -46,6 +46,7 @@ class SaveOutcome(Enum):
     SAVED = "saved"
     ALREADY = "already"  # this seq or a newer one is in SQL; all is well
     FENCED = "fenced"  # a newer epoch has the player; this session must stop
+    REFUSED = "refused"  # SQL is well and does not take this save; a later one of the session may fit
 
 
 class Party(msgspec.Struct, frozen=True):

@@ -90,6 +90,7 @@ class Close(StrEnum):
     ZONE_STOPPED = "zone_stopped"
     SLOW_CLIENT = "slow_client"
     MOVED = "moved"
+    NOT_SAVED = "not_saved"
     INTERNAL = "internal"
 
 
@@ -112,4 +113,5 @@ CLOSES: dict[Close, CloseRow] = {
     Close.SLOW_CLIENT: CloseRow(4008, True, 1000, "reading too slowly"),
     Close.MOVED: CloseRow(4009, True, 0, "your session waits for you on another server"),
     Close.TOO_MANY_ATTEMPTS: CloseRow(4010, False, 0, "too many refused sign-ins"),
+    Close.NOT_SAVED: CloseRow(4011, False, 0, "signed out, but not saved yet: your session is kept, sign in again"),
 }

@@ -104,10 +104,12 @@ class Checkpoints:
 
     async def _note(self, session: Session, seq: int, outcome: asyncio.Future[SaveOutcome]) -> None:
         try:
-            if await outcome is SaveOutcome.FENCED:
+            saved = await outcome
+            if saved is SaveOutcome.FENCED:
                 self._fenced(session)
-            else:
+            elif saved is not SaveOutcome.REFUSED:
                 session.saved_seq = max(session.saved_seq, seq)
+                session.refused_ends = 0
         finally:
             self._under_way.discard(session)
 

@@ -20,7 +20,7 @@ from gameserver.protocol.codec import encode_text
 from gameserver.protocol.errors import Close, RefusalCode
 from gameserver.protocol.ids import ConnectionId
 from gameserver.protocol.messages import Refused
-from gameserver.session.ending import Ender
+from gameserver.session.ending import Ender, Ending
 from gameserver.session.lifecycle import SessionEvent, SessionState
 from gameserver.session.registry import Registry
 from gameserver.session.session import Session
@@ -33,6 +33,7 @@ POLL_S = 0.02
 LOGOUT = "logout"
 ANSWERS_PATIENCE_S = 1.0  # what is not answered as usual by then is answered when the session is saved
 FAREWELL_PATIENCE_S = 3.0  # a client that logs out, or waits for an answer, is closed when saved, or after this
+REFUSED_PAUSE_MIN_S, REFUSED_PAUSE_MAX_S = 5.0, 60.0  # until the end of a session that SQL refused is tried again
 
 log = structlog.get_logger(__name__)
 
@@ -67,7 +68,8 @@ class Departures:
             leaving.set_result(None)
 
     async def log_out(self, session: Session) -> None:
-        """The client is told ``logged_out`` once its session is saved; it is not kept waiting while SQL is away."""
+        """Tell the client ``logged_out`` once its session is saved, or ``not_saved`` when SQL refuses to take it. The
+        client is not kept waiting while SQL is away."""
         asked = session.connection_id  # by another connection's sign-in or resume, which is the newer, it is void
         await self._end(session, LOGOUT, Close.LOGGED_OUT, lambda: session.connection_id in (asked, None))
 
@@ -126,16 +128,15 @@ class Departures:
         """End every session, also one whose opening is still under way. False when some were not saved in time: they
         stay in Redis, for whoever claims them."""
         until_s = self._clock.monotonic_s() + timeout_s
-        ending: set[Session] = set()
-        while len(self._registry) or self._registry.is_busy:
+        ending: dict[Session, asyncio.Task[None]] = {}
+        while self._registry.is_busy or any(not _has_ended(ending.get(session)) for session in self._registry):
             if self._clock.monotonic_s() >= until_s:
                 return False
             for session in self._registry:
                 if session not in ending:
-                    ending.add(session)
-                    self._tasks.start(self.end(session, "drain", Close.DRAINING), "drain")
+                    ending[session] = self._tasks.start(self.end(session, "drain", Close.DRAINING), "drain")
             await asyncio.sleep(POLL_S)
-        return True
+        return not len(self._registry)
 
     def _start(self, session: Session, reason: str, close: Close, still: Callable[[Session], bool]) -> None:
         self._tasks.start(self._end(session, reason, close, lambda: still(session)), f"end: {reason}")
@@ -145,7 +146,7 @@ class Departures:
         return (
             session.state is SessionState.DISCONNECTED
             and lost_at_s is not None
-            and self._clock.monotonic_s() - lost_at_s > self._grace_s
+            and self._clock.monotonic_s() - lost_at_s > max(self._grace_s, _pause_s(session.refused_ends))
         )
 
     def _is_idle(self, session: Session) -> bool:
@@ -164,8 +165,11 @@ class Departures:
             if reason == LOGOUT or session.unanswered:
                 await asyncio.wait((finishing,), timeout=FAREWELL_PATIENCE_S)
             self._registry.unbind(session)
-            self._close(connection_id, close)
+            is_unsaved = reason == LOGOUT and _outcome(finishing) in (Ending.REFUSED, Ending.LEFT)
+            self._close(connection_id, Close.NOT_SAVED if is_unsaved else close)
             await asyncio.wait((finishing,))
+            if _outcome(finishing) is Ending.REFUSED:
+                self._ender.keep(session)
 
     async def _answer_all(self, session: Session) -> bool:
         """Take no more actions of the session, and wait for the answers to those that were taken. Returns whether the
@@ -176,11 +180,13 @@ class Departures:
             await asyncio.sleep(POLL_S)
         return session.is_open
 
-    async def _finish(self, session: Session, reason: str) -> None:
+    async def _finish(self, session: Session, reason: str) -> Ending:
         await self._leave_zone(session, reason)
         self._refuse_untaken(session)
-        await self._ender.finish(session, reason)
-        self._registry.remove(session)
+        ending = await self._ender.finish(session, reason)
+        if ending is not Ending.REFUSED:
+            self._registry.remove(session)
+        return ending
 
     def _refuse_untaken(self, session: Session) -> None:
         """Refuse the actions that no tick will take any more, because its zone stopped or was slow."""
@@ -205,3 +211,17 @@ class Departures:
     def _close(self, connection_id: ConnectionId | None, reason: Close) -> None:
         if connection_id is not None:
             self._link.to_edge(CloseConnection(connection_id, reason))
+
+
+def _outcome(finishing: asyncio.Task[Ending]) -> Ending | None:
+    """None while it is under way, and when it failed."""
+    is_there = finishing.done() and not finishing.cancelled() and finishing.exception() is None
+    return finishing.result() if is_there else None
+
+
+def _has_ended(ending: asyncio.Task[None] | None) -> bool:
+    return ending is not None and ending.done()
+
+
+def _pause_s(refused_ends: int) -> float:
+    return min(REFUSED_PAUSE_MIN_S * 2 ** min(refused_ends - 1, 10), REFUSED_PAUSE_MAX_S) if refused_ends else 0.0

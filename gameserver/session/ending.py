@@ -7,6 +7,7 @@ is tried again, and stays claimable, because Redis still has it.
 from __future__ import annotations
 
 import asyncio
+from enum import Enum, auto
 
 import structlog
 
@@ -30,6 +31,15 @@ STORED_PATIENCE_S = 1.0
 log = structlog.get_logger(__name__)
 
 
+class Ending(Enum):
+    """What became of the end of a session."""
+
+    DONE = auto()  # saved, and its live state removed
+    NOT_OURS = auto()  # another epoch owns the player
+    LEFT = auto()  # it cannot be written as it is: its live state is left to the reaper
+    REFUSED = auto()  # SQL, which is well, does not take it: the session waits as if its client had vanished
+
+
 class Ender:
     """Takes a session that has left its zone to its end."""
 
@@ -50,19 +60,29 @@ class Ender:
         self._node = node
         self._clock = clock
 
-    async def finish(self, session: Session, reason: str) -> bool:
-        """Save and remove; waits for the stores as long as it takes. False when another epoch owns the player, or
-        when it cannot be saved as it is: then its live state is left to the reaper."""
+    async def finish(self, session: Session, reason: str) -> Ending:
+        """Save and remove; waits for stores that are away as long as it takes."""
         with metrics.SAVE_BACKLOG.track_inprogress():
             try:
-                ours = await self._save_and_remove(session)
+                ending = await self._save_and_remove(session)
             except Exception:  # above all a state that cannot be written; then what Redis has is what is kept
                 log.exception("a session cannot be saved", player=session.player_id)
                 await self._write_behind.withdraw(session)
-                ours = False
-        session.take(SessionEvent.SAVED if ours else SessionEvent.FENCED)
+                ending = Ending.LEFT
+        if ending is Ending.REFUSED:
+            return ending  # and ``keep`` is called, once its connection is closed
+        session.take(SessionEvent.SAVED if ending is Ending.DONE else SessionEvent.FENCED)
+        self._saver.forget(session.player_id, session.epoch)
         self.note_end(session, reason)
-        return ours
+        return ending
+
+    def keep(self, session: Session) -> None:
+        """Let a session that SQL refused wait for its player, or for a try that SQL takes. Redis has all of it."""
+        session.refused_ends += 1
+        session.is_leaving = False
+        session.take(SessionEvent.UNSAVED)
+        session.disconnected_at_s = self._clock.monotonic_s()
+        self._write_behind.mark_whole(session)
 
     def note_end(self, session: Session, reason: str) -> None:
         """For the metric, and for support staff."""
@@ -72,6 +92,7 @@ class Ender:
 
     async def discard(self, session: Session) -> None:
         """After being fenced: take away what we wrote under the dead epoch's name, as far as Redis answers."""
+        self._saver.forget(session.player_id, session.epoch)
         await self._write_behind.withdraw(session)
         try:
             await self._write_behind.settle()
@@ -91,7 +112,7 @@ class Ender:
             return False
         return fields is not None and waits_for_client_of(session, fields)
 
-    async def _save_and_remove(self, session: Session) -> bool:
+    async def _save_and_remove(self, session: Session) -> Ending:
         # Redis gets the last state, too: while SQL is away it is what another node would claim.
         await self._write_behind.stored(session, Dirty.PLACE | Dirty.STATUS, STORED_PATIENCE_S)
         while True:
@@ -99,14 +120,17 @@ class Ender:
             session.seq += 1
             if is_off(Guard.DELETE_AFTER_COMMIT):
                 await self._live.remove(session.player_id, session.epoch, self._node, session.seq)
-            if await self._saver.save(save_of(session)) is SaveOutcome.FENCED:
+            saved = await self._saver.save(save_of(session), is_last=True)
+            if saved is SaveOutcome.FENCED:
                 await self.discard(session)
-                return False
+                return Ending.NOT_OURS
+            if saved is SaveOutcome.REFUSED:
+                return Ending.REFUSED
             session.saved_seq = session.seq
             self._write_behind.acknowledge(session)
             removal = await self._remove(session)
             if removal is not Removal.NEWER:
-                return removal is not Removal.NOT_OURS
+                return Ending.NOT_OURS if removal is Removal.NOT_OURS else Ending.DONE
 
     async def _remove(self, session: Session) -> Removal:
         while True:

@@ -3,7 +3,8 @@
     joining ──joined──▶ active ◀──returned── disconnected
        │                  │ └──socket_lost──▶  │
        └───────end────────┴────────end─────────┴──▶ ending ──saved──▶ ended
-                                                       └──fenced──▶ ended      (fenced from every state)
+                                          ▲            ├──fenced──▶ ended      (fenced from every state)
+                                          └──unsaved───┘
 
 ``ending``: no input is taken any more, the final save is not committed yet; the session is not removed before it is.
 """
@@ -27,6 +28,7 @@ class SessionEvent(StrEnum):
     RETURNED = "returned"  # resumed, or signed in again
     END = "end"  # logout, grace over, idle, kick, drain
     SAVED = "saved"  # the final save is committed and the live state removed
+    UNSAVED = "unsaved"  # SQL refused the final save: the session waits, as if its client might come back
     FENCED = "fenced"  # a newer epoch owns the player
 
 
@@ -47,6 +49,7 @@ MOVES: dict[tuple[SessionState, SessionEvent], SessionState] = {
     (_S.DISCONNECTED, _E.FENCED): _S.ENDED,
     (_S.ENDING, _E.SAVED): _S.ENDED,
     (_S.ENDING, _E.FENCED): _S.ENDED,
+    (_S.ENDING, _E.UNSAVED): _S.DISCONNECTED,
 }
 
 

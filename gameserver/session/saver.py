@@ -1,8 +1,9 @@
 """Saves to SQL in batches: whoever needs one waits for its outcome, one batch is out at a time.
 
-Law: a save is never forgotten. One whose batch failed is tried again, with the pause growing to RETRY_MAX_S, until SQL
-has answered for it or its waiter gave up. A save that SQL refuses keeps nobody else's from SQL: those of a batch that
-was refused are tried one by one. Bound: one save a session waits; a newer one of the same epoch replaces it.
+Law: a save is never forgotten. It is tried again until SQL has it, or until SQL, which is well, has refused it twice
+when it went alone: then its outcome is REFUSED, and the session's next save is tried instead. A save that SQL refuses
+keeps nobody else's from SQL: those of a refused batch go alone, a few at once, beside the batches.
+Bound: one save a session waits; a newer one of the same epoch replaces it.
 """
 
 from __future__ import annotations
@@ -11,16 +12,17 @@ import asyncio
 
 import structlog
 
-from gameserver.failpoints import Failpoint, reach
-from gameserver.profiles.database import ProfilesUnavailable, StatementRefused
+from gameserver.failpoints import Failpoint, Guard, is_off, reach
+from gameserver.profiles.database import OutcomeUnknown, ProfilesUnavailable, StatementRefused
 from gameserver.profiles.records import Save, SaveOutcome
 from gameserver.profiles.repository import Profiles
 from gameserver.protocol.ids import Epoch, PlayerId
+from gameserver.session.refusals import Refusals
 
 BATCH_MAX = 100
 PAUSE_S = 0.1  # between batches: what comes meanwhile goes together in one transaction
 RETRY_MIN_S, RETRY_MAX_S = 0.25, 5.0  # while SQL is away
-REFUSED_RETRY_S = 5.0  # between the tries of a save that SQL refuses
+ALONE_AT_ONCE = 3  # one that SQL is slow to refuse does not hold up those that were only beside it in a batch
 
 Key = tuple[PlayerId, Epoch]
 Waiting = tuple[Save, asyncio.Future[SaveOutcome]]
@@ -34,26 +36,46 @@ class Saver:
     def __init__(self, profiles: Profiles):
         self._profiles = profiles
         self._waiting: dict[Key, Waiting] = {}
-        self._suspects: set[Key] = set()  # were in a batch that was refused: each goes alone
-        self._set_aside: set[Key] = set()  # were refused alone, and wait for their next try
+        self._suspects: set[Key] = set()  # were in a batch that was refused, or were refused before: each goes alone
+        self._under_way: set[Key] = set()  # of the suspects
+        self._paused: set[Key] = set()  # suspects that were refused once, and wait for their second try
+        self._refusals = Refusals()
         self._wake = asyncio.Event()
+        self._wake_alone = asyncio.Event()
         self.available = True  # False from a failed batch until one succeeds
 
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def save(self, save: Save) -> asyncio.Future[SaveOutcome]:
-        """The outcome, when SQL has it. A save with a lower seq of the same epoch is carried by this one."""
+    def save(self, save: Save, *, is_last: bool = False) -> asyncio.Future[SaveOutcome]:
+        """Return the outcome, when SQL has answered. A save with a lower seq of the same epoch is carried by this one.
+        The saves of a session that SQL refused are tried with growing pauses, and are REFUSED at once in between; the
+        last one of a session is tried at any time."""
         key = (save.player_id, save.epoch)
         before = self._waiting.get(key)
         outcome = before[1] if before and not before[1].done() else asyncio.get_running_loop().create_future()
+        if key in self._refusals and not is_last and before is None and not self._refusals.is_due(key):
+            outcome.set_result(SaveOutcome.REFUSED)
+            return outcome
         if before is None or before[0].seq <= save.seq:
             self._waiting[key] = (save, outcome)
         self._wake.set()
+        self._wake_alone.set()
         return outcome
+
+    def forget(self, player_id: PlayerId, epoch: Epoch) -> None:
+        """Stop counting a session that this node has no more among those that cannot be saved."""
+        self._refusals.forget((player_id, epoch))
+        self._suspects.discard((player_id, epoch))
 
     async def run(self) -> None:
         """Until cancelled."""
+        async with asyncio.TaskGroup() as lanes:
+            lanes.create_task(self._save_batches(), name="saves")
+            for _ in range(ALONE_AT_ONCE):
+                lanes.create_task(self._save_suspects(), name="saves alone")
+
+    async def _save_batches(self) -> None:
         pause_s = RETRY_MIN_S
         while True:
             await self._wake.wait()
@@ -62,7 +84,7 @@ class Saver:
                 self._wake.clear()
             elif await self._save_batch(batch):
                 pause_s = RETRY_MIN_S
-                await asyncio.sleep(0 if self._suspects else PAUSE_S)
+                await asyncio.sleep(PAUSE_S)
             else:
                 await asyncio.sleep(pause_s)
                 pause_s = min(pause_s * 2, RETRY_MAX_S)
@@ -70,14 +92,13 @@ class Saver:
     def _next_batch(self) -> dict[Key, Waiting]:
         """The longest waiting, one a player: of two epochs the other comes with the next batch."""
         batch: dict[Key, Waiting] = {}
-        players: set[PlayerId] = set()
+        players: set[PlayerId] = {player for player, _ in self._under_way}
         for key, waiting in self._waiting.items():
-            is_suspect = key in self._suspects
-            if key in self._set_aside or key[0] in players or (is_suspect and batch):
+            if key in self._suspects or key[0] in players:
                 continue
             batch[key] = waiting
             players.add(key[0])
-            if is_suspect or len(batch) == BATCH_MAX:
+            if len(batch) == BATCH_MAX:
                 break
         return batch
 
@@ -87,14 +108,13 @@ class Saver:
             reach(Failpoint.SAVE_BEFORE_SQL)
             outcomes = await self._profiles.save_many([save for save, _ in batch.values()])
             reach(Failpoint.SAVE_AFTER_SQL)
-        except StatementRefused as error:
-            log.error("sql refused a batch of saves", reason=str(error), players=[player for player, _ in batch])  # noqa: TRY400
+        except (StatementRefused, OutcomeUnknown) as error:
+            if is_off(Guard.ISOLATED_SAVES):
+                return self._away(error)
+            log.info("a batch of saves was refused; each goes alone now", error=str(error), saves=len(batch))
             self._suspect(batch)
         except ProfilesUnavailable as error:
-            if self.available:
-                log.warning("sql is away; play goes on, ended sessions wait", reason=str(error), waiting=len(self))
-            self.available = False
-            return False
+            return self._away(error)
         except Exception:  # our bug; those who wait are not to wait for ever for a task that is no more
             log.exception("a batch of saves failed", players=[player for player, _ in batch])
             self._suspect(batch)
@@ -104,21 +124,79 @@ class Saver:
         self.available = True
         return True
 
+    def _away(self, error: ProfilesUnavailable) -> bool:
+        if self.available:
+            log.warning("saves_wait", error=str(error), waiting=len(self))
+        self.available = False
+        return False
+
+    def _suspect(self, batch: dict[Key, Waiting]) -> None:
+        self._suspects.update(batch)
+        self._wake_alone.set()
+
+    async def _save_suspects(self) -> None:
+        """One after the other, beside the batches and beside others like this."""
+        pause_s = RETRY_MIN_S
+        while True:
+            await self._wake_alone.wait()
+            key = self._next_suspect()
+            if key is None:
+                self._wake_alone.clear()
+                continue
+            self._under_way.add(key)
+            try:
+                is_answered = await self._save_alone(key, self._waiting[key])
+            finally:
+                self._under_way.discard(key)
+            pause_s = RETRY_MIN_S if is_answered else min(pause_s * 2, RETRY_MAX_S)
+            if not is_answered:
+                await asyncio.sleep(pause_s)
+
+    def _next_suspect(self) -> Key | None:
+        busy = {player for player, _ in self._under_way}
+        for key in self._waiting:
+            if key in self._suspects and key not in self._paused and key[0] not in busy:
+                return key
+        return None
+
+    async def _save_alone(self, key: Key, waiting: Waiting) -> bool:
+        """False when SQL is away."""
+        try:
+            (outcome,) = await self._profiles.save_many([waiting[0]])
+        except StatementRefused as error:
+            self._refused(key, waiting, error)
+        except OutcomeUnknown:  # SQL may be away, or cut just this COMMIT: it is tried again, and holds up nobody
+            self._pause(key, RETRY_MAX_S)
+        except ProfilesUnavailable:
+            return False
+        except Exception as error:  # a bug of ours, or of the driver: it is this save's alone
+            self._refused(key, waiting, error)
+        else:
+            self.forget(*key)
+            self._answer(key, waiting, outcome)
+        self.available = True
+        self._wake.set()  # another epoch of the player may have waited for this
+        self._wake_alone.set()
+        return True
+
+    def _refused(self, key: Key, waiting: Waiting, error: Exception) -> None:
+        """The second time in a row it counts, unless a newer save has come meanwhile: that one may fit."""
+        if self._refusals.add(key, waiting[0], error):
+            self._answer(key, waiting, SaveOutcome.REFUSED)
+        else:
+            self._pause(key, RETRY_MIN_S)
+
+    def _pause(self, key: Key, seconds: float) -> None:
+        self._paused.add(key)
+        asyncio.get_running_loop().call_later(seconds, self._try_again, key)
+
+    def _try_again(self, key: Key) -> None:
+        self._paused.discard(key)
+        self._wake_alone.set()
+
     def _answer(self, key: Key, saved: Waiting, outcome: SaveOutcome) -> None:
-        self._suspects.discard(key)
         save, future = saved
         if (waiting := self._waiting.get(key)) and waiting[0] is save:
             del self._waiting[key]
             if not future.done():
                 future.set_result(outcome)
-
-    def _suspect(self, batch: dict[Key, Waiting]) -> None:
-        self._suspects.update(batch)
-        if len(batch) == 1:
-            (key,) = batch
-            self._set_aside.add(key)
-            asyncio.get_running_loop().call_later(REFUSED_RETRY_S, self._try_again, key)
-
-    def _try_again(self, key: Key) -> None:
-        self._set_aside.discard(key)
-        self._wake.set()

@@ -43,6 +43,7 @@ class Session:
     state: SessionState = SessionState.JOINING
     connection_id: ConnectionId | None = None
     disconnected_at_s: float | None = None
+    refused_ends: int = 0  # how often it could not end because SQL refused its final save
     tick: int = 0  # the zone's tick that memory shows
     resume_token: str = ""  # to be told in the next welcome; only its hash is stored
     resume_hashes: tuple[str, ...] = ()  # of the newest token and, until it is known to have arrived, the one before

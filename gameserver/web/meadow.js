@@ -60,7 +60,8 @@ export function eventInWords({ name, fields }) {
 export const usedInWords = (item) => (item === "apple" ? "Yum!" : `${item} used`);
 
 const ENDINGS = {
-  logged_out: "You are logged out. Everything is saved.",
+  logged_out: "You are logged out. What you did is kept.",
+  not_saved: "You are logged out, but not saved yet. What you did is kept, and you can sign in again.",
   taken_over: "You are now playing somewhere else, so this page stepped back.",
   idle: "You were away for a long time, so your session was saved and ended.",
   no_login: "That took a little long. Please try again.",

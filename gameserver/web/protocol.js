@@ -84,5 +84,9 @@ export const CLOSES = {
   "too_many_attempts": {
     "code": 4010,
     "may_return": false
+  },
+  "not_saved": {
+    "code": 4011,
+    "may_return": false
   }
 };

@@ -13,7 +13,7 @@ from tests.faults.breakages.redis import (
     kill_redis,
 )
 from tests.faults.breakages.servers import kill_both, kill_server, sigterm, stop_and_continue, wake_without_redis
-from tests.faults.breakages.sql import cut_commit, stop_sql
+from tests.faults.breakages.sql import cut_commit, refuse_one_session, stop_sql
 from tests.faults.scene import Fault
 
 
@@ -35,6 +35,7 @@ FAULTS = {
         Fault("sentinel-failover", fail_over, suite=1, docs=20, sentinels=True),
         Fault("stop-sql", stop_sql, suite=1, docs=5),
         Fault("cut-commit", cut_commit, suite=5, docs=100, trade_share=0.8),
+        Fault("unsavable-session", refuse_one_session, suite=1, docs=30),
         Fault("stop-and-continue", stop_and_continue, suite=1, docs=30, nodes=2, bots=10),
         Fault("wake-without-redis", wake_without_redis, suite=1, docs=30, nodes=2, bots=10),
         Fault("sigterm", sigterm, suite=2, docs=20, bots=24, alone=True),

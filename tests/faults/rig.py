@@ -47,6 +47,10 @@ class Rig:
         self._environment: dict[str, str] = {}  # of the nodes that run
 
     @property
+    def database(self) -> str:
+        return self._database
+
+    @property
     def redis(self) -> RunningRedis:
         """The one the nodes use; the present primary, where there are several."""
         return self._redis.primary if isinstance(self._redis, SentinelGroup) else self._redis

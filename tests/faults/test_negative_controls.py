@@ -20,6 +20,7 @@ FOUND_BY: dict[Guard, tuple[str, str, dict[str, str]]] = {
     Guard.SAVE_GUARD: ("wake-without-redis", "", {}),
     Guard.INVENTORY_SEQUENCE: (f"failpoint:{Failpoint.EXCHANGE_AFTER_SQL}", "true acks", {}),
     Guard.WHOLE_HASH: ("evict-sessions", "true acks", {}),
+    Guard.ISOLATED_SAVES: ("unsavable-session", "degrade", {}),
     Guard.DELETE_AFTER_COMMIT: (f"failpoint:{Failpoint.SAVE_BEFORE_SQL}", "true acks", {}),
 }
 

@@ -120,6 +120,8 @@ class Sql:
         self.rows: dict[PlayerId, Save] = {}
         self.epochs: dict[PlayerId, Epoch] = {}
         self.refuses: set[PlayerId] = set()  # whose rows do not fit
+        self.refusal: Exception = StatementRefused("does not fit")
+        self.slow_refusal_s = 0.0
         self.batches: list[list[Save]] = []
         self.error: Exception | None = None
         self.replies = asyncio.Event()
@@ -132,7 +134,8 @@ class Sql:
         if self.error is not None:
             raise self.error
         if any(save.player_id in self.refuses for save in saves):
-            raise StatementRefused("does not fit")
+            await asyncio.sleep(self.slow_refusal_s)
+            raise self.refusal
         return [self._save(save) for save in saves]
 
     def _save(self, save: Save) -> SaveOutcome:

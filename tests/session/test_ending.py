@@ -7,7 +7,7 @@ import asyncio
 from gameserver.profiles.backlog import Backlog
 from gameserver.profiles.records import Save, SaveOutcome, Stay
 from gameserver.protocol.ids import Epoch, NodeId, PlayerId
-from gameserver.session.ending import Ender
+from gameserver.session.ending import Ender, Ending
 from gameserver.session.lifecycle import SessionEvent, SessionState
 from gameserver.session.saver import Saver
 from gameserver.session.session import Session
@@ -22,6 +22,7 @@ class Bench:
     def __init__(self) -> None:
         self.steps: list[str] = []
         self.stays: list[Stay] = []
+        self.outcome = SaveOutcome.SAVED
         saver: Saver = self  # type: ignore[assignment]
         live: LiveSessions = self  # type: ignore[assignment]
         write_behind: WriteBehind = self  # type: ignore[assignment]
@@ -43,11 +44,18 @@ class Bench:
     async def settle(self) -> None:
         self.steps.append("settled")
 
-    def save(self, save: Save) -> asyncio.Future[SaveOutcome]:
+    def save(self, save: Save, *, is_last: bool) -> asyncio.Future[SaveOutcome]:
+        assert is_last
         self.steps.append("saved")
         outcome: asyncio.Future[SaveOutcome] = asyncio.get_running_loop().create_future()
-        outcome.set_result(SaveOutcome.SAVED)
+        outcome.set_result(self.outcome)
         return outcome
+
+    def forget(self, player_id: PlayerId, epoch: Epoch) -> None:
+        self.steps.append("forgotten")
+
+    def mark_whole(self, session: Session) -> None:
+        self.steps.append("marked")
 
     async def remove(self, player: PlayerId, epoch: Epoch, node: NodeId, saved_seq: int) -> Removal:
         self.steps.append("removed")
@@ -65,13 +73,23 @@ def ending(number: int = 1) -> Session:
 
 async def test_live_state_is_removed_after_the_save() -> None:
     bench, one = Bench(), ending()
-    assert await bench.ender.finish(one, "logout")
-    assert bench.steps == ["stored", "withdrawn", "saved", "acknowledged", "settled", "removed"]
+    assert await bench.ender.finish(one, "logout") is Ending.DONE
+    assert bench.steps == ["stored", "withdrawn", "saved", "acknowledged", "settled", "removed", "forgotten"]
     assert one.state is SessionState.ENDED and [stay.reason for stay in bench.stays] == ["logout"]
 
 
 async def test_a_session_that_cannot_be_saved_as_it_is_ends_and_its_live_state_stays() -> None:
     bench, one = Bench(), ending()
     break_state(one)
-    assert not await bench.ender.finish(one, "logout")
-    assert bench.steps == ["stored", "withdrawn", "withdrawn"] and one.state is SessionState.ENDED
+    assert await bench.ender.finish(one, "logout") is Ending.LEFT
+    assert bench.steps == ["stored", "withdrawn", "withdrawn", "forgotten"] and one.state is SessionState.ENDED
+
+
+async def test_a_session_that_sql_refuses_waits_with_its_live_state_as_if_its_client_had_vanished() -> None:
+    bench, one = Bench(), ending()
+    bench.outcome = SaveOutcome.REFUSED
+    assert await bench.ender.finish(one, "logout") is Ending.REFUSED
+    assert bench.steps == ["stored", "withdrawn", "saved"] and one.state is SessionState.ENDING
+    bench.ender.keep(one)
+    assert bench.steps[-1] == "marked"
+    assert (one.state, one.refused_ends, bench.stays) == (SessionState.DISCONNECTED, 1, [])

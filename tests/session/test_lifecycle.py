@@ -20,6 +20,7 @@ EXPECTED: dict[SessionEvent, tuple[SessionState | None, ...]] = {
     SessionEvent.RETURNED: (J, J, J, None, None),
     SessionEvent.END: (E, E, E, None, None),
     SessionEvent.SAVED: (None, None, None, X, None),
+    SessionEvent.UNSAVED: (None, None, None, D, None),
     SessionEvent.FENCED: (X, X, X, X, None),
 }
 

@@ -7,10 +7,13 @@ from collections.abc import AsyncIterator
 
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
+from gameserver.observability import metrics
 from gameserver.profiles.records import Save, SaveOutcome
 from gameserver.profiles.repository import Profiles
 from gameserver.protocol.ids import Epoch, PlayerId
+from gameserver.session import refusals
 from gameserver.session import saver as module
 from gameserver.session.record import save_of
 from gameserver.session.saver import BATCH_MAX, Saver
@@ -31,7 +34,8 @@ class Bench:
 @pytest.fixture
 async def bench(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Bench]:
     monkeypatch.setattr(module, "RETRY_MIN_S", 0.001)
-    monkeypatch.setattr(module, "REFUSED_RETRY_S", 0.01)
+    monkeypatch.setattr(refusals, "PAUSE_MIN_S", 0.02)
+    metrics.UNSAVED_SESSIONS.set(0)
     made = Bench()
     running = asyncio.ensure_future(made.saver.run())
     yield made
@@ -97,29 +101,65 @@ async def test_a_bug_in_a_save_does_not_end_saving(bench: Bench) -> None:
 
 async def test_a_save_that_sql_refuses_keeps_nobody_else_s_from_sql(bench: Bench) -> None:
     bench.sql.refuses.add(PlayerId(2))
-    refused = bench.saver.save(save(2))
-    others = [bench.saver.save(save(number)) for number in (1, 3, 4)]
-    assert set(await asyncio.wait_for(asyncio.gather(*others), 5)) == {SaveOutcome.SAVED}
-    assert not refused.done() and len(bench.saver) == 1 and bench.saver.available
+    saves = [bench.saver.save(save(number)) for number in (1, 2, 3, 4)]
+    outcomes = await asyncio.wait_for(asyncio.gather(*saves), 5)
+    assert outcomes == [SaveOutcome.SAVED, SaveOutcome.REFUSED, SaveOutcome.SAVED, SaveOutcome.SAVED]
+    assert len(bench.saver) == 0 and bench.saver.available
 
 
-async def test_who_comes_after_a_refused_save_goes_out_at_once(bench: Bench) -> None:
+@pytest.mark.parametrize("error", [UnicodeEncodeError("utf-8", "x", 0, 1, "no"), AssertionError("our bug")])
+async def test_what_the_driver_or_a_bug_of_ours_raises_is_one_saves_alone(bench: Bench, error: Exception) -> None:
+    bench.sql.refuses.add(PlayerId(2))
+    bench.sql.refusal = error
+    saves = [bench.saver.save(save(number)) for number in (1, 2, 3)]
+    outcomes = await asyncio.wait_for(asyncio.gather(*saves), 5)
+    assert outcomes == [SaveOutcome.SAVED, SaveOutcome.REFUSED, SaveOutcome.SAVED]
+
+
+async def test_a_save_that_sql_is_slow_to_refuse_does_not_hold_up_those_beside_it(bench: Bench) -> None:
     bench.sql.refuses.add(PlayerId(1))
-    refused = bench.saver.save(save(1))
-    await turns()
-    assert await asyncio.wait_for(bench.saver.save(save(2)), 5) is SaveOutcome.SAVED
+    bench.sql.slow_refusal_s = 0.3
+    refused, *others = [bench.saver.save(save(number)) for number in range(1, 30)]
+    await asyncio.wait_for(asyncio.gather(*others), 0.55)  # the batch, and then all of them beside the one
     assert not refused.done()
+    assert await asyncio.wait_for(bench.saver.save(save(50)), 0.25) is SaveOutcome.SAVED
+    assert await asyncio.wait_for(refused, 5) is SaveOutcome.REFUSED
 
 
-async def test_a_refused_save_is_tried_again_now_and_then(bench: Bench) -> None:
+async def test_a_save_is_refused_only_after_it_failed_twice_alone(bench: Bench) -> None:
     bench.sql.refuses.add(PlayerId(1))
-    refused = bench.saver.save(save())
+    first = bench.saver.save(save(1))
     await turns()
-    tried = len(bench.sql.batches)
-    await turns()
-    assert len(bench.sql.batches) == tried, "not at once"
+    assert [len(batch) for batch in bench.sql.batches] == [1, 1] and not first.done()
     bench.sql.refuses.clear()
-    assert await asyncio.wait_for(refused, 5) is SaveOutcome.SAVED
+    assert await asyncio.wait_for(first, 5) is SaveOutcome.SAVED
+
+
+async def test_a_refused_session_is_tried_with_pauses_at_its_end_at_once_and_told_of_once(bench: Bench) -> None:
+    bench.sql.refuses.add(PlayerId(1))
+    with capture_logs() as logged:
+        assert await asyncio.wait_for(bench.saver.save(save(seq=1)), 5) is SaveOutcome.REFUSED
+        tried = len(bench.sql.batches)
+        assert await bench.saver.save(save(seq=2)) is SaveOutcome.REFUSED
+        assert len(bench.sql.batches) == tried, "too soon"
+        assert await asyncio.wait_for(bench.saver.save(save(seq=3), is_last=True), 5) is SaveOutcome.REFUSED
+        assert len(bench.sql.batches) == tried + 1
+        await asyncio.sleep(0.05)
+        assert await asyncio.wait_for(bench.saver.save(save(seq=4)), 5) is SaveOutcome.REFUSED
+        assert len(bench.sql.batches) == tried + 2
+        assert metrics.UNSAVED_SESSIONS._value.get() == 1
+        bench.sql.refuses.clear()
+        assert await asyncio.wait_for(bench.saver.save(save(seq=5), is_last=True), 5) is SaveOutcome.SAVED
+    assert metrics.UNSAVED_SESSIONS._value.get() == 0
+    (told,) = (line for line in logged if line["log_level"] == "error")
+    assert (told["event"], told["player_id"], told["error"]) == ("save_refused", 1, "StatementRefused: does not fit")
+
+
+async def test_a_refused_session_that_left_is_not_counted_any_more(bench: Bench) -> None:
+    bench.sql.refuses.add(PlayerId(1))
+    assert await asyncio.wait_for(bench.saver.save(save(1)), 5) is SaveOutcome.REFUSED
+    bench.saver.forget(PlayerId(1), Epoch(1))
+    assert metrics.UNSAVED_SESSIONS._value.get() == 0
 
 
 async def test_two_epochs_of_one_player_go_out_one_after_the_other(bench: Bench) -> None:

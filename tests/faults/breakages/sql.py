@@ -1,10 +1,11 @@
-"""MySQL: away for a minute, and lines to it that are cut in the middle of a COMMIT."""
+"""MySQL: away for a minute, lines to it that are cut in the middle of a COMMIT, and a session that it does not take."""
 
 from __future__ import annotations
 
 import asyncio
 
 from tests.faults.bot import Bot
+from tests.faults.rig import CHECKPOINT_S
 from tests.faults.scene import Scene
 from tests.profiles.proxy import COMMIT, Cut
 
@@ -13,6 +14,7 @@ REFUSED_WITHIN_S = 1.0
 ASKED_EVERY_S = 5.0
 TICK_HZ = 20
 TICK_RATE_MIN = 0.9  # of the ticks there should have been, as players count them
+SAVED_WITHIN_S = 2 * CHECKPOINT_S + 1.0  # a checkpoint, and what a batch takes that has to be taken apart
 GAP_MAX_S = 1.0  # between two world frames
 
 
@@ -79,3 +81,38 @@ async def cut_next_commit(scene: Scene) -> None:
         proxy.silent_after = cut
     await scene.until(lambda: proxy.cut_next is None and proxy.silent_after is None, 4.0)
     proxy.cut_next = proxy.silent_after = None
+
+
+async def refuse_one_session(scene: Scene) -> None:
+    """MySQL refuses the saves of one player; all others are saved in time, and the node counts as ready."""
+    unlucky = scene.random.choice(scene.bots)
+    assert unlucky.ledger is not None
+    refuse = (
+        "CREATE TRIGGER refuse BEFORE UPDATE ON profile FOR EACH ROW"
+        f" IF NEW.player_id = {unlucky.ledger.player_id} AND NEW.saved_seq <> OLD.saved_seq"
+        " THEN SIGNAL SQLSTATE '45000'; END IF"
+    )
+    await _in_sql(scene, refuse)
+    try:
+        before = await _saved_seqs(scene)
+        await asyncio.sleep(scene.around.lateness.patience_s(SAVED_WITHIN_S))
+        after = await _saved_seqs(scene)
+        for bot in scene.bots:
+            assert bot.ledger is not None
+            player_id = bot.ledger.player_id
+            kept = bot is unlucky or after[player_id] > before[player_id]
+            scene.verdicts.check("degrade, never lie", kept, f"{bot} was not saved because {unlucky} cannot be")
+        status, reason = await asyncio.to_thread(scene.rig.nodes[0].get, "/readyz")
+        scene.verdicts.check("degrade, never lie", status == 200, f"not ready because of {unlucky}: {reason}")
+    finally:
+        await _in_sql(scene, "DROP TRIGGER refuse")
+    scene.strikes_now()
+
+
+async def _in_sql(scene: Scene, statement: str) -> tuple[tuple[object, ...], ...]:
+    return await asyncio.to_thread(scene.rig.sql.execute, statement, database=scene.rig.database)
+
+
+async def _saved_seqs(scene: Scene) -> dict[object, int]:
+    rows = await _in_sql(scene, "SELECT player_id, saved_seq FROM profile")
+    return {player_id: int(str(saved_seq)) for player_id, saved_seq in rows}
