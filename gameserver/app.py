@@ -14,11 +14,12 @@ import structlog
 from gameserver.check.game import check_stored
 from gameserver.clock import SystemClock
 from gameserver.config import Settings
-from gameserver.embedded import EmbeddedValkey
+from gameserver.embedded import EmbeddedValkey, held
 from gameserver.garbage import Garbage
 from gameserver.listening import names_in
 from gameserver.node import Node, Stores
 from gameserver.profiles.database import Database
+from gameserver.profiles.drivers import sqlite_file
 from gameserver.profiles.repository import Profiles
 from gameserver.simulation.game import Game
 from gameserver.store.connection import Store
@@ -100,6 +101,8 @@ async def _stores(settings: Settings) -> AsyncIterator[Stores]:
             valkey = EmbeddedValkey(settings.folder / "valkey")
             redis_url = await valkey.start()
             stack.push_async_callback(valkey.stop)
+        if (file := sqlite_file(settings.effective_sql_url)) is not None:
+            stack.enter_context(held(file))
         redis = Store(redis_url, timeout_s=settings.store_timeout_s)
         await redis.open()
         stack.push_async_callback(redis.close, CLOSE_S)

@@ -132,7 +132,7 @@ async def _serve(settings: Settings, game: type[Game], ready_file: Path | None) 
     # here and not above: the other commands need none of the server
     from gameserver import app
     from gameserver.check.ports import cannot_listen
-    from gameserver.embedded import EmbeddedValkeyError
+    from gameserver.embedded import EmbeddedValkeyError, FilesInUse
     from gameserver.listening import CannotListen
     from gameserver.profiles.database import ProfilesUnavailable
     from gameserver.session.lease import NodeNameInUse
@@ -148,7 +148,7 @@ async def _serve(settings: Settings, game: type[Game], ready_file: Path | None) 
         await _migrated(settings)
     try:
         await app.serve(settings, game, on_ready=partial(_announce, ready_file))
-    except NodeNameInUse as error:
+    except (NodeNameInUse, FilesInUse) as error:
         raise CommandError(str(error), 2) from None
     except CannotListen as error:
         raise CommandError(str(cannot_listen(settings, error)), 2) from None

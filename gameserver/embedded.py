@@ -12,8 +12,8 @@ import fcntl
 import os
 import secrets
 import socket
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
@@ -34,6 +34,26 @@ class EmbeddedValkeyError(Exception):
     """The embedded server cannot be had; the text says why and what to do."""
 
 
+class FilesInUse(Exception):  # noqa: N818  an answer, not a malfunction
+    """Another game server has the folder or the file; the text names the setting and says what to do."""
+
+
+@contextmanager
+def held(file: Path) -> Iterator[None]:
+    """Keep an SQLite file for this process. Raises FilesInUse when another process has it. The lock lies in a file of
+    its own beside it, and is gone with the process, however that ends."""
+    lock = _try_lock(file.with_name(file.name + ".in-use.lock"))
+    if lock is None:
+        raise FilesInUse(
+            f"sql_url: another game server is using {file}, and SQLite is for one; give this one a file of its own, or"
+            " use MySQL or MariaDB (GAMESERVER_SQL_URL)"
+        )
+    try:
+        yield
+    finally:
+        os.close(lock)
+
+
 class EmbeddedValkey:
     """``url = await valkey.start()`` … ``await valkey.stop()``. Everything it keeps is in ``folder``."""
 
@@ -45,12 +65,15 @@ class EmbeddedValkey:
         self.url = ""
 
     async def start(self) -> str:
-        """The url of the running server, past loading its data. Raises EmbeddedValkeyError."""
+        """The url of the running server, past loading its data. Raises EmbeddedValkeyError, FilesInUse."""
         program = _program()
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._in_use = _try_lock(self._folder / "in-use.lock")
         if self._in_use is None:
-            raise EmbeddedValkeyError(f"another game server is using {self._folder}; give this one its own folder")
+            raise FilesInUse(
+                f"folder: another game server is using {self._folder}; give this one a folder of its own"
+                " (GAMESERVER_FOLDER)"
+            )
         try:
             await self._start_or_adopt(program)
         except BaseException:
@@ -136,7 +159,7 @@ class EmbeddedValkey:
             log.error("embedded_valkey_died", log=str(self._folder / "valkey.log"))
             try:
                 await self._start_or_adopt(program)
-            except (EmbeddedValkeyError, OSError) as error:
+            except (EmbeddedValkeyError, FilesInUse, OSError) as error:
                 log.warning("embedded_valkey_not_restarted", error=str(error))
 
     async def _end(self) -> None:

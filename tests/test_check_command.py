@@ -164,3 +164,36 @@ def test_more_connections_than_the_system_allows_files(settings: list[str]) -> N
     ended = subprocess.run(limited, capture_output=True, text=True, timeout=60, env=ENVIRONMENT, check=False)
     assert ended.returncode == 2
     assert "error: connections_max: " in ended.stdout and "ulimit -n" in ended.stdout
+
+
+def test_two_servers_on_one_sqlite_file(tmp_path: Path, redis: RunningRedis) -> None:
+    """SQLite is for one node: two would wait for each other at every save."""
+    url = f"sqlite:///{tmp_path}/shared.db"
+    first = RunningGame(tmp_path, redis.url, url, migrate_on_start="true", node_id="first").start()
+    try:
+        assert first.get("/readyz")[0] == 200
+        arguments = ["--port", str(free_port()), "--ops-port", "0", "--sql-url", url, "--redis-url", redis.url]
+        ended = gameserver("run", *arguments, "--node-id", "second")
+        (line,) = [line for line in ended.stderr.splitlines() if not line.startswith("{")]
+        assert ended.returncode == 2 and line.startswith("gameserver: sql_url: ") and "MariaDB" in line
+        first.kill()
+        first.start()  # the lock of a process that was killed is free at once
+    finally:
+        first.stop()
+
+
+def test_two_servers_in_one_folder(settings: list[str], tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "gameserver", "run", "--ready-file", "ready", *settings]
+    with Path("log").open("w") as log:
+        server = subprocess.Popen(command, stdout=log, stderr=log, env=ENVIRONMENT)
+    try:
+        give_up_at_s = time.monotonic() + 30
+        while not Path("ready").exists():
+            assert server.poll() is None and time.monotonic() < give_up_at_s, Path("log").read_text()
+            time.sleep(0.05)
+        ended = gameserver("run", "--port", "0")
+        (line,) = [line for line in ended.stderr.splitlines() if not line.startswith("{")]
+        assert ended.returncode == 2 and "folder" in line and "GAMESERVER_FOLDER" in line
+    finally:
+        server.terminate()
+        server.wait(30)

@@ -5,6 +5,7 @@ Law: every setting a driver gets wrong by default is set here, with the reason. 
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, event, make_url
@@ -35,6 +36,12 @@ def driver_url(url: str) -> URL:
     if vendor == "sqlite":
         return parsed.set(drivername=_DRIVERS[vendor])
     return parsed.set(drivername=_DRIVERS[vendor]).update_query_dict({"charset": "utf8mb4"})
+
+
+def sqlite_file(url: str) -> Path | None:
+    """Return the file that an SQLite URL names; None for another database."""
+    place = driver_url(url)
+    return Path(str(place.database)) if _is_sqlite(place) else None
 
 
 def connections_max(url: str, wanted: int) -> int:

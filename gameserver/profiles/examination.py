@@ -16,7 +16,7 @@ from sqlalchemy import Table
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gameserver.profiles.drivers import connect_once, driver_url
+from gameserver.profiles.drivers import connect_once, sqlite_file
 from gameserver.profiles.migrate import newest_revision
 from gameserver.profiles.tables import metadata
 
@@ -57,15 +57,14 @@ class SqlUnusable(Exception):  # noqa: N818  an answer, not a malfunction
 
 async def examine(url: str, timeout_s: float) -> SqlFacts:
     """Connect, ask and try. Raises SqlUnusable, ProfilesUnavailable, and ValueError for a URL that cannot be read."""
-    place = driver_url(url)
-    is_sqlite = place.get_backend_name() == "sqlite"
+    file = sqlite_file(url)
     engine = connect_once(url)
     try:
-        if is_sqlite and not _is_there(str(place.database)):
+        if file is not None and not _is_there(file):
             return SqlFacts(None, "")  # connecting would make it
         async with asyncio.timeout(timeout_s), engine.connect() as connection:
             try:
-                facts = SqlFacts() if is_sqlite else await _facts(connection)
+                facts = SqlFacts() if file is not None else await _facts(connection)
             finally:
                 await connection.invalidate()  # no ROLLBACK that would have to be waited for
         facts.found, facts.wanted = await newest_revision(url)
@@ -82,8 +81,8 @@ async def examine(url: str, timeout_s: float) -> SqlFacts:
     return facts
 
 
-def _is_there(file: str) -> bool:
-    return Path(file).exists()
+def _is_there(file: Path) -> bool:
+    return file.exists()
 
 
 async def _facts(connection: AsyncConnection) -> SqlFacts:
