@@ -12,6 +12,7 @@ from typing import Any
 import structlog
 
 from gameserver.check.game import check_stored
+from gameserver.check.stores import STATES_READ
 from gameserver.clock import SystemClock
 from gameserver.config import Settings
 from gameserver.embedded import EmbeddedValkey, held
@@ -24,7 +25,6 @@ from gameserver.profiles.repository import Profiles
 from gameserver.simulation.game import Game
 from gameserver.store.connection import Store
 
-STATES_READ = 50  # of the oldest profiles and of the newest, at the start
 DRAIN_SHARE = 0.9  # of drain_s; the rest is for ending tasks and closing the stores
 CLOSE_S = 0.2  # for calls to a store that are under way at the very end; whoever waited for them is gone
 # SQLite and Argon2 work in threads of their own. At Python's 5 ms, one that runs Python code keeps the loop that long

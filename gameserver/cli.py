@@ -91,7 +91,7 @@ def _check(_given: argparse.Namespace, settings: Settings) -> int:
         game = load_game(settings.game)
     except CommandError as error:
         problem = error
-    found = _await(_findings(settings, game, with_name=True))
+    found = _await(_findings(settings, game))
     for finding in found:
         print(f"{finding.severity}: {hide_passwords(str(finding))}")
     if problem is not None:
@@ -138,7 +138,7 @@ async def _serve(settings: Settings, game: type[Game], ready_file: Path | None) 
     from gameserver.session.lease import NodeNameInUse
     from gameserver.store.connection import StoreUnavailable
 
-    found = await _findings(settings, game, with_name=False)
+    found = await _findings(settings, game, is_start=True)
     if _has_errors(found):
         return _tell([hide_passwords(str(finding)) for finding in found if finding.severity == "error"], 2)
     for finding in found:
@@ -157,10 +157,10 @@ async def _serve(settings: Settings, game: type[Game], ready_file: Path | None) 
     return 0
 
 
-async def _findings(settings: Settings, game: type[Game] | None, *, with_name: bool) -> list[Finding]:
+async def _findings(settings: Settings, game: type[Game] | None, *, is_start: bool = False) -> list[Finding]:
     from gameserver.check.start import check_start
 
-    return await check_start(settings, game, with_name=with_name)
+    return await check_start(settings, game, is_start=is_start)
 
 
 def _has_errors(found: list[Finding]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -197,3 +198,26 @@ def test_two_servers_in_one_folder(settings: list[str], tmp_path: Path) -> None:
     finally:
         server.terminate()
         server.wait(30)
+
+
+def test_a_stored_state_that_the_game_cannot_read(settings: list[str], sqlite_url: str, tmp_path: Path) -> None:
+    (tmp_path / "stateful.py").write_text(
+        "from gameserver import Game, PlayerState\nclass Tally(PlayerState):\n    score: int = 0\n"
+        "class Mine(Game):\n    state_type = Tally\n"
+    )
+    with sqlite3.connect(sqlite_url.removeprefix("sqlite:///")) as file:
+        for player_id, state in ((1, b'{"score":3}'), (2, b'{"score":"many"}')):
+            file.execute(
+                "INSERT INTO account (player_id, name, name_key, created_ms) VALUES (?, ?, ?, 0)",
+                (player_id, f"p{player_id}", f"p{player_id}".encode()),
+            )
+            file.execute(
+                "INSERT INTO profile (player_id, epoch, saved_seq, inventory_seq, x, y, facing, state)"
+                " VALUES (?, 1, 1, 1, 0, 0, 0, ?)",
+                (player_id, state),
+            )
+    file.close()
+    ended = gameserver("check", "stateful:Mine", *settings, "--sql-url", sqlite_url)
+    assert ended.returncode == 0, ended
+    (line,) = ended.stdout.splitlines()
+    assert line.startswith("warning: ") and "player 2" in line

@@ -6,15 +6,22 @@ import asyncio
 from typing import Final
 
 from gameserver.check.finding import Finding
+from gameserver.check.game import check_stored
 from gameserver.check.redis import check_redis
 from gameserver.check.sql import check_sql
 from gameserver.clock import SystemClock
 from gameserver.config import Settings
+from gameserver.profiles.database import Database, ProfilesUnavailable
+from gameserver.profiles.examination import has_tables
+from gameserver.profiles.repository import Profiles
 from gameserver.protocol.ids import NodeId
 from gameserver.session.lease import NodeNameInUse, is_renewed
+from gameserver.simulation.game import Game
 from gameserver.store.connection import Store, StoreUnavailable
 from gameserver.store.nodes import NodeLeases
 
+STATES_READ: Final = 50  # of the oldest profiles and of the newest
+CLOSE_S: Final = 1.0
 DEADLINE_S: Final = 15.0  # for each store in all; every call has a deadline of its own
 
 
@@ -43,6 +50,22 @@ async def check_name(settings: Settings) -> list[Finding]:
     finally:
         await store.close(0)
     return []
+
+
+async def check_states(settings: Settings, game: type[Game]) -> list[Finding]:
+    """Return a finding if the game cannot read some state that is stored. The start looks for it by itself."""
+    url = settings.effective_sql_url
+    if not await has_tables(url):
+        return []
+    database = Database(url, pool_size=1, timeout_s=settings.sql_timeout_s)
+    try:
+        async with asyncio.timeout(DEADLINE_S):
+            await database.open()
+            return check_stored(game, await Profiles(database).states(STATES_READ))
+    except (ProfilesUnavailable, TimeoutError):
+        return []  # check_stores tells of it
+    finally:
+        await database.close(CLOSE_S)
 
 
 async def _check_redis(settings: Settings) -> list[Finding]:

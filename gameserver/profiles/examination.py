@@ -81,6 +81,15 @@ async def examine(url: str, timeout_s: float) -> SqlFacts:
     return facts
 
 
+async def has_tables(url: str) -> bool:
+    """Return whether the database has the tables of this version. Raises ProfilesUnavailable."""
+    file = sqlite_file(url)
+    if file is not None and not _is_there(file):
+        return False
+    found, wanted = await newest_revision(url)
+    return found == wanted
+
+
 def _is_there(file: Path) -> bool:
     return file.exists()
 
