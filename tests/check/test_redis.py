@@ -48,13 +48,13 @@ async def test_nothing_is_left_in_it(redis_server: RunningRedis) -> None:
         (["--maxmemory-policy", "allkeys-lru"], "warning", "allkeys-lru: it deletes live sessions", "noeviction"),
         (["--maxmemory-policy", "volatile-ttl"], "warning", "volatile-ttl: it deletes the nodes' leases", "noeviction"),
         (["--maxmemory", "1"], "error", "refuses to write: ", "memory"),
-        (["--cluster-enabled", "yes"], "error", "node of a cluster", "redis+cluster://"),
+        (["--cluster-enabled", "yes", "--cluster-port", "free"], "error", "node of a cluster", "redis+cluster://"),
     ],
 )
 async def test_a_setting_that_breaks_a_promise(
     start: Start, options: list[str], severity: str, problem: str, remedy: str
 ) -> None:
-    told = await told_of(start(*options).url)
+    told = await told_of(start(*(str(free_port()) if option == "free" else option for option in options)).url)
     begins = f"{severity}: redis_url: "
     assert any(line.startswith(begins) and problem in line and remedy in line for line in told), told
 
