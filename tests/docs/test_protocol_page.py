@@ -4,16 +4,35 @@ from __future__ import annotations
 
 import json
 import re
+import typing
 from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec import Meta
 
-from gameserver.demo import Meadow
+from gameserver.accounts.names import NAME_LENGTH_MAX, NAME_LENGTH_MIN
+from gameserver.accounts.sign_in import PASSWORD_LENGTH_MIN
+from gameserver.accounts.throttle import WIDE
+from gameserver.config import Settings
+from gameserver.demo import REACH, Drop, Give, Meadow, Use
+from gameserver.node import _limits
 from gameserver.protocol.codec import ClientCodec
+from gameserver.protocol.constants import ANSWERS_MAX
 from gameserver.protocol.errors import CLOSES, RefusalCode
-from gameserver.protocol.messages import BUILT_IN, ServerMessage
+from gameserver.protocol.messages import (
+    BUILT_IN,
+    Action,
+    Describe,
+    EntityRef,
+    Login,
+    Register,
+    Say,
+    ServerMessage,
+)
 from gameserver.protocol.world_frame import LAYOUT, Record, Section, decode_frame
+from gameserver.simulation.inbox import INPUTS_MAX
+from gameserver.world.speech import LINES_MAX, WINDOW_MS
 
 PAGE = Path("docs/protocol.md").read_text()
 
@@ -67,6 +86,86 @@ def test_the_tables_name_every_refusal_and_every_close() -> None:
         for name, row in CLOSES.items()
     }
     assert set(rows) == table
+
+
+def bounds(kind: type[msgspec.Struct], field: str) -> Meta:
+    """The bounds of a message's field."""
+    hint = typing.get_type_hints(kind, include_extras=True)[field]
+    metas = [meta for part in (hint, *typing.get_args(hint)) for meta in getattr(part, "__metadata__", ())]
+    assert len(metas) == 1, f"{kind.__name__}.{field}"
+    assert isinstance(metas[0], Meta)
+    return metas[0]
+
+
+def lengths(kind: type[msgspec.Struct], field: str) -> str:
+    return f"{bounds(kind, field).min_length} to {bounds(kind, field).max_length}"
+
+
+def values(kind: type[msgspec.Struct], field: str) -> str:
+    return f"{bounds(kind, field).ge} to {bounds(kind, field).le}"
+
+
+def limits() -> dict[str, object]:
+    """Each row of the table of limits, with what the code has."""
+    settings = Settings()
+    edge = _limits(settings, Meadow.tick_hz)
+    return {
+        "bytes of a message, its fragments added up": edge.message_bytes_max,
+        "messages a second, on average": f"{edge.messages_per_s:g}",
+        "messages at once, saved up while quiet": edge.messages_burst,
+        "refusals for too many messages, a second on average": f"{edge.too_many_per_s:g}",
+        "refusals for too many messages, at once": edge.too_many_burst,
+        "seconds for the HTTP request": f"{edge.handshake_s:g}",
+        "bytes of the HTTP request": edge.head_bytes_max,
+        "seconds to the first sign-in": f"{edge.first_message_s:g}",
+        "seconds to another sign-in after a refused one": f"{edge.another_attempt_s:g}",
+        "refused sign-ins of a connection": edge.sign_in_attempts_max,
+        "wrong passwords a minute, of one name from one address": settings.wrong_passwords_per_minute,
+        "wrong passwords a minute, of one name from all addresses, or of all names from one": (
+            settings.wrong_passwords_per_minute * WIDE
+        ),
+        "wrong guest tokens a minute, from one address": settings.wrong_passwords_per_minute * WIDE,
+        "new accounts and guests a minute, from one address": settings.sign_ups_per_minute,
+        "characters of a name": f"{NAME_LENGTH_MIN} to {NAME_LENGTH_MAX}",
+        "characters of a name as sent, before it is normalised": bounds(Register, "name").max_length,
+        "least characters of a new password": PASSWORD_LENGTH_MIN,
+        "characters of a password or token": bounds(Login, "password").max_length,
+        "seconds without a pong": f"{edge.pong_within_s:g}",
+        "seconds without a message that reaches the game": f"{settings.idle_timeout_s:g}",
+        "messages waiting for one tick": INPUTS_MAX,
+        "actions without an answer": ANSWERS_MAX,
+        "the largest `seq`": bounds(Action, "seq").le,
+        "the largest entity id in a `describe`": typing.get_args(EntityRef)[1].le,
+        "ids in a `describe`": lengths(Describe, "ids"),
+        "characters of a chat line": bounds(Say, "text").max_length,
+        f"chat lines in {WINDOW_MS // 1000} seconds": LINES_MAX,
+        "bytes sent that you have not read, kept by the server": edge.outbox_bytes_max,
+        "characters of an `item` (demo game)": lengths(Use, "item"),
+        "`quantity` of a `give` (demo game)": values(Give, "quantity"),
+        "`quantity` of a `drop` (demo game)": values(Drop, "quantity"),
+    }
+
+
+def test_the_limits_are_those_of_the_code() -> None:
+    table = PAGE.split("## Limits")[1].split("## A client")[0]
+    rows = re.findall(r"^\| (.+?) \| (.+?) \| (.+?) \|$", table, re.MULTILINE)[1:]
+    assert {what: limit for what, limit, _ in rows} == {what: str(limit) for what, limit in limits().items()}
+    known = {code.value for code in RefusalCode} | {name.value for name in CLOSES}
+    assert {code for _, _, beyond in rows for code in re.findall(r"`(\w+)`", beyond)} <= known
+
+
+def test_limits_told_elsewhere_are_those_of_the_code() -> None:
+    """The sentences that repeat a number."""
+    edge = _limits(Settings(), Meadow.tick_hz)
+    for sentence in (
+        f"The server pings every {edge.ping_every_s:g} s.",
+        f"A frame has up to {edge.outbox_bytes_max // 1024} KiB.",
+        f"A name has {NAME_LENGTH_MIN} to {NAME_LENGTH_MAX} letters",
+        f"Keep at most {ANSWERS_MAX} unanswered",
+        f"`too_far` ({REACH:g} units)",
+    ):
+        assert sentence in PAGE
+    assert (edge.another_attempt_s, edge.sign_in_attempts_max) == (60, 10), "told in words: a minute, the tenth"
 
 
 def test_the_binary_example_is_what_the_text_says() -> None:
