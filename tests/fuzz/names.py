@@ -54,13 +54,20 @@ def unfit_line(random: Random, mark: str) -> str:
 
 
 def is_deceiving(shown: str) -> bool:
-    """True if a name that other players see has characters that reorder or break text, or no visible ones."""
+    """True if a name that other players see shows too little, hides something, or could be taken for another."""
     return (
         not any(character.isalnum() for character in shown)
-        or any(character in REORDERING + CONTROLS for character in shown)
+        or any(character in IGNORABLE + REORDERING + CONTROLS for character in shown)
         or shown != unicodedata.normalize("NFKC", shown)
         or len(shown) > 24
+        or len({script for script in map(_script, shown) if script}) > 1
     )
+
+
+def _script(character: str) -> str:
+    """Return which of the scripts that look alike a letter is of; empty for all others."""
+    script = unicodedata.name(character, "").partition(" ")[0]
+    return script if script in ("LATIN", "CYRILLIC", "GREEK") else ""
 
 
 def _strewn(random: Random, stem: str, characters: str) -> str:
