@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gameserver.failpoints import Failpoint
 from tests.faults.breakages.failpoints import failpoint
-from tests.faults.breakages.players import crowd_of_logins, cut_sockets, trades_while_killing
+from tests.faults.breakages.players import crowd_of_logins, cut_sockets, hoard_the_unsavable, trades_while_killing
 from tests.faults.breakages.redis import (
     empty_redis,
     empty_redis_and_kill_server,
@@ -49,6 +49,7 @@ FAULTS = {
             bots=24,
             trade_share=0.9,
         ),
+        Fault("hoard-the-unsavable", hoard_the_unsavable, suite=2, docs=30, bots=4),
         Fault("cut-sockets", cut_sockets, suite=1, docs=20),
     )
 }

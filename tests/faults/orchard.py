@@ -1,10 +1,37 @@
-"""The demo game in a small place, so that bots find things and one another all the time."""
+"""The demo game in a small place, so that bots find things and one another all the time; and with an action that tries
+to keep what no store can."""
 
 from __future__ import annotations
 
-from gameserver import ZoneSpec
-from gameserver.demo import Meadow
+import os
+
+from gameserver import Action, Player, Zone, ZoneSpec, handles
+from gameserver.demo import Meadow, Villager
+from gameserver.world.inventory import Holding
+
+MINTS_PAST_THE_CHECK = "ORCHARD_MINTS_PAST_THE_CHECK"  # in a node's environment: whatever is asked for is minted
+
+
+class Hoard(Action, tag="hoard"):
+    """Mint one of ``item``, and write a diary of so many ``letters``."""
+
+    item: str
+    letters: int
+
+
+class Hoarding(Villager):
+    diary: str = ""
 
 
 class Orchard(Meadow):
     zones = (ZoneSpec("orchard", width=30.0, height=30.0, cell_size=30.0),)
+    state_type = Hoarding
+
+    @handles(Hoard)
+    def hoard(self, zone: Zone, player: Player, message: Hoard) -> None:
+        player.state.diary = "x" * message.letters
+        if MINTS_PAST_THE_CHECK in os.environ:
+            before = player.inventory.holdings.get(message.item, Holding())
+            player.inventory._set(message.item, Holding(before.quantity + 1, before.minted + 1, before.burned))
+        else:
+            player.inventory.add(message.item)

@@ -9,6 +9,7 @@ import pytest
 from gameserver.failpoints import PERMISSION, Failpoint, Guard
 from tests.faults.conftest import Playing
 from tests.faults.faults import FAULTS
+from tests.faults.orchard import MINTS_PAST_THE_CHECK
 from tests.faults.stages import Stages
 
 ROUNDS_MAX = 50
@@ -46,6 +47,21 @@ class Control:
         return None
 
 
+@dataclass(frozen=True)
+class Hoarding:
+    """Rounds in which the game mints past the check of items, until a promise is seen to break."""
+
+    name = "hoarding past the check"
+
+    async def play(self, stage: Stages) -> int | None:
+        """The number of the round that found it; None when none did."""
+        for seed in range(ROUNDS_MAX):
+            scene = await stage.play(FAULTS["hoard-the-unsavable"], seed, {MINTS_PAST_THE_CHECK: "1"})
+            if any("hoarder" in violation for violation in scene.verdicts.violations):
+                return seed
+        return None
+
+
 def test_each_guard_has_its_control() -> None:
     elsewhere = {Guard.RETRIES_OFF}  # test_calls
     assert FOUND_BY.keys() | elsewhere == set(Guard)
@@ -56,3 +72,9 @@ def test_each_guard_has_its_control() -> None:
 async def test_without_a_guard_a_promise_is_seen_to_break(playing: Playing, asked: Control) -> None:
     found = await playing.outcome(asked.name)
     assert found is not None, f"{ROUNDS_MAX} rounds without {asked.guard}, and no broken promise was seen"
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("asked", [Hoarding()], ids=lambda asked: asked.name)
+async def test_without_the_check_of_items_a_promise_is_seen_to_break(playing: Playing, asked: Hoarding) -> None:
+    assert await playing.outcome(asked.name) is not None

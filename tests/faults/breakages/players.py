@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from random import Random
 
 from tests.faults.bot import Bot
 from tests.faults.breakages.redis import kill_redis
 from tests.faults.breakages.servers import kill_server
 from tests.faults.breakages.sql import cut_next_commit
+from tests.faults.hoarder import Hoarder
 from tests.faults.scene import Scene
 
 CROWD = 100
+HOARDERS, HOARDING_S = 4, 2.0
 CROWD_S = 20.0
 CROWD_SETTLES_S = 1.0
 TAKEOVER_TICKS = 22  # the node before shows moves for up to a second that are nobody's any more
@@ -45,6 +48,17 @@ async def cut_sockets(scene: Scene) -> None:
         scene.random.choice(scene.bots).cut()
         await scene.play(0.05, 0.2)
     scene.strikes_now()
+
+
+async def hoard_the_unsavable(scene: Scene) -> None:
+    """Players of a game that tries to keep what no store can; the node is killed while they do; all come back twice."""
+    hoarders = [Hoarder(2000 + number, scene.around, Random(scene.random.random())) for number in range(HOARDERS)]
+    hoarding = [asyncio.create_task(hoarder.hoard(HOARDING_S)) for hoarder in hoarders]
+    await scene.play(0.5 * HOARDING_S, HOARDING_S)
+    await kill_server(scene)
+    await asyncio.gather(*hoarding)
+    for _ in range(2):
+        await asyncio.gather(*(hoarder.leave() for hoarder in hoarders))
 
 
 async def trades_while_killing(scene: Scene) -> None:
