@@ -73,7 +73,10 @@ async def _places(host: str, port: int) -> list[tuple[int, tuple[object, ...]]]:
     """Return family and address of each place that the name stands for."""
     loop = asyncio.get_running_loop()
     name = None if host == _EVERY else host
-    found = await loop.getaddrinfo(name, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    try:
+        found = await loop.getaddrinfo(name, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except UnicodeError:  # an empty part, or one that is too long
+        raise socket.gaierror(socket.EAI_NONAME, "no host name") from None
     return list(dict.fromkeys((family, address) for family, _, _, _, address in found))
 
 

@@ -146,7 +146,7 @@ class Node:
         checks = self._host.checks()
         checks["sql"] = checks["sql"] and not self._stores.database.is_away
         is_ready = all(checks.values()) and self._is_serving and not self._is_draining
-        return is_ready, {**checks, "draining": self._is_draining}
+        return is_ready, {**checks, "starting": not self._is_serving, "draining": self._is_draining}
 
 
 def _limits(settings: Settings, tick_hz: int) -> EdgeLimits:

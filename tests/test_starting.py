@@ -90,6 +90,23 @@ def test_a_name_that_does_not_resolve_is_named_with_its_setting(setting: str) ->
     assert told.startswith(f"{setting}: ") and "nowhere.invalid" in told and f"GAMESERVER_{setting.upper()}" in told
 
 
+def test_what_can_be_no_host_name_is_named_with_its_setting() -> None:
+    told = refused("--host", "a..b", "--port", "0")
+    assert told.startswith("host: ") and "a..b" in told and "GAMESERVER_HOST" in told
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["--log-level", "loud"], "--log-level: "),
+        (["--config", "."], ".: cannot be read"),
+        (["--config", "nowhere.toml"], "nowhere.toml: cannot be read"),
+    ],
+)
+def test_a_setting_that_cannot_be_read_is_named(arguments: list[str], named: str) -> None:
+    assert refused(*arguments).startswith(named)
+
+
 def test_an_address_of_another_machine_is_named_with_its_setting() -> None:
     told = refused("--host", "192.0.2.1", "--port", "0")
     assert told.startswith("host: ") and "192.0.2.1" in told and "GAMESERVER_HOST" in told

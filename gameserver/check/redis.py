@@ -14,6 +14,7 @@ CLOCK_S: Final = 2.0  # apart, before it is worth a line
 MEMORY_SHARE: Final = 0.9
 
 _REMEDIES: Final = {
+    "rights": "give the user what it needs: ACL SETUSER name ~* +@all -@dangerous +info +client",
     "password": "write user and password like redis://user:password@host:6379/0 (GAMESERVER_REDIS_URL)",
     "protocol": "name a Redis or Valkey server, and rediss:// only where it speaks TLS (GAMESERVER_REDIS_URL)",
     "refused": "check scheme, port and database number (GAMESERVER_REDIS_URL)",
@@ -37,7 +38,7 @@ def findings(facts: RedisFacts, *, is_cluster: bool) -> Iterator[Finding]:
     if facts.not_allowed:
         yield _error(
             f"its user may not use {', '.join(facts.not_allowed)}",
-            "give the user what it needs: ACL SETUSER name ~* +@all -@dangerous +info +client",
+            _REMEDIES["rights"],
         )
     for about in facts.abouts:
         yield from _place(about, is_cluster)

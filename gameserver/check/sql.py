@@ -22,6 +22,7 @@ _MODES: Final = {"STRICT_TRANS_TABLES", "NO_ENGINE_SUBSTITUTION"}
 _REMEDIES: Final = {
     1044: "GRANT SELECT, INSERT, UPDATE ON that database to the user",
     1045: "write user and password like mysql://user:password@host:3306/name (GAMESERVER_SQL_URL)",
+    3159: "connect with TLS, as docs/operations.md says in Stores",
     1049: "CREATE DATABASE it, or name the one there is (GAMESERVER_SQL_URL)",
 }
 _AWAY: Final = "start it, or name the server that runs (GAMESERVER_SQL_URL)"

@@ -31,6 +31,7 @@ _GLOBAL = (
     "max_allowed_packet",
     "max_connections",
 )
+_NO_ANSWER = 2003
 _SESSION = ("sql_mode", "character_set_client", "tx_isolation", "transaction_isolation")
 
 
@@ -75,7 +76,9 @@ async def examine(url: str, timeout_s: float) -> SqlFacts:
     except TimeoutError:
         raise SqlUnusable(f"no answer within {timeout_s:g} s") from None
     except (SQLAlchemyError, OSError) as error:
-        raise SqlUnusable(_reason(error), _code(error)) from None
+        code = _code(error)
+        where = f" ({engine.url.host}:{engine.url.port or 3306})" if code == _NO_ANSWER else ""
+        raise SqlUnusable(_reason(error) + where, code) from None
     finally:
         await engine.dispose()
     return facts

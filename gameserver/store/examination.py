@@ -44,7 +44,7 @@ class RedisFacts:
 
 
 class RedisUnusable(Exception):  # noqa: N818  an answer, not a malfunction
-    """No examination was possible; ``kind`` is one of: away, password, protocol, refused."""
+    """No examination was possible; ``kind`` is one of: away, password, rights, protocol, refused."""
 
     def __init__(self, kind: str, reason: str):
         super().__init__(reason)
@@ -136,6 +136,8 @@ async def _ahead_s(store: Store) -> float:
 def _kind(cause: BaseException | None) -> str:
     if isinstance(cause, AuthenticationError):
         return "password"
+    if isinstance(cause, NoPermissionError):
+        return "rights"
     if isinstance(cause, InvalidResponse):
         return "protocol"
     return "refused" if isinstance(cause, ResponseError) else "away"

@@ -86,6 +86,13 @@ async def test_a_user_without_the_rights_it_needs(start: Start, rules: list[str]
     assert [word for word in missing if word not in line] == [], line
 
 
+async def test_a_user_that_may_not_even_ask_whether_the_server_is_there(start: Start) -> None:
+    redis = start()
+    assert redis.command("ACL", "SETUSER", "player", "on", ">x", "~*", "+@all", "-ping") == b"+OK\r\n"
+    (line,) = await told_of(f"redis://player:x@127.0.0.1:{redis.port}/0")
+    assert line.startswith("error: redis_url: cannot be used: ") and "ping" in line and "ACL SETUSER" in line
+
+
 async def test_the_rights_that_we_name_are_enough(start: Start) -> None:
     redis = start()
     rules = ["~*", "+@all", "-@dangerous", "+info", "+client"]

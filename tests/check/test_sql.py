@@ -132,6 +132,12 @@ def test_who_cannot_come_in_and_what_is_not_there(mariadb: MariaDb) -> None:
         assert "geheim" not in line
 
 
+def test_who_does_not_answer_is_named_with_its_port() -> None:
+    port = free_port()
+    (line,) = run(told_of(f"mysql://root@127.0.0.1:{port}/x"))
+    assert f"127.0.0.1:{port}" in line
+
+
 def test_a_frozen_server_is_waited_for_until_the_deadline(mariadb_server: MariaDb) -> None:
     mariadb_server.freeze()
     found = run(check_sql(mariadb_server.url("x"), 0.5, pool_size=8, migrates=False))

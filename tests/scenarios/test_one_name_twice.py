@@ -4,6 +4,7 @@ its name while it slept hands its players over and ends."""
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import threading
@@ -157,6 +158,28 @@ async def test_a_dead_processes_last_renewal_disturbs_nobody(place: Place, store
         await asyncio.to_thread(eventually, lambda: stores.redis.get(LEASE) == holder)
         assert (await player.act("say", text="here I am"))["type"] == "ack"
     assert game.is_running and "node_name_lost" not in game.log
+
+
+async def test_a_node_that_waits_for_its_name_is_not_ready(place: Place, stores: Stores) -> None:
+    stores.redis.set(LEASE, "of a process on another machine", px=60_000)
+    game = place.game()
+    starting = asyncio.create_task(asyncio.to_thread(game.start))
+    first = await asyncio.to_thread(first_readiness, game)
+    assert first[0] == 503 and json.loads(first[1])["starting"] is True
+    await starting
+    assert stores.redis.get(LEASE) != "of a process on another machine"
+    status, body = await asyncio.to_thread(game.get, "/readyz", ops=True)
+    assert status == 200 and json.loads(body)["starting"] is False
+
+
+def first_readiness(game: RunningGame) -> tuple[int, str]:
+    until_s = time.monotonic() + 20
+    while True:
+        try:
+            return game.get("/readyz", ops=True)
+        except OSError:
+            assert time.monotonic() < until_s
+            time.sleep(0.02)
 
 
 def seconds_to_start_after(end: object, game: RunningGame) -> float:
