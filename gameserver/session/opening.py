@@ -19,6 +19,7 @@ from gameserver.simulation.game import Game
 from gameserver.store.connection import StoreUnavailable
 from gameserver.store.sessions import LiveSessions
 from gameserver.world.entity import Player
+from gameserver.world.zone import ZoneSpec
 
 LOOKS_MAX = 3
 
@@ -65,7 +66,7 @@ class Opener:
         if fields != first:
             take_newer(session, fields, self._game.state_type)
             await self._answer_committed(session)
-            session.zone = self._zone_of(session.zone) or self._first_zone_of(session.player)
+            self._find_zone(session, session.player.lost_zone or session.zone)
         self._stays.add(Stay(player_id, session.epoch, node=self._node, opened_ms=session.opened_at_ms))
         return session
 
@@ -97,15 +98,30 @@ class Opener:
     def _as_saved(self, profile: Profile) -> Session:
         kind = self._game.kinds.index(self._game.player_kind)
         player = player_of(profile, kind, self._game.state_type)
-        return Session(
+        session = Session(
             player=player,
             epoch=profile.epoch,
-            zone=self._zone_of(profile.zone) or self._first_zone_of(player),
+            zone="",
             seq=profile.saved_seq,
             saved_seq=profile.saved_seq,
             opened_at_ms=self._clock.wall_ms(),
             last_input_s=self._clock.monotonic_s(),
         )
+        self._find_zone(session, profile.zone)
+        return session
+
+    def _find_zone(self, session: Session, name: str | None) -> None:
+        """Put the session into the zone of that name. If the game has no such zone, it chooses another one, and the
+        player stands in its middle: coordinates of one zone mean nothing in another."""
+        player = session.player
+        if name is not None and self._spec_of(name) is not None:
+            session.zone = name
+            return
+        player.lost_zone = name
+        session.zone = self._first_zone_of(player)
+        if name is not None and (spec := self._spec_of(session.zone)) is not None:
+            player.x, player.y = spec.width / 2, spec.height / 2
+            log.info("zone_lost", player_id=player.player_id, lost_zone=name, zone=session.zone)
 
     def _first_zone_of(self, player: Player) -> str:
         """Return the zone that the game chooses; the first one where it fails to name one of its zones."""
@@ -115,15 +131,15 @@ class Opener:
         except Exception:
             log.exception("choose_zone_failed", player_id=player.player_id, zone=first)
             return first
-        if self._zone_of(chosen) is None:
+        if self._spec_of(chosen) is None:
             problem = str(wrong_zone(type(self._game), chosen))
             log.error("zone_unknown", problem=problem, player_id=player.player_id, zone=first)
             return first
         return chosen
 
-    def _zone_of(self, name: str | None) -> str | None:
-        """The zone, if the game still has it."""
-        return name if any(zone.name == name for zone in self._game.zones) else None
+    def _spec_of(self, name: str) -> ZoneSpec | None:
+        """Return the zone of that name, if the game has it."""
+        return next((zone for zone in self._game.zones if zone.name == name), None)
 
 
 def _seq_of(op_id: str) -> int:

@@ -164,6 +164,9 @@ class Publisher:
             if session := registry.session_of(player):
                 session.tick = tick
                 keeper.mark(session, Dirty.PLACE)
+        for player in result.rehomed:
+            if session := registry.session_of(player):
+                keeper.mark(session, Dirty.STATUS)
         for player in result.kept:
             if session := registry.session_of(player):
                 session.tick = tick

@@ -105,7 +105,14 @@ def _speech(session: Session, fields: list[bytes]) -> None:
 
 
 def _status(session: Session, fields: list[bytes]) -> None:
-    fields += (b"name", session.player.name.encode(), b"zone", session.zone.encode(), b"status", session.state.encode())
+    fields += (
+        b"name",
+        session.player.name.encode(),
+        b"zone",
+        _kept_zone(session).encode(),
+        b"status",
+        session.state.encode(),
+    )
     fields += (b"resume", " ".join(session.resume_hashes).encode())
 
 
@@ -134,7 +141,7 @@ def save_of(session: Session) -> Save:
         player_id=session.player_id,
         epoch=session.epoch,
         seq=session.seq,
-        zone=None if player.is_new else session.zone,
+        zone=None if player.is_new else _kept_zone(session),
         x=player.x,
         y=player.y,
         facing=player.facing,
@@ -142,6 +149,11 @@ def save_of(session: Session) -> Save:
         inventory_seq=player.inventory.seq,
         inventory=dict(player.inventory.holdings),
     )
+
+
+def _kept_zone(session: Session) -> str:
+    """Return the zone to keep: one that is gone, until the game has been told."""
+    return session.player.lost_zone or session.zone
 
 
 def player_of(profile: Profile, kind: int, state_type: type[PlayerState]) -> Player:
@@ -186,6 +198,7 @@ def _take_place_and_state(session: Session, live: LiveHash) -> None:
     session.seq = live.seq
     if live.place is not None:
         session.zone, player.x, player.y, player.facing = live.place
+        player.lost_zone = None
     if live.state is not None:
         player.state = live.state
     # Before its first tick it was not let in yet: that a game does when a new player comes is still to be done. The

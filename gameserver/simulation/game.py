@@ -73,7 +73,8 @@ class Game(metaclass=GameClass):
         """The zone is about to end; players have left."""
 
     def choose_zone(self, player: Player) -> str:
-        """The zone a new player starts in."""
+        """Return the name of the zone that the player starts in. The player is new, or ``player.lost_zone`` names its
+        zone of before, which the game has no more."""
         return self.zones[0].name
 
     def may_join(self, zone: Zone, player: Player) -> str | None:
@@ -81,7 +82,8 @@ class Game(metaclass=GameClass):
         return None
 
     def on_join(self, zone: Zone, player: Player) -> None:
-        """The player is in the zone. ``player.is_new`` when it was never saved: choose where it starts."""
+        """The player is in the zone. Choose where it starts if ``player.is_new``: it was never saved. If
+        ``player.lost_zone`` names a zone that the game has no more, it stands in the middle of this one."""
 
     def on_leave(self, zone: Zone, player: Player, reason: str) -> None:
         """The player is about to be saved and taken out of the zone."""

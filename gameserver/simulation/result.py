@@ -39,6 +39,7 @@ class TickResult:
         self.declined: list[tuple[Player, str]] = []  # the game's ``may_join`` gave this reason
         self.failed_to_join: list[Player] = []  # a hook raised: they are not in the zone, and may try again
         self.left: list[Player] = []
+        self.rehomed: list[Player] = []  # their zone was gone; the game was told, so the new one is to be kept
         self.moved: list[Player] = []  # position, facing or status changed
         self.kept: list[Player] = []  # inventory, state or action log changed
         self.verdicts: list[Verdict] = []

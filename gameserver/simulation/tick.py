@@ -103,6 +103,9 @@ def _admit(zone: Zone, game: Game, player: Player, result: TickResult) -> None:
         result.failed_to_join.append(player)
         return
     player.is_new = False
+    if player.lost_zone is not None:
+        player.lost_zone = None
+        result.rehomed.append(player)
     if player.connected:
         result.admitted.append(player)
 

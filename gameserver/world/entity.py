@@ -220,7 +220,8 @@ class Player(Entity):
     a place for whatever the game needs until the player leaves."""
 
     __slots__ = (
-        "_on_change", "_state", "actions", "connected", "inventory", "is_new", "keeper", "player_id", "speech",
+        "_on_change", "_state", "actions", "connected", "inventory", "is_new", "keeper", "lost_zone",
+        "player_id", "speech",
         "volatile", "zone",
     )  # fmt: skip
 
@@ -237,6 +238,7 @@ class Player(Entity):
         self.zone: Zone | None = None  # where it is let in
         self.connected = False
         self.is_new = True  # never saved before: the game may choose where it starts
+        self.lost_zone: str | None = None  # the zone it was in, if the game has that zone no more; until ``on_join``
 
     @property
     def state(self) -> Any:
