@@ -27,6 +27,7 @@ from gameserver.store.sessions import LiveSessions, Owner, StaleEpoch
 
 AT_ONCE_MAX = 8
 PERIOD_S = 1.9
+NOBODY = NodeId("")  # the node of a pointer that has lost it: the list says whose the session is
 
 log = structlog.get_logger(__name__)
 
@@ -117,7 +118,7 @@ class Reaper:
         async with self._at_once:
             try:
                 owner = await self._live.owner(player)
-                if owner is None or owner.node != node:
+                if owner is None or owner.node not in (node, NOBODY):
                     await self._live.strike_stale(player, node)  # it moved or ended; only the list was not told
                 else:
                     await self._reception.recover(player)

@@ -60,8 +60,7 @@ class LiveSessions:
 
     async def owner(self, player: PlayerId) -> Owner | None:
         """Which session of the player is live; None when the player has none."""
-        fields = await self._hash("owner", keys.owner(player))
-        return _owner(fields) if fields else None
+        return _owner(await self._hash("owner", keys.owner(player)))
 
     async def read(self, player: PlayerId, epoch: Epoch) -> dict[str, str] | None:
         """The fields under this epoch's name; None when there is no such hash."""
@@ -198,5 +197,8 @@ class LiveSessions:
         await self._store.command("strike", "SREM", key, member)
 
 
-def _owner(fields: Mapping[str, str]) -> Owner:
-    return Owner(Epoch(int(fields["epoch"])), NodeId(fields["node"]), fields["zone"])
+def _owner(fields: Mapping[str, str]) -> Owner | None:
+    """Return None for a pointer that has lost its epoch, because it points nowhere. The scripts see the same."""
+    if not fields.get("epoch", "").isdigit():
+        return None
+    return Owner(Epoch(int(fields["epoch"])), NodeId(fields.get("node", "")), fields.get("zone", ""))

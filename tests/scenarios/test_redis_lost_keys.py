@@ -77,6 +77,14 @@ async def test_a_pointer_that_vanished_is_put_back(own_stores: Stores, player: R
     assert await is_whole(own_stores, player)
 
 
+async def test_a_pointer_that_lost_its_epoch_is_put_back(own_stores: Stores, player: Raw) -> None:
+    player_id = player.welcome["player_id"]
+    before = own_stores.owner(player_id)
+    own_stores.redis.hdel(f"owner:{{{player_id}}}", "epoch")
+    await asyncio.to_thread(eventually, lambda: own_stores.owner(player_id) == before)
+    await player.fetch("flower")
+
+
 async def test_keys_of_another_type_are_replaced(own_stores: Stores, player: Raw) -> None:
     player_id, key = player.welcome["player_id"], key_of(own_stores, player)
     before = own_stores.owner(player_id)

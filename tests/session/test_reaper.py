@@ -27,6 +27,7 @@ class Bench:
         self.lists: dict[NodeId, set[PlayerId]] = {US: set(), DEAD: set(), ALIVE: set()}
         self.here: set[PlayerId] = set()
         self.removed: set[PlayerId] = set()  # their pointers are gone
+        self.nobody_s: set[PlayerId] = set()  # their pointers have lost the node
         self.errors: dict[PlayerId, Exception] = {}
         self.tried: list[PlayerId] = []
         self.forgotten: list[NodeId] = []
@@ -54,6 +55,8 @@ class Bench:
     async def owner(self, player: PlayerId) -> Owner | None:
         if player in self.removed:
             return None
+        if player in self.nobody_s:
+            return Owner(Epoch(1), NodeId(""), "meadow")
         return Owner(Epoch(1), next((node for node, players in self.lists.items() if player in players), US), "meadow")
 
     async def all_nodes(self) -> set[NodeId]:
@@ -111,6 +114,12 @@ async def test_a_node_that_has_no_lease_for_a_moment_is_not_dead(bench: Bench) -
     bench.alive = alive  # type: ignore[method-assign]
     await bench.rounds()
     assert looks > 2 and bench.tried == []
+
+
+async def test_a_session_whose_pointer_has_lost_the_node_is_owned(bench: Bench) -> None:
+    bench.lists[DEAD] = bench.nobody_s = {PlayerId(2)}
+    await bench.rounds()
+    assert bench.tried == [2]
 
 
 async def test_a_session_that_later_is_in_redis_only_is_owned_too(bench: Bench) -> None:
