@@ -11,8 +11,9 @@ from gameserver.check.finding import Finding
 from gameserver.protocol.message_class import check_decodable, has_tag
 from gameserver.protocol.messages import Action, ClientMessage, Input
 from gameserver.protocol.mistake import GameError, place_of_class, place_of_function
-from gameserver.simulation.declared import close_names
+from gameserver.simulation.declared import check_declared, check_hooks, close_names
 from gameserver.simulation.game import Game
+from gameserver.simulation.game_class import collect_handlers
 from gameserver.world.state import PlayerState
 from gameserver.world.state_class import check_fields
 from gameserver.world.stored_state import StateUnreadable, read_state
@@ -20,7 +21,13 @@ from gameserver.world.stored_state import StateUnreadable, read_state
 
 def check_game(game: type[Game]) -> list[Finding]:
     """Return all findings about the class, errors first. Starts nothing and connects to nothing."""
-    found = [*_unreadable_classes(game), *_unused_messages(game), *_unused_states(game), *_misspelt(game)]
+    found = [
+        *_as_it_is_now(game),
+        *_unreadable_classes(game),
+        *_unused_messages(game),
+        *_unused_states(game),
+        *_misspelt(game),
+    ]
     return sorted(found, key=lambda finding: finding.severity)
 
 
@@ -39,6 +46,16 @@ def check_stored(game: type[Game], stored: Iterable[tuple[int, str, bytes]]) -> 
     return [
         Finding("warning", first.where, f"{first.problem}{others}; who has such a state cannot sign in", first.remedy)
     ]
+
+
+def _as_it_is_now(game: type[Game]) -> Iterator[Finding]:
+    """Check once more what the class statement checks: a decorator may have changed the class since."""
+    try:
+        check_hooks(game, Game)
+        check_declared(game)
+        collect_handlers(game)
+    except GameError as error:
+        yield Finding("error", error.where, error.problem, error.remedy)
 
 
 def _unreadable_classes(game: type[Game]) -> Iterator[Finding]:

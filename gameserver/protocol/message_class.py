@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 from weakref import WeakSet
 
 import msgspec
 from msgspec import NODEFAULT, structs
+from msgspec import inspect as types
 
 from gameserver.protocol.label import LABEL_RULE, is_label
-from gameserver.protocol.mistake import GameError, place_of_caller, place_of_class, shown
+from gameserver.protocol.mistake import GameError, place_of_caller, place_of_class, place_of_function, shown
 
 _OURS: Final = "gameserver.protocol.messages"
 _FIXED: Final = {
@@ -63,6 +64,7 @@ def check_decodable(cls: type[msgspec.Struct]) -> None:
     """Raise GameError if a field's annotation cannot be decoded, or its default does not fit it. Raises NameError if an
     annotation names what does not exist, as yet."""
     check_types(cls)
+    check_known_to_json(cls)
     check_defaults(cls)
 
 
@@ -70,6 +72,30 @@ def check_types(cls: type[msgspec.Struct]) -> None:
     """Check the annotations of ``check_decodable``."""
     for field in known_fields(cls):
         _decoder(cls, field)
+
+
+def check_known_to_json(cls: type[msgspec.Struct]) -> None:
+    """Raise GameError if a field is of a class that JSON has nothing for."""
+    for field in known_fields(cls):
+        if any(isinstance(part, types.CustomType) for part in parts(types.type_info(field.type), set())):
+            remedy = "use int, float, bool, str, a tuple of these, a frozen struct, or Any"
+            raise GameError(place_of_class(cls, field.name), "is of a type that JSON does not have", remedy)
+
+
+def parts(found: types.Type, seen: set[object]) -> Iterator[types.Type]:
+    """Yield the type and all the types that it is made of, each class once."""
+    if isinstance(found, types.Metadata):
+        found = found.type
+    cls = getattr(found, "cls", None)
+    if cls is not None and cls in seen:
+        return
+    seen.add(cls)
+    yield found
+    inside = [part for name in ("types", "item_types") for part in getattr(found, name, ())]
+    inside += [part for name in ("item_type", "key_type", "value_type") if (part := getattr(found, name, None))]
+    inside += [field.type for field in getattr(found, "fields", ())]
+    for part in inside:
+        yield from parts(part, seen)
 
 
 def check_defaults(cls: type[msgspec.Struct]) -> None:
@@ -123,9 +149,26 @@ def _check(cls: type, options: dict[str, Any]) -> None:
     numbered = any(base.__name__ == "Action" and base.__module__ == _OURS for base in cls.__mro__)
     if numbered and "seq" in own_fields(cls):
         raise GameError(place_of_class(cls, "seq"), "is the number that every action has", "remove it, or rename it")
+    if numbered and any(base.__name__ == "Input" and base.__module__ == _OURS for base in cls.__mro__):
+        raise GameError(place_of_class(cls), "is both an Input and an Action", "choose one: an Action is acked")
+    check_post_init(cls)
     for name in unannotated(cls):
         problem = "has no type, so it is no field"
         raise GameError(place_of_class(cls, name), problem, f"write {name}: {type(vars(cls)[name]).__name__} = …")
+
+
+def check_post_init(cls: type) -> None:
+    """Raise GameError unless a ``__post_init__`` can be called whenever a struct is made."""
+    made = vars(cls).get("__post_init__")
+    if made is None:
+        return
+    where, remedy = place_of_function(made, f"{cls.__name__}.__post_init__"), "write def __post_init__(self)"
+    if inspect.iscoroutinefunction(made):
+        raise GameError(where, "is async, and nothing awaits it", remedy)
+    try:
+        inspect.signature(made).bind("self")
+    except TypeError:
+        raise GameError(where, f"takes {inspect.signature(made)}, and is given nothing", remedy) from None
 
 
 def unannotated(cls: type) -> list[str]:

@@ -126,7 +126,7 @@ def check_hooks(game: type, plug: type) -> None:
     try:
         inspect.signature(game).bind()
     except TypeError:
-        where = place_of_function(game.__init__, f"{game.__name__}.__init__")  # type: ignore[misc]
+        where = place_of_class(game, "__init__")
         raise GameError(where, "takes arguments, and the server gives none", "write def __init__(self)") from None
 
 
@@ -156,8 +156,10 @@ def close_names(game: type, plug: type) -> Iterator[tuple[str, str]]:
     for name in _public(game):
         if name in vars(plug) or name in used or hasattr(vars(game)[name], "__handles__"):
             continue
-        near = max(_public(plug), key=lambda ours: SequenceMatcher(None, _plain(name), _plain(ours)).ratio())
-        if SequenceMatcher(None, _plain(name), _plain(near)).ratio() >= _CLOSE:
+        is_hook = name.startswith("on_") and isinstance(vars(game)[name], FunctionType)
+        ours = [known for known in _public(plug) if known.startswith("on_") or not is_hook]
+        near = max(ours, key=lambda known: SequenceMatcher(None, _plain(name), _plain(known)).ratio())
+        if is_hook or SequenceMatcher(None, _plain(name), _plain(near)).ratio() >= _CLOSE:
             yield name, near
 
 

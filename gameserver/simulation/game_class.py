@@ -79,7 +79,8 @@ def check_if_known(message_type: type[ClientMessage]) -> None:
 
 def marked_message(member: Any) -> Any:
     """Return the message that ``@handles`` above the method names, also below another decorator; else None."""
-    return getattr(member, "__handles__", None) or getattr(getattr(member, "__func__", None), "__handles__", None)
+    inside = (member, getattr(member, "__func__", None), getattr(member, "fget", None))
+    return next((marked for each in inside if (marked := getattr(each, "__handles__", None)) is not None), None)
 
 
 def check_unmarked(handler: Any, message_type: type) -> None:

@@ -14,19 +14,23 @@ from msgspec import inspect
 
 from gameserver.protocol.message_class import (
     check_defaults,
+    check_post_init,
     check_types,
+    first_line,
     known_fields,
     new_struct,
     own_fields,
+    parts,
     unannotated,
 )
 from gameserver.protocol.mistake import GameError, place_of_class, place_of_function, shown
-from gameserver.world.state_rules import Rules, type_name
+from gameserver.world.state_rules import Rules, check_values, type_name
 
 _OPTIONS: Final = {
     "frozen": "its fields are assigned",
     "array_like": "its fields are kept by name",
     "forbid_unknown_fields": "fields of other versions of the game are carried along",
+    "rename": "its fields are kept by their own names",
     "tag": "it is kept by its version alone",
     "tag_field": "it is kept by its version alone",
 }
@@ -42,6 +46,8 @@ class StateClass(msgspec.StructMeta):
         if cls is not root:
             _check(cls, root, options)
         cls.rules = Rules(cls)
+        if cls is not root:
+            _check_fields_if_known(cls)
         return cls  # type: ignore[no-any-return]
 
 
@@ -61,8 +67,12 @@ def _check(cls: Any, root: type, options: dict[str, Any]) -> None:
             problem = "has no type, so it is no field and is not kept"
             raise GameError(place_of_class(cls, name), problem, f"write {name}: {type_name(type(vars(cls)[name]))} = …")
     _check_version(cls)
+    check_post_init(cls)
     for name in cls.__struct_fields__[: len(cls.__struct_fields__) - len(cls.__struct_defaults__)]:
         raise GameError(place_of_class(cls, name), "has no default", f"write {name}: … = …, for players who are new")
+
+
+def _check_fields_if_known(cls: Any) -> None:
     try:
         check_fields(cls)
     except NameError:
@@ -70,6 +80,8 @@ def _check(cls: Any, root: type, options: dict[str, Any]) -> None:
 
 
 def _check_name(cls: Any, root: type, name: str) -> None:
+    if name == "__setattr__":
+        raise GameError(place_of_class(cls, name), "is how the server notices changes", "remove it")
     if name.startswith("__") or not hasattr(root, name):
         return
     if name == "version" and name in cls.__struct_fields__:
@@ -100,38 +112,32 @@ def check_fields(cls: Any) -> None:
     """Raise GameError if a field's type could not be kept. Raises NameError if an annotation does not exist, as yet."""
     check_types(cls)
     for field in known_fields(cls):
-        for problem, remedy in _unfit(inspect.type_info(field.type), set()):
+        for problem, remedy in _unfit(inspect.type_info(field.type)):
             raise GameError(place_of_class(cls, field.name), f"is {type_name(field.type)}: {problem}", remedy)
     check_defaults(cls)
+    _check_new(cls)
 
 
-def _unfit(found: Any, seen: set[Any]) -> Iterator[tuple[str, str]]:
+def _check_new(cls: Any) -> None:
+    """Make the state of a new player, as a sign-in does."""
+    try:
+        state = cls()
+    except Exception as error:  # the author's own factories and ``__post_init__``
+        problem = f"cannot be made for a new player: {type(error).__name__}: {first_line(error)}"
+        raise GameError(place_of_class(cls), problem, "let it be made without arguments") from None
+    check_values(state)
+
+
+def _unfit(declared: inspect.Type) -> Iterator[tuple[str, str]]:
     """Yield (problem, remedy) for each part of a type that is no immutable value."""
-    if isinstance(found, inspect.Metadata):
-        found = found.type
-    cls = getattr(found, "cls", None)
-    if cls is not None and cls in seen:
-        return
-    seen.add(cls)
-    if (unfit := _UNFIT.get(inspect.AnyType if cls is object else type(found))) is not None:
-        yield unfit
-    elif isinstance(found, inspect.StructType) and not found.cls.__struct_config__.frozen:
-        yield _CHANGES, f"write class {found.cls.__name__}(msgspec.Struct, frozen=True)"
-    elif isinstance(found, inspect.DataclassType) and not found.cls.__dataclass_params__.frozen:  # type: ignore[attr-defined]
-        yield _CHANGES, f"write @dataclass(frozen=True) above class {found.cls.__name__}"
-    for part in _parts(found):
-        yield from _unfit(part, seen)
-
-
-def _parts(found: Any) -> Iterator[Any]:
-    """The types that a type is made of."""
-    for name in ("types", "item_types"):
-        yield from getattr(found, name, ())
-    for name in ("item_type", "key_type", "value_type"):
-        if (part := getattr(found, name, None)) is not None:
-            yield part
-    for field in getattr(found, "fields", ()):
-        yield field.type
+    for found in parts(declared, set()):
+        cls = getattr(found, "cls", None)
+        if (unfit := _UNFIT.get(inspect.AnyType if cls is object else type(found))) is not None:
+            yield unfit
+        elif isinstance(found, inspect.StructType) and not found.cls.__struct_config__.frozen:
+            yield _CHANGES, f"write class {found.cls.__name__}(msgspec.Struct, frozen=True)"
+        elif isinstance(found, inspect.DataclassType) and not found.cls.__dataclass_params__.frozen:  # type: ignore[attr-defined]
+            yield _CHANGES, f"write @dataclass(frozen=True) above class {found.cls.__name__}"
 
 
 _CHANGES: Final = "a change inside it would not be noticed, and not kept"

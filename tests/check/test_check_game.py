@@ -54,6 +54,25 @@ FOUND = [
         "wrong.py:3 G.on_tik: is called by nobody; write on_tick if that is meant",
     ),
     (
+        "a hook that is none",
+        "class G(Game):\n    def on_player_join(self, zone, player): ...",
+        "warning",
+        "wrong.py:3 G.on_player_join: is called by nobody; write on_join if that is meant",
+    ),
+    (
+        "a decorator that changed the class",
+        "import dataclasses\n@dataclasses.dataclass\nclass G(Game):\n    seed: int",
+        "error",
+        "wrong.py:4 G.__init__: takes arguments, and the server gives none; write def __init__(self)",
+    ),
+    (
+        "a hook assigned later",
+        "class G(Game): ...\nasync def tick(self, zone): ...\nG.on_tick = tick",
+        "error",
+        "wrong.py:3 G.on_tick: is async, and the server never awaits; "
+        "write def on_tick(self, zone) without async or await",
+    ),
+    (
         "a setting that comes close",
         "class G(Game):\n    tick_hx = 5",
         "warning",

@@ -182,6 +182,104 @@ HANDLERS = [
     ),
 ]
 
+INVENTED = [
+    (
+        "a property marked below",
+        GO + "class G(Game):\n    @property\n    @handles(Go)\n    def go(self, zone, player, message): ...",
+        "wrong.py:5 G.go: is a property; write def go(self, zone, player, message)",
+    ),
+    (
+        "a decorator that makes it async",
+        GO + "def slow(f):\n    @functools.wraps(f)\n    async def g(*a): ...\n    return g\n"
+        "class G(Game):\n    @slow\n    @handles(Go)\n    def go(self, zone, player, message): ...",
+        "wrong.py:5 G.go: is async, and the server never awaits; "
+        "write def go(self, zone, player, message) without async or await",
+    ),
+    (
+        "a message that is both",
+        'class Go(Input, Action, tag="go"):\n    x: float',
+        "wrong.py:2 Go: is both an Input and an Action; choose one: an Action is acked",
+    ),
+    *[
+        (
+            f"a message of a {kind}",
+            f'class Go(Input, tag="go"):\n    x: {kind}\n'
+            "class G(Game):\n    @handles(Go)\n    def go(self, zone, player, message): ...",
+            "wrong.py:3 Go.x: is of a type that JSON does not have; "
+            "use int, float, bool, str, a tuple of these, a frozen struct, or Any",
+        )
+        for kind in ("Player", "complex", "Callable[[int], int]", "object", "tuple[Player, ...]")
+    ],
+    (
+        "an async __post_init__",
+        'class Go(Input, tag="go"):\n    x: float\n    async def __post_init__(self): ...',
+        "wrong.py:4 Go.__post_init__: is async, and nothing awaits it; write def __post_init__(self)",
+    ),
+    (
+        "a state whose __post_init__ wants something",
+        "class S(PlayerState):\n    a: int = 0\n    def __post_init__(self, x): ...",
+        "wrong.py:4 S.__post_init__: takes (self, x), and is given nothing; write def __post_init__(self)",
+    ),
+    (
+        "a state whose __post_init__ raises",
+        "class S(PlayerState):\n    a: int = 0\n    def __post_init__(self): 1 / 0",
+        "wrong.py:2 S: cannot be made for a new player: ZeroDivisionError: division by zero; "
+        "let it be made without arguments",
+    ),
+    (
+        "a default made of another type",
+        "class S(PlayerState):\n    a: tuple[int, ...] = msgspec.field(default_factory=list)",
+        "wrong.py:2 S.a: cannot keep []; assign tuple[int, ...]",
+    ),
+    (
+        "a default that is too large",
+        'class S(PlayerState):\n    a: str = "x" * 70_000',
+        "wrong.py:2 S.a: makes the state 70410 bytes long, of at most 65536; keep less of it, or keep it elsewhere",
+    ),
+    (
+        "a default beyond 64 bits",
+        "class S(PlayerState):\n    a: int = 2**64",
+        "wrong.py:2 S.a: cannot keep 18446744073709551616; use whole numbers of at most 64 bits",
+    ),
+    (
+        "a state with a __setattr__",
+        "class S(PlayerState):\n    a: int = 0\n    def __setattr__(self, name, value): ...",
+        "wrong.py:4 S.__setattr__: is how the server notices changes; remove it",
+    ),
+    (
+        "a state with other names outside",
+        'class S(PlayerState, rename={"a": "version"}):\n    a: int = 0',
+        "wrong.py:2 S: has rename=: its fields are kept by their own names; remove rename=",
+    ),
+    (
+        "a tag made from the name",
+        "class Go(Input, tag=True):\n    x: float",
+        "wrong.py:2 Go: has the tag True; use 1 to 64 printable characters, with no blank at either end",
+    ),
+    (
+        "zones as a dict",
+        'class G(Game):\n    zones = {"a": ZoneSpec("a")}',
+        "wrong.py:3 G.zones: is {'a': ZoneSpec(name='a', width=100.0, h…, no tuple; "
+        'write zones = (ZoneSpec("yard"),) with the comma',
+    ),
+    (
+        "items without a comma",
+        'class G(Game):\n    items = ("apple")',
+        'wrong.py:3 G.items: is \'apple\'; write a tuple: items = ("apple", "coin")',
+    ),
+    (
+        "capitals",
+        "class G(Game):\n    TICK_HZ = 30",
+        "wrong.py:3 G.TICK_HZ: is no name that the server knows; write tick_hz",
+    ),
+    (
+        "an async hook over a plain one",
+        "class A(Game):\n    def on_tick(self, zone): ...\nclass G(A):\n    async def on_tick(self, zone): ...",
+        "wrong.py:5 G.on_tick: is async, and the server never awaits; "
+        "write def on_tick(self, zone) without async or await",
+    ),
+]
+
 MESSAGES = [
     (
         "an annotation that cannot be decoded",
@@ -433,7 +531,7 @@ ZONES = [
 
 
 @pytest.mark.parametrize(
-    ("body", "line"), [pytest.param(*row[1:], id=row[0]) for row in (*HANDLERS, *MESSAGES, *CLASSES)]
+    ("body", "line"), [pytest.param(*row[1:], id=row[0]) for row in (*HANDLERS, *INVENTED, *MESSAGES, *CLASSES)]
 )
 def test_the_class_statement_says_what_is_wrong(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str, line: str
