@@ -21,6 +21,8 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, SettingsConfigDict
 
+from gameserver import store_urls
+
 ENV_PREFIX = "GAMESERVER_"
 CONFIG_VARIABLE = "GAMESERVER_CONFIG"  # names the file, as --config does
 
@@ -31,16 +33,6 @@ _SECRET_IN_TEXT = re.compile(
     r"|(?P<option>\b(?:\w+_)?(?:password|secret|token)=)[^&\s]+",
     re.IGNORECASE,
 )
-_REDIS_SCHEMES = (
-    "redis",
-    "rediss",
-    "unix",
-    "redis+sentinel",
-    "rediss+sentinel",
-    "redis+cluster",
-    "rediss+cluster",
-)
-_SQL_SCHEMES = ("mysql", "mysql+aiomysql", "mariadb", "mariadb+aiomysql", "sqlite", "sqlite+aiosqlite")
 
 
 class SettingsError(Exception):
@@ -223,16 +215,16 @@ class Settings(BaseSettings):
     @field_validator("redis_url")
     @classmethod
     def _check_redis_url(cls, url: str | None) -> str | None:
-        if url and "+sentinel://" in url and not re.match(r"[^/]+//[^/?]+/[^/?]+(/\d+)?(\?|$)", url):
-            raise ValueError("has to name hosts and a service, like redis+sentinel://host:26379,host:26379/service/0")
-        if url and "+cluster://" in url and not re.match(r"[^/]+//[^/?]+(\?|$)", url):
-            raise ValueError("has to name hosts and no database, like redis+cluster://host:6379,host:6379")
-        return _with_scheme(url, _REDIS_SCHEMES)
+        if url is not None:
+            store_urls.check_redis(url)
+        return url
 
     @field_validator("sql_url")
     @classmethod
     def _check_sql_url(cls, url: str | None) -> str | None:
-        return _with_scheme(url, _SQL_SCHEMES)
+        if url is not None:
+            store_urls.check_sql(url)
+        return url
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:
@@ -332,12 +324,6 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def _with_scheme(url: str | None, schemes: tuple[str, ...]) -> str | None:
-    if url is not None and url.partition("://")[0] not in schemes:
-        raise ValueError(f"has to begin with one of {', '.join(f'{scheme}://' for scheme in schemes)}")
-    return url
 
 
 def _printable(value: object, field: FieldInfo) -> object:

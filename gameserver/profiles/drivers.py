@@ -10,9 +10,12 @@ from typing import Any
 
 from sqlalchemy import URL, event, make_url
 from sqlalchemy.engine import ExceptionContext
-from sqlalchemy.exc import ArgumentError, StatementError
+from sqlalchemy.exc import StatementError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
+
+from gameserver.profiles.wire import connect, context_of
+from gameserver.store_urls import SQL_SCHEMES, check_sql, parse_mysql, tls_of
 
 _DRIVERS = {"mysql": "mysql+aiomysql", "mariadb": "mysql+aiomysql", "sqlite": "sqlite+aiosqlite"}
 
@@ -24,18 +27,20 @@ RECYCLE_S = 3  # before MySQL drops it for being silent
 
 def driver_url(url: str) -> URL:
     """``mysql://user:pw@host/db`` or ``sqlite:///path/file.db`` with our driver. Raises ValueError, without secrets."""
-    try:
-        parsed = make_url(url)
-    except ArgumentError:
-        raise ValueError("not a database URL; write mysql://user:password@host/database or sqlite:///file.db") from None
-    vendor = parsed.drivername.partition("+")[0]
-    if parsed.drivername not in (*_DRIVERS, *_DRIVERS.values(), "mariadb+aiomysql"):
-        raise ValueError(f"{parsed.drivername}:// is not supported; use mysql:// or sqlite:///")
-    if not parsed.database or ":memory:" in parsed.database:
-        raise ValueError(f"the {vendor} URL names no {'file' if vendor == 'sqlite' else 'database'}")
+    scheme = url.partition("://")[0]
+    vendor = scheme.partition("+")[0]
+    if scheme not in SQL_SCHEMES:
+        raise ValueError("not a database URL; write mysql://user:password@host/database or sqlite:///file.db")
+    check_sql(url)
     if vendor == "sqlite":
+        parsed = make_url(url)
+        if not parsed.database or ":memory:" in parsed.database:
+            raise ValueError("the sqlite URL names no file; write sqlite:///file.db")
         return parsed.set(drivername=_DRIVERS[vendor])
-    return parsed.set(drivername=_DRIVERS[vendor]).update_query_dict({"charset": "utf8mb4"})
+    found = parse_mysql(url)
+    host, port = found.hosts[0] if found.hosts else (None, None)
+    options = {"charset": "utf8mb4"} | {name: found.options[name] for name in found.options if name == "unix_socket"}
+    return URL.create(_DRIVERS[vendor], found.user, None, host, port, found.path, options)
 
 
 def sqlite_file(url: str) -> Path | None:
@@ -56,28 +61,33 @@ def connect_pool(url: str, *, pool_size: int) -> AsyncEngine:
         "max_overflow": 0,
         "pool_pre_ping": False,  # a connection found dead before the COMMIT costs one retry; a ping costs every call
     }
-    return _connect(driver_url(url), BUSY_S, pool)
+    return _connect(url, BUSY_S, pool)
 
 
 def connect_once(url: str) -> AsyncEngine:
     """For migrations: a connection of its own, closed after use."""
-    return _connect(driver_url(url), 30.0, {"poolclass": NullPool})
+    return _connect(url, 30.0, {"poolclass": NullPool})
 
 
-def _connect(url: URL, busy_s: float, pool: dict[str, Any]) -> AsyncEngine:
+def _connect(address: str, busy_s: float, pool: dict[str, Any]) -> AsyncEngine:
     pool |= {"pool_reset_on_return": None}  # a ROLLBACK that no deadline cuts; who is done with one says how it ended
-    engine = _connect_sqlite(url, busy_s, pool) if _is_sqlite(url) else _connect_mysql(url, pool)
+    url = driver_url(address)
+    engine = _connect_sqlite(url, busy_s, pool) if _is_sqlite(url) else _connect_mysql(address, url, pool)
     event.listen(engine.sync_engine, "handle_error", _name_client_error)
     return engine
 
 
-def _connect_mysql(url: URL, pool: dict[str, Any]) -> AsyncEngine:
+def _connect_mysql(address: str, url: URL, pool: dict[str, Any]) -> AsyncEngine:
     settings = (
         "SET SESSION sql_mode='STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION',"
         f" innodb_lock_wait_timeout={LOCK_WAIT_S}, wait_timeout={SILENT_CLIENT_S}"
     )
     # No connect_timeout: it would be asyncio.wait_for, which may lose a deadline (Python 3.11); every caller has one.
-    arguments = {"init_command": settings, "connect_timeout": None}
+    found = parse_mysql(address)
+    tls = tls_of(found)
+    arguments: dict[str, Any] = {"init_command": settings, "connect_timeout": None}
+    # The password goes past SQLAlchemy's URL, which shows parts of it in errors.
+    arguments |= {"async_creator_fn": connect, "tls": context_of(tls) if tls else None, "secret": found.password or ""}
     pool |= {"pool_recycle": RECYCLE_S}
     # READ COMMITTED: no gap locks, which would deadlock neighbours; every guard we rely on is a locking statement.
     pool |= {"isolation_level": "READ COMMITTED"}

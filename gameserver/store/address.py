@@ -14,7 +14,9 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from redis.asyncio.connection import parse_url
+from redis.asyncio.connection import SSLConnection, parse_url
+
+from gameserver.store_urls import REDIS_TLS_OPTIONS, check_redis
 
 REDIS_PORT = 6379
 SENTINEL_PORT = 26379
@@ -35,6 +37,7 @@ class Address(NamedTuple):
 
 def parse(url: str) -> Address:
     """Raises ValueError when it is none of the above."""
+    check_redis(url)
     scheme, _, rest = url.partition("://")
     transport, _, kind = scheme.partition("+")
     if not kind:
@@ -62,6 +65,8 @@ def _parse_sentinel(transport: str, credentials: str, hosts: str, path: str, que
         for name in list(options)
         if name.startswith(SENTINEL_OPTION)
     }
+    if options.get("connection_class") is SSLConnection:  # the same authority and certificate for both
+        sentinel_options |= {name: options[name] for name in REDIS_TLS_OPTIONS if name in options}
     return Address(options, _hosts(hosts, SENTINEL_PORT), unquote(service), sentinel_options)
 
 

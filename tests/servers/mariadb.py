@@ -50,6 +50,7 @@ class MariaDb:
         self.folder = folder
         self._options = options
         self.port = free_port()
+        self.options: tuple[str, ...] = ()  # besides ours, from the next start
         self._server: subprocess.Popen[bytes] | None = None
         self._template: list[str] = []
 
@@ -62,7 +63,7 @@ class MariaDb:
         """Start, on the same port as before, and wait until it answers."""
         command = [_program("mariadbd"), *_SETTINGS, *_run_as(), f"--datadir={self.folder / 'datadir'}"]
         command += [f"--socket={self.folder / 'socket'}", f"--pid-file={self.folder / 'pid'}"]
-        command += ["--bind-address=127.0.0.1", f"--port={self.port}", f"--tmpdir={self.folder}"]
+        command += [*self.options, "--bind-address=127.0.0.1", f"--port={self.port}", f"--tmpdir={self.folder}"]
         command += self._options
         with (self.folder / "log").open("ab") as log:
             self._server = subprocess.Popen(command, stdout=log, stderr=log)

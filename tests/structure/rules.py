@@ -16,11 +16,13 @@ LINES_MAX = 400
 FUNCTION_LINES_MAX = 60
 
 # Below everything: no part of the game in them. Pure parts do not get them.
-GROUND = {"config", "clock", "tasks", "failpoints", "observability"}
+GROUND = {"config", "store_urls", "urls", "clock", "tasks", "failpoints", "observability"}
 
 # part -> the parts it may import, besides itself; imports point down only
 LAYERS: dict[str, set[str]] = {
-    "config": set(),
+    "urls": set(),
+    "store_urls": {"urls"},
+    "config": {"store_urls"},
     "clock": set(),
     "tasks": set(),
     "failpoints": set(),
@@ -66,6 +68,8 @@ VENDORS: dict[str, set[str]] = {
     "hiredis": {"store"},
     "sqlalchemy": {"profiles"},
     "alembic": {"profiles"},
+    "aiomysql": {"profiles"},
+    "pymysql": {"profiles"},
     "argon2": {"accounts"},
     "pydantic": {"config", "settings_table"},
     "pydantic_settings": {"config"},
