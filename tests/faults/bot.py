@@ -291,9 +291,9 @@ class Bot:
             self._tell_twin(me)
 
     def _tell_twin(self, me: Thing) -> None:
-        """Until the twin is let in the player walks on, and only this socket is shown where. On a slow machine that is
-        farther than an observer may miss."""
-        if self._twin is not None and not self._twin.is_playing and self._twin.ledger is not None:
+        """Until the twin is first let in, the player walks on, and only this socket is shown where. On a slow machine
+        that is farther than an observer may miss."""
+        if self._twin is not None and self._twin.times_welcome == 0 and self._twin.ledger is not None:
             self._twin.ledger.see(me.x, me.y)
 
     def _hear(self, message: Message) -> None:
