@@ -19,13 +19,14 @@ from gameserver.embedded import EmbeddedValkey, held
 from gameserver.garbage import Garbage
 from gameserver.listening import names_in
 from gameserver.node import Node, Stores
-from gameserver.profiles.database import Database
+from gameserver.profiles.database import Database, HistoryLost
 from gameserver.profiles.drivers import sqlite_file
 from gameserver.profiles.repository import Profiles
 from gameserver.simulation.game import Game
 from gameserver.store.connection import Store
 
 DRAIN_SHARE = 0.9  # of drain_s; the rest is for ending tasks and closing the stores
+LINGER_S = 10.0  # a node that cannot save anything any more answers 503 for so long, and ends
 CLOSE_S = 0.2  # for calls to a store that are under way at the very end; whoever waited for them is gone
 # SQLite and Argon2 work in threads of their own. At Python's 5 ms, one that runs Python code keeps the loop that long
 # from each of its callbacks.
@@ -47,7 +48,7 @@ async def serve(settings: Settings, game: type[Game], on_ready: Callable[[str], 
 
     ``on_ready`` is called with the page's address once players can connect. Raises StoreUnavailable or
     ProfilesUnavailable when a store does not answer at the start, NodeNameInUse when another process has this node's
-    name, and NodeNameLost when another process took the name later.
+    name, NodeNameLost when another process took the name later, and HistoryLost when the database was set back.
     """
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     stopping, clock = _signals(), SystemClock()
@@ -60,7 +61,8 @@ async def serve(settings: Settings, game: type[Game], on_ready: Callable[[str], 
         if on_ready is not None:
             on_ready(f"http://{_shown(settings.host)}:{node.port}")
         try:
-            await _first_of(stopping.get(), _first_of(node.failed.wait(), node.name_lost.wait()))
+            over = _first_of(node.failed.wait(), _first_of(node.name_lost.wait(), _lingered(node.history_lost)))
+            await _first_of(stopping.get(), over)
             end = node.hand_over if node.name_lost.is_set() else node.drain
             log.info("draining", sessions=len(node.registry))
             if not await _first_of(end(settings.drain_s * DRAIN_SHARE), stopping.get()):
@@ -70,6 +72,10 @@ async def serve(settings: Settings, game: type[Game], on_ready: Callable[[str], 
         await node.stop()
         if node.failed.is_set():
             raise NodeFailed("a part of the node ended; the log has its traceback")
+        if node.history_lost.is_set():
+            raise HistoryLost(
+                "the SQL database is another one than at the start, or was set back; start the node again"
+            )
         if node.name_lost.is_set():
             raise NodeNameLost(f"another process runs as node {settings.node_id}; the players were sent there")
 
@@ -78,6 +84,12 @@ async def _warn_of_states(game: type[Game], profiles: Profiles) -> None:
     """Log a warning if the game cannot read a state that is stored."""
     for finding in check_stored(game, await profiles.states(STATES_READ)):
         log.warning("check_warning", where=finding.where, problem=finding.problem, remedy=finding.remedy)
+
+
+async def _lingered(lost: asyncio.Event) -> None:
+    """Wait until the node has refused players for so long that whoever sends them here has noticed."""
+    await lost.wait()
+    await asyncio.sleep(LINGER_S)
 
 
 async def _first_of(first: Coroutine[Any, Any, object], other: Coroutine[Any, Any, object]) -> bool:

@@ -25,8 +25,10 @@ from gameserver.profiles.backlog import Backlog
 from gameserver.profiles.chat_rows import ChatRows
 from gameserver.profiles.database import Database
 from gameserver.profiles.exchange import Exchanges
+from gameserver.profiles.history_rows import HistoryRows
 from gameserver.profiles.records import ChatLineRow, Stay
 from gameserver.profiles.repository import Profiles
+from gameserver.profiles.standing import Standing
 from gameserver.protocol.codec import ClientCodec
 from gameserver.protocol.errors import Close
 from gameserver.protocol.ids import Epoch, NodeId, PlayerId
@@ -35,6 +37,7 @@ from gameserver.session.departures import Departures
 from gameserver.session.ending import Ender
 from gameserver.session.exchanges import ExchangeCarrier
 from gameserver.session.game_log import GameLog
+from gameserver.session.history import HistoryKeeper
 from gameserver.session.host import Host
 from gameserver.session.lease import Lease
 from gameserver.session.opening import Opener
@@ -51,6 +54,7 @@ from gameserver.simulation.loop import SimulationLoop
 from gameserver.simulation.zones import Zones
 from gameserver.store.cluster_writer import ClusterWriter
 from gameserver.store.connection import Store
+from gameserver.store.history_marks import HistoryMarks
 from gameserver.store.nodes import NodeLeases
 from gameserver.store.sessions import LiveSessions
 from gameserver.store.tick_writer import SessionWriter, TickWriter
@@ -64,6 +68,15 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
+class HistoryStores:
+    """What ties Redis to the SQL database."""
+
+    rows: HistoryRows
+    marks: HistoryMarks
+    standing: Standing
+
+
+@dataclass(frozen=True, slots=True)
 class HostStores:
     """What a host asks of Redis and of SQL."""
 
@@ -73,6 +86,7 @@ class HostStores:
     profiles: Profiles
     exchanges: Exchanges
     chat: ChatRows
+    history: HistoryStores | None = None  # without it nobody notices that SQL is another database or was set back
 
     @classmethod
     def on(cls, redis: Store, database: Database) -> Self:
@@ -83,6 +97,7 @@ class HostStores:
             profiles=Profiles(database),
             exchanges=Exchanges(database),
             chat=ChatRows(database),
+            history=HistoryStores(HistoryRows(database), HistoryMarks(redis), database.standing),
         )
 
 
@@ -115,6 +130,7 @@ class NodeHost:
         self.tasks = Tasks()  # work that ends by itself
         self._services: list[asyncio.Task[Any]] = []  # work that goes on until the host stops
         self.failed = asyncio.Event()  # a service ended that should not have: the process is of no more use
+        self.history_lost = asyncio.Event()  # SQL is another database than at the start, or was set back
         self.registry = Registry()
         self.zones = Zones(game, clock, self._presence, random.getrandbits(32))
         self._build_keeping()
@@ -128,7 +144,8 @@ class NodeHost:
         self.saver = Saver(stores.profiles)
         self._stays: Backlog[Stay] = Backlog("stays", stores.profiles.log_stays)
         lines: Backlog[ChatLineRow] = Backlog("chat", stores.chat.append)
-        self._history = ChatHistory(stores.chat, lines, self._settings.chat_history_lines)
+        self._chat = ChatHistory(stores.chat, lines, self._settings.chat_history_lines)
+        self._history = self._new_history(stores.history) if stores.history is not None else None
         self._restorer = Restorer(
             profiles=stores.profiles,
             live=stores.live,
@@ -156,6 +173,17 @@ class NodeHost:
             sessions=self.registry,
             may_ack=self.lease.holds,
             checkpoints=self._checkpoints,
+        )
+
+    def _new_history(self, stores: HistoryStores) -> HistoryKeeper:
+        return HistoryKeeper(
+            rows=stores.rows,
+            marks=stores.marks,
+            standing=stores.standing,
+            live=self._stores.live,
+            node=self._id,
+            is_played=lambda: len(self.registry) > 0,
+            lost=self._history_lost,
         )
 
     def _build_coming_and_going(self) -> None:
@@ -208,7 +236,7 @@ class NodeHost:
             registry=self.registry,
             write_behind=self.write_behind,
             carrier=ExchangeCarrier(self._stores.exchanges, self.tasks, self._epoch_of, self._caught_up),
-            history=self._history,
+            history=self._chat,
             game=self._game,
             grace_s=self._settings.grace_s,
             left=self._departures.left,
@@ -241,9 +269,13 @@ class NodeHost:
 
     async def start(self) -> None:
         """Own what the last process left behind, and let players in."""
-        await self._history.load(self.zones.names())
+        if self._history is not None:
+            await self._history.enter()
+        await self._chat.load(self.zones.names())
         await self.lease.take()
-        keeping = (self.saver.run(), self._history.lines.run(), self._stays.run(), self.lease.run())
+        keeping = [self.saver.run(), self._chat.lines.run(), self._stays.run(), self.lease.run()]
+        if self._history is not None:
+            keeping.append(self._history.run())
         playing = (self._loop.run(), self._departures.sweep(), self._reaper.run())
         self._services += [self._start(service) for service in (*keeping, *playing)]
         for service in self._services:
@@ -265,7 +297,7 @@ class NodeHost:
         """After the drain: write what was said and who stayed, and give up the lease."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
-                await asyncio.gather(self._history.lines.flush(), self._stays.flush(), self.lease.give_up())
+                await asyncio.gather(self._chat.lines.flush(), self._stays.flush(), self.lease.give_up())
 
     def stop_serving(self) -> None:
         """No more ticks. Nothing is saved here."""
@@ -288,6 +320,7 @@ class NodeHost:
         return {
             "redis": self.write_behind.can_store,
             "sql": self.saver.available,
+            "history": not self.history_lost.is_set(),
             "zones": not any(runner.stopped for runner in self.zones),
         }
 
@@ -303,6 +336,13 @@ class NodeHost:
 
     def _fence(self, session: Session) -> None:
         self._departures.fence(session)
+
+    def _history_lost(self) -> None:
+        """SQL has another history: nothing here can be saved any more, and nothing of it belongs to anybody there."""
+        self._reception.history_is_lost = True
+        self.history_lost.set()
+        self.saver.give_up()
+        self._start(self._departures.hand_over(Close.DRAINING))
 
     def _turn_away(self, session: Session) -> None:
         self._start(self._departures.end(session, "turned_away", Close.KICKED))

@@ -75,6 +75,7 @@ class Node:
         self.registry = self._host.registry
         self.failed = self._host.failed
         self.name_lost = self._host.lease.lost
+        self.history_lost = self._host.history_lost
         self._build_edge(game)
 
     def _build_edge(self, game: Game) -> None:

@@ -34,9 +34,9 @@ class Accounts:
         at_ms: int,
         guests_seen_before_ms: int | None = None,
     ) -> PlayerId:
-        """Make the account and its empty profile. Raises NameTaken. A cut COMMIT is resolved by making it again: if the
-        name is taken then by exactly this hash, it was us. A guest last seen before ``guests_seen_before_ms`` loses its
-        name to the new account."""
+        """Make the account and its empty profile. Raises NameTaken and HistoryLost. A cut COMMIT is resolved by making
+        it again: if the name is taken then by exactly this hash, it was us. A guest last seen before
+        ``guests_seen_before_ms`` loses its name to the new account."""
         assert password_hash or guest_token_hash, "an account needs a proof"
         row = {
             "name": name,
@@ -46,18 +46,25 @@ class Accounts:
             "created_ms": at_ms,
         }
 
+        standing, mark = self._database.standing, 0
+
         async def work(connection: AsyncConnection) -> PlayerId:
+            nonlocal mark
             try:
-                return await _insert(connection, row)
+                player_id = await _insert(connection, row)
             except IntegrityError:  # also waited for whoever is inserting the same name
                 if guests_seen_before_ms is not None and await guest_names.release(
                     connection, account.c.name_key == name_key, guests_seen_before_ms
                 ):
-                    return await _insert(connection, row)
-                return await _own(connection, row)
+                    player_id = await _insert(connection, row)
+                else:
+                    return await _own(connection, row)
+            mark = await standing.raise_in(connection)
+            return player_id
 
         async with self._database.door:
             player_id, _ = await self._database.settle("create_account", work, prompt=True)
+        standing.note_commit(mark)
         return player_id
 
     async def by_name(self, name_key: bytes) -> AccountRow | None:
@@ -76,11 +83,16 @@ class Accounts:
         await self._database.transact("update_password", work)
 
     async def _one(self, operation: str, condition: ColumnElement[bool]) -> AccountRow | None:
-        columns = select(account.c.player_id, account.c.name, account.c.password_hash)
+        standing = self._database.standing
+        columns = select(account.c.player_id, account.c.name, account.c.password_hash).where(condition)
 
         async def work(connection: AsyncConnection) -> AccountRow | None:
-            row = (await connection.execute(columns.where(condition))).one_or_none()
-            return AccountRow(*row) if row else None
+            row = (await connection.execute(standing.watched(columns))).one_or_none()
+            if row is None:
+                return None
+            *found, is_same = row
+            standing.check(is_same)
+            return AccountRow(*found)
 
         async with self._database.door:
             return await self._database.transact(operation, work, prompt=True)

@@ -26,6 +26,7 @@ class ChatRows:
             return
 
         async def work(connection: AsyncConnection) -> None:
+            await self._database.standing.check_in(connection)
             await connection.execute(insert(chat_message), rows)
 
         await self._database.transact("append_chat", work)

@@ -23,7 +23,11 @@ from gameserver.observability.metrics import STORE_ERRORS, STORE_SECONDS, STORE_
 from gameserver.profiles.blame import Blame, blame, is_rolled_back
 from gameserver.profiles.drivers import connect_pool, connections_max
 from gameserver.profiles.silence import Silence, Silent, listening
+from gameserver.profiles.standing import Standing
+from gameserver.profiles.unavailable import HistoryLost, OutcomeUnknown, ProfilesUnavailable, StatementRefused
 from gameserver.tasks import finish
+
+__all__ = ["Database", "HistoryLost", "OutcomeUnknown", "ProfilesUnavailable", "StatementRefused"]
 
 Result = TypeVar("Result")
 Work = Callable[[AsyncConnection], Awaitable[Result]]
@@ -45,19 +49,6 @@ _silence: ContextVar[Silence | None] = ContextVar("silence", default=None)  # of
 _log = structlog.get_logger(__name__)
 
 
-class ProfilesUnavailable(Exception):  # noqa: N818  the name says the state of affairs
-    """SQL is away, too slow, or refused the statement. Nothing was changed."""
-
-
-class StatementRefused(ProfilesUnavailable):
-    """SQL is well, for it took another write right afterwards, and does not take this transaction: a value does not
-    fit, the statement is too long, or somebody locks a row. Nothing was changed."""
-
-
-class OutcomeUnknown(ProfilesUnavailable):
-    """The COMMIT was sent and its answer never came: it may or may not have happened. Repeat what is idempotent."""
-
-
 class Database:
     """The pool and the rules of transactions.
 
@@ -72,6 +63,7 @@ class Database:
         self._timeout_s = timeout_s
         self._prompt_s = min(prompt_s, timeout_s)
         self._pool: AsyncEngine | None = None
+        self.standing = Standing()
         self._turns = asyncio.Semaphore(self._pool_size)  # we queue here: waiting is not the server's silence
         self._unhurried_turns = asyncio.Semaphore(max(1, self._pool_size - PROMPT_TURNS))
         self.door = asyncio.Semaphore(DOOR_MAX)  # for who comes in: a crowd waits here, not before those who play
@@ -175,6 +167,8 @@ class Database:
         try:
             async with asyncio.timeout(self._timeout_s):
                 result = await self._in_turn(work, prompt=prompt)
+        except HistoryLost:
+            raise  # SQL has answered
         except OutcomeUnknown as error:
             if work is _write_nothing:
                 self._failed(error)

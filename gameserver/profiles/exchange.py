@@ -19,6 +19,7 @@ from gameserver.profiles.group_commit import GroupCommit
 from gameserver.profiles.inventory_rows import read_inventories, write_inventories
 from gameserver.profiles.records import Exchange, ExchangeOutcome
 from gameserver.profiles.repository import Guard, lock_profiles, raise_inventory_seqs
+from gameserver.profiles.standing import Standing
 from gameserver.profiles.tables import exchange as exchange_table
 from gameserver.protocol.ids import PlayerId
 from gameserver.world.inventory import Holding
@@ -51,20 +52,27 @@ class Exchanges:
     async def _commit(self, exchanges: Sequence[Exchange]) -> list[ExchangeOutcome]:
         """One transaction for all; no player is in two of them."""
 
+        standing, mark = self._database.standing, 0
+
         async def work(connection: AsyncConnection) -> list[ExchangeOutcome]:
-            return await self._apply_in(connection, exchanges)
+            nonlocal mark
+            outcomes = await self._apply_in(connection, exchanges)
+            if ExchangeOutcome.DONE in outcomes:
+                mark = await standing.raise_in(connection)
+            return outcomes
 
         try:
             outcomes, is_repeat = await self._database.settle("exchange", work, prompt=True)
         except NotConserved as error:
             _log.exception("exchange_not_conserved", op_ids=[exchange.op_id for exchange in exchanges])
             raise StatementRefused(str(error)) from error  # refused like anything SQL refuses; nobody is stuck
+        standing.note_commit(mark)
         if is_repeat:  # what is already there was put there by the attempt whose answer was lost
             return [ExchangeOutcome.DONE if each is ExchangeOutcome.ALREADY else each for each in outcomes]
         return outcomes
 
     async def _apply_in(self, connection: AsyncConnection, exchanges: Sequence[Exchange]) -> list[ExchangeOutcome]:
-        return await _apply_all(connection, exchanges, self._clock.wall_ms())
+        return await _apply_all(connection, exchanges, self._clock.wall_ms(), self._database.standing)
 
     async def applied(self, prefix: str) -> list[str]:
         """The op_ids that begin with ``prefix``: what a session had applied when its process died."""
@@ -77,8 +85,11 @@ class Exchanges:
         return await self._database.transact("exchanges_applied", work)
 
 
-async def _apply_all(connection: AsyncConnection, exchanges: Sequence[Exchange], at_ms: int) -> list[ExchangeOutcome]:
-    guards = await lock_profiles(connection, [party.player_id for each in exchanges for party in each.parties])
+async def _apply_all(
+    connection: AsyncConnection, exchanges: Sequence[Exchange], at_ms: int, standing: Standing
+) -> list[ExchangeOutcome]:
+    players = [party.player_id for each in exchanges for party in each.parties]
+    guards = await lock_profiles(connection, players, standing)
     known = await _known(connection, exchanges)
     outcomes = [_judge(exchange, exchange.op_id in known, guards) for exchange in exchanges]
     due = [each for each, outcome in zip(exchanges, outcomes, strict=True) if outcome is ExchangeOutcome.DONE]

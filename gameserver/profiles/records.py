@@ -25,6 +25,7 @@ class Profile(msgspec.Struct, frozen=True):
     facing: int
     state: bytes  # the game's own, JSON; b"{}" if none
     inventory: dict[str, Holding]
+    is_behind: bool = False  # Redis has a session of an epoch that SQL had not issued: SQL was set back
 
 
 class Save(msgspec.Struct, frozen=True):
@@ -83,6 +84,13 @@ class Stay(msgspec.Struct, frozen=True):
     ended_ms: int | None = None
     reason: str | None = None  # at most 64 characters
     last_seq: int | None = None
+
+
+class Mark(NamedTuple):
+    """How far a node has come in a history of the database. Both numbers only rise."""
+
+    commits: int  # exchanges and new accounts of the node
+    beats: int  # seconds of play; the start counts two
 
 
 class AccountRow(NamedTuple):

@@ -17,9 +17,12 @@ from gameserver import failpoints
 from gameserver.profiles.database import Database
 from gameserver.profiles.inventory_rows import read_inventories, upsert, write_inventories
 from gameserver.profiles.records import Profile, Save, SaveOutcome, Stay
+from gameserver.profiles.standing import Standing
 from gameserver.profiles.tables import account, inventory, profile, session_log
 from gameserver.protocol.ids import Epoch, NodeId, PlayerId
 from gameserver.world.inventory import Holding
+
+NO_EPOCH = Epoch(0)
 
 
 class UnknownPlayer(LookupError):  # noqa: N818
@@ -67,14 +70,17 @@ class Profiles:
     def __init__(self, database: Database):
         self._database = database
 
-    async def claim(self, player_id: PlayerId, node: NodeId) -> Profile:
-        """Raise the epoch, note the owner and read the profile. From the commit on no older epoch can save. If the
-        outcome is unknown, claim again: a skipped epoch does no harm. Raises UnknownPlayer."""
+    async def claim(self, player_id: PlayerId, node: NodeId, above: Epoch = NO_EPOCH) -> Profile:
+        """Raise the epoch, note the owner and read the profile. From the commit on no older epoch can save. ``above``
+        is the epoch that Redis has: the new one is above that, too. If the outcome is unknown, claim again: a skipped
+        epoch does no harm. Raises UnknownPlayer and HistoryLost."""
 
         async def work(connection: AsyncConnection) -> Profile:
-            raised = update(profile).where(profile.c.player_id == player_id)
-            await connection.execute(raised.values(epoch=profile.c.epoch + 1, owner=node))
-            return await _read(connection, player_id)
+            found = await _lock(connection, player_id, self._database.standing)
+            epoch = Epoch(max(found.epoch, above) + 1)
+            row = update(profile).where(profile.c.player_id == player_id)
+            await connection.execute(row.values(epoch=epoch, owner=node))
+            return structs.replace(found, epoch=epoch, is_behind=found.epoch < above)
 
         async with self._database.door:
             return await self._database.transact("claim", work, prompt=True)
@@ -118,7 +124,7 @@ class Profiles:
             return []
 
         async def work(connection: AsyncConnection) -> list[SaveOutcome]:
-            return await _save_all(connection, saves)
+            return await _save_all(connection, saves, self._database.standing)
 
         outcomes, _ = await self._database.settle("save", work)
         return outcomes
@@ -129,6 +135,7 @@ class Profiles:
             return
 
         async def work(connection: AsyncConnection) -> None:
+            await self._database.standing.check_in(connection)
             keys = [{"player_id": stay.player_id, "epoch": stay.epoch} for stay in stays]
             await connection.execute(upsert(connection, session_log, ["player_id"]), keys)  # there are rows now
             await connection.execute(_NOTE_STAY, [_noted(stay) for stay in stays])
@@ -146,11 +153,18 @@ class Profiles:
         return await self._database.transact("stays", work)
 
 
-async def lock_profiles(connection: AsyncConnection, player_ids: Iterable[PlayerId]) -> dict[PlayerId, Guard]:
-    """Take the row locks, in id order so that rivals queue instead of deadlocking, and read the guards."""
+async def lock_profiles(
+    connection: AsyncConnection, player_ids: Iterable[PlayerId], standing: Standing
+) -> dict[PlayerId, Guard]:
+    """Take the row locks, in id order so that rivals queue instead of deadlocking, and read the guards. Raises
+    HistoryLost."""
     guards = select(profile.c.player_id, profile.c.epoch, profile.c.saved_seq, profile.c.inventory_seq)
     locked = guards.where(profile.c.player_id.in_(sorted(player_ids))).order_by(profile.c.player_id).with_for_update()
-    return {row.player_id: Guard(*row[1:]) for row in await connection.execute(locked)}
+    found: dict[PlayerId, Guard] = {}
+    for player_id, *numbers, is_same in await connection.execute(standing.watched(locked)):
+        standing.check(is_same)
+        found[player_id] = Guard(*numbers)
+    return found
 
 
 async def raise_inventory_seqs(connection: AsyncConnection, rises: Sequence[tuple[PlayerId, Epoch, int]]) -> None:
@@ -161,10 +175,13 @@ async def raise_inventory_seqs(connection: AsyncConnection, rises: Sequence[tupl
     assert raised.rowcount == len(rises), "an inventory changed under its lock"
 
 
-async def _read(connection: AsyncConnection, player_id: PlayerId) -> Profile:
-    row = (await connection.execute(_PROFILE.where(profile.c.player_id == player_id))).one_or_none()
+async def _lock(connection: AsyncConnection, player_id: PlayerId, standing: Standing) -> Profile:
+    """Take the row's lock and read the profile. Raises UnknownPlayer, HistoryLost."""
+    watched = standing.watched(_PROFILE).where(profile.c.player_id == player_id).with_for_update()
+    row = (await connection.execute(watched)).one_or_none()
     if row is None:
         raise UnknownPlayer(player_id)
+    standing.check(row[-1])
     inventories = await read_inventories(connection, [player_id])
     return _profile(row, inventories[player_id])
 
@@ -173,8 +190,8 @@ def _profile(row: Any, holdings: dict[str, Holding]) -> Profile:
     return Profile(**{name: getattr(row, name) for name in _PROFILE_FIELDS}, inventory=holdings)
 
 
-async def _save_all(connection: AsyncConnection, saves: Sequence[Save]) -> list[SaveOutcome]:
-    guards = await lock_profiles(connection, [save.player_id for save in saves])
+async def _save_all(connection: AsyncConnection, saves: Sequence[Save], standing: Standing) -> list[SaveOutcome]:
+    guards = await lock_profiles(connection, [save.player_id for save in saves], standing)
     if failpoints.is_off(failpoints.Guard.SAVE_GUARD):
         saves = [_unguarded(save, guards[save.player_id]) for save in saves]
     outcomes = [_judge(save, guards.get(save.player_id)) for save in saves]

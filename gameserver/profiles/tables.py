@@ -151,3 +151,23 @@ session_log = Table(
     Column("last_seq", BigInteger),
     **{**TABLE_OPTIONS, "sqlite_autoincrement": False},
 )
+
+history = Table(
+    "history",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),  # 1: there is one row
+    Column("database_id", String(16), nullable=False),  # drawn when the database was made
+    Column("history_id", String(16), nullable=False),  # drawn anew whenever the database turns out to be set back
+    Column("number", BigInteger, nullable=False),  # 1 for the first, raised with each that is drawn
+    **{**TABLE_OPTIONS, "sqlite_autoincrement": False},
+)
+
+history_mark = Table(
+    "history_mark",
+    metadata,
+    Column("history_id", String(16), primary_key=True),
+    Column("node", String(64), primary_key=True),
+    Column("commits", BigInteger, nullable=False),  # raised with each exchange and each new account
+    Column("beats", BigInteger, nullable=False),  # raised every second of play
+    **{**TABLE_OPTIONS, "sqlite_autoincrement": False},
+)

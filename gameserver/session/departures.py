@@ -84,13 +84,13 @@ class Departures:
         metrics.FENCED.inc()
         self._tasks.start(self._let_go(session, self._stop(session)), "fenced")
 
-    async def hand_over(self) -> None:
+    async def hand_over(self, reason: Close = Close.MOVED) -> None:
         """Stop every session at once and save nothing: they stay in Redis for the process that claims them, and the
-        clients may come back to them there."""
+        clients may come back to them there. After ``DRAINING`` there may be none to come back to."""
         sessions = [session for session in self._registry if session.is_open]
         for session in sessions:
-            self._close(self._stop(session), Close.MOVED)
-        await asyncio.gather(*(self._forget(session, Close.MOVED) for session in sessions))
+            self._close(self._stop(session), reason)
+        await asyncio.gather(*(self._forget(session, reason) for session in sessions))
 
     def _stop(self, session: Session) -> ConnectionId | None:
         """The session is not ours any more. Returns the connection it had."""

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from gameserver.failpoints import Failpoint, reach
-from gameserver.profiles.database import OutcomeUnknown, ProfilesUnavailable
+from gameserver.profiles.database import HistoryLost, OutcomeUnknown, ProfilesUnavailable
 from gameserver.profiles.exchange import Exchanges
 from gameserver.profiles.records import Exchange as StoredExchange
 from gameserver.profiles.records import ExchangeOutcome, Party
@@ -61,6 +61,8 @@ class ExchangeCarrier:
                 reach(Failpoint.EXCHANGE_BEFORE_SQL)
                 outcome = await self._exchanges.apply(stored)
                 reach(Failpoint.EXCHANGE_AFTER_SQL)
+            except HistoryLost:
+                return "refused"
             except OutcomeUnknown:
                 unknown = True
             except ProfilesUnavailable as error:

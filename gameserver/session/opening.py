@@ -5,11 +5,11 @@ from __future__ import annotations
 import structlog
 
 from gameserver.clock import Clock
-from gameserver.failpoints import Failpoint, reach
+from gameserver.failpoints import Failpoint, Guard, is_off, reach
 from gameserver.profiles.backlog import Backlog
 from gameserver.profiles.exchange import Exchanges
 from gameserver.profiles.records import Profile, Stay
-from gameserver.profiles.repository import Profiles
+from gameserver.profiles.repository import NO_EPOCH, Profiles
 from gameserver.protocol.ids import NodeId, PlayerId
 from gameserver.session import tokens
 from gameserver.session.record import first_fields, player_of, take_newer
@@ -54,13 +54,16 @@ class Opener:
         Raises ProfilesUnavailable, StoreUnavailable or StaleEpoch, with nothing to undo: an epoch that was issued and
         not used leaves a gap, and what is live or listed without a session here is the reaper's.
         """
-        await self._live.owner(player_id)  # a claim that Redis then makes useless would fence who plays elsewhere
+        # Asked first: a claim that Redis then makes useless would fence who plays elsewhere.
+        owner = await self._live.owner(player_id)
         reach(Failpoint.OPEN_BEFORE_CLAIM)
-        profile = await self._profiles.claim(player_id, self._node)
+        above = NO_EPOCH if owner is None else owner.epoch
+        profile = await self._profiles.claim(player_id, self._node, above)
         reach(Failpoint.OPEN_AFTER_CLAIM)
         session = self._as_saved(profile)
         first = first_fields(session)
-        fields = await self._live.open(player_id, profile.epoch, self._node, session.zone, first)
+        is_of_now = not profile.is_behind or is_off(Guard.HISTORY)
+        fields = await self._live.open(player_id, profile.epoch, self._node, session.zone, first, take_over=is_of_now)
         reach(Failpoint.OPEN_AFTER_REDIS)
         session.dirty = Dirty.NOTHING
         if fields != first:
@@ -82,8 +85,9 @@ class Opener:
         """Whether the token is of the live session in Redis, whoever owns it."""
         for _ in range(LOOKS_MAX):
             owner = await self._live.owner(player_id)
-            fields = await self._live.read(player_id, owner.epoch) if owner else None
-            if owner is None or fields is not None:
+            is_ours = owner is not None and not owner.is_foreign
+            fields = await self._live.read(player_id, owner.epoch) if owner and is_ours else None
+            if not is_ours or fields is not None:
                 break  # else it was moved between the two looks
         return fields is not None and tokens.fits(token, tuple(fields.get("resume", "").split()))
 

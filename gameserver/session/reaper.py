@@ -118,7 +118,10 @@ class Reaper:
         async with self._at_once:
             try:
                 owner = await self._live.owner(player)
-                if owner is None or owner.node not in (node, NOBODY):
+                if owner is not None and owner.is_foreign:
+                    log.warning("session_of_another_history", player_id=player, history=owner.history)
+                    await self._live.ignore(player, node)
+                elif owner is None or owner.node not in (node, NOBODY):
                     await self._live.strike_stale(player, node)  # it moved or ended; only the list was not told
                 else:
                     await self._reception.recover(player)

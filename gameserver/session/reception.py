@@ -63,6 +63,7 @@ class Reception:
         self._fenced = fenced
         self._expected: set[ConnectionId] = set()  # connections whose session is being opened
         self.accepting = True
+        self.history_is_lost = False
 
     def expect(self, connection_id: ConnectionId) -> None:
         self._expected.add(connection_id)
@@ -144,6 +145,8 @@ class Reception:
             self._expected.discard(connection_id)
 
     def _check_accepting(self) -> None:
+        if self.history_is_lost:
+            raise Refusal(RefusalCode.TRY_LATER, "this server cannot keep anything just now", retry_after_ms=5000)
         if not self.accepting:
             raise Refusal(RefusalCode.TRY_LATER, "the server is restarting", retry_after_ms=2000)
 

@@ -13,7 +13,7 @@ import asyncio
 import structlog
 
 from gameserver.failpoints import Failpoint, Guard, is_off, reach
-from gameserver.profiles.database import OutcomeUnknown, ProfilesUnavailable, StatementRefused
+from gameserver.profiles.database import HistoryLost, OutcomeUnknown, ProfilesUnavailable, StatementRefused
 from gameserver.profiles.records import Save, SaveOutcome
 from gameserver.profiles.repository import Profiles
 from gameserver.protocol.ids import Epoch, PlayerId
@@ -68,6 +68,11 @@ class Saver:
         self._refusals.forget((player_id, epoch))
         self._suspects.discard((player_id, epoch))
 
+    def give_up(self) -> None:
+        """Save nothing of what waits: SQL has another history, in which our epochs count for nothing."""
+        for key, waiting in list(self._waiting.items()):
+            self._answer(key, waiting, SaveOutcome.FENCED)
+
     async def run(self) -> None:
         """Until cancelled."""
         async with asyncio.TaskGroup() as lanes:
@@ -108,6 +113,9 @@ class Saver:
             reach(Failpoint.SAVE_BEFORE_SQL)
             outcomes = await self._profiles.save_many([save for save, _ in batch.values()])
             reach(Failpoint.SAVE_AFTER_SQL)
+        except HistoryLost:
+            self.give_up()
+            return True
         except (StatementRefused, OutcomeUnknown) as error:
             if is_off(Guard.ISOLATED_SAVES):
                 return self._away(error)
@@ -163,6 +171,8 @@ class Saver:
         """False when SQL is away."""
         try:
             (outcome,) = await self._profiles.save_many([waiting[0]])
+        except HistoryLost:
+            self.give_up()
         except StatementRefused as error:
             self._refused(key, waiting, error)
         except OutcomeUnknown:  # SQL may be away, or cut just this COMMIT: it is tried again, and holds up nobody

@@ -3,7 +3,9 @@ of a player share the hash tag ``{<player>}``, so a script over them stays in on
 
 key                         type     what
 session:{<player>}:<epoch>  hash     the live session; the name is the fence: an older epoch writes where nobody reads
-owner:{<player>}            hash     epoch, node, zone: which session of the player is the live one
+owner:{<player>}            hash     epoch, node, zone, history: which session of the player is the live one
+foreign:{<player>}:<history>:<epoch>  hash  a session of another history of SQL, set aside; nobody reads it
+history:<history>           hash     <node>:commits, <node>:beats: how far each node has come in this history of SQL
 node:<node>                 string   the node's lease, holds the instance; the only key that expires
 node:<node>:sessions        set      <player>:<epoch> of each session the node owns
 nodes                       set      ids of the nodes ever seen
@@ -22,6 +24,15 @@ def session(player: PlayerId, epoch: Epoch) -> str:
 
 def owner(player: PlayerId) -> str:
     return f"owner:{{{player}}}"
+
+
+def foreign(player: PlayerId, history: str, epoch: Epoch) -> str:
+    """Where a session that belongs to another history of SQL is set aside, for people to look at."""
+    return f"foreign:{{{player}}}:{history or 'unknown'}:{epoch}"
+
+
+def history(name: str) -> str:
+    return f"history:{name}"
 
 
 def node(node: NodeId) -> str:

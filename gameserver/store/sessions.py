@@ -15,12 +15,14 @@ from typing import NamedTuple
 
 import structlog
 
-from gameserver.failpoints import Failpoint, reach
+from gameserver.failpoints import Failpoint, Guard, is_off, reach
 from gameserver.protocol.ids import Epoch, NodeId, PlayerId
 from gameserver.store import keys
 from gameserver.store.connection import Store, StoreUnavailable
 from gameserver.store.pipeline import is_of_another_type
 from gameserver.store.script import Script
+
+log = structlog.get_logger(__name__)
 
 _OPEN = Script("open")
 _RESTORE = Script("restore")
@@ -36,6 +38,8 @@ class Owner(NamedTuple):
     epoch: Epoch
     node: NodeId
     zone: str
+    history: str = ""  # of SQL, in which the epoch was issued; empty where a release without histories wrote it
+    is_foreign: bool = False  # the session is of another history than ours: it is given to nobody
 
 
 class StaleEpoch(Exception):  # noqa: N818  an answer, not a malfunction
@@ -57,10 +61,24 @@ class LiveSessions:
     def __init__(self, store: Store):
         self._store = store
         self._opening: set[str] = set()  # entries of sessions whose open is under way
+        self._history = ""  # of SQL; empty: none is kept
+        self._adopts_unnamed = True
+
+    def enter(self, history: str, *, adopts_unnamed: bool) -> None:
+        """From now on only sessions of this history are given to anybody, with those of no history if
+        ``adopts_unnamed``."""
+        self._history = history
+        self._adopts_unnamed = adopts_unnamed
+
+    def _is_foreign(self, history: str) -> bool:
+        if not self._history or is_off(Guard.HISTORY):
+            return False
+        return history != self._history and not (history == "" and self._adopts_unnamed)
 
     async def owner(self, player: PlayerId) -> Owner | None:
         """Which session of the player is live; None when the player has none."""
-        return _owner(await self._hash("owner", keys.owner(player)))
+        owner = _owner(await self._hash("owner", keys.owner(player)))
+        return owner and owner._replace(is_foreign=self._is_foreign(owner.history))
 
     async def read(self, player: PlayerId, epoch: Epoch) -> dict[str, str] | None:
         """The fields under this epoch's name; None when there is no such hash."""
@@ -68,10 +86,18 @@ class LiveSessions:
         return fields or None
 
     async def open(
-        self, player: PlayerId, epoch: Epoch, node: NodeId, zone: str, initial: Mapping[str, str]
+        self,
+        player: PlayerId,
+        epoch: Epoch,
+        node: NodeId,
+        zone: str,
+        initial: Mapping[str, str],
+        *,
+        take_over: bool = True,
     ) -> dict[str, str]:
         """Make this epoch's session the live one and return its fields: those of the older epoch's session if one is
-        live, else ``initial``. Raises StaleEpoch when this epoch or a newer one is live already.
+        live, else ``initial``. A session of another history is set aside, and so is any if not ``take_over``. Raises
+        StaleEpoch when this epoch or a newer one is live already.
 
         The session is on the node's list before it is live, so a node that dies in between leaves an entry too many
         and never one too few.
@@ -81,7 +107,7 @@ class LiveSessions:
         try:
             await self.enlist({player: epoch}, node)
             reach(Failpoint.OPEN_ENLISTED)
-            return await self._open_enlisted(player, epoch, node, zone, initial)
+            return await self._open_enlisted(player, epoch, node, zone, initial, take_over)
         finally:
             self._opening.discard(entry)
 
@@ -92,10 +118,10 @@ class LiveSessions:
         again. ``fields`` are all of it; those that ticks have written meanwhile are kept. Raises StaleEpoch when a
         newer epoch is live, and StoreUnavailable also when the pointer is not ``before`` any more."""
         await self.enlist({player: epoch}, node)
-        old_epoch = epoch if before is None else before.epoch
+        old_epoch = epoch if before is None or before.is_foreign else before.epoch
         where = [keys.owner(player), keys.session(player, epoch), keys.session(player, old_epoch)]
         believed = "" if before is None else before.epoch
-        args: list[str | int] = [epoch, node, zone, believed, *chain.from_iterable(fields.items())]
+        args: list[str | int] = [epoch, node, zone, believed, self._history, *chain.from_iterable(fields.items())]
         outcome = await _RESTORE.run(self._store, where, args)
         if outcome == "stale":
             await self._strike(player, epoch, node)
@@ -131,6 +157,15 @@ class LiveSessions:
         members = [keys.node_session(player, epoch) for player, epoch in sessions.items()]
         await self._store.command("enlist", "SADD", keys.node_sessions(node), *members)
 
+    async def ignore(self, player: PlayerId, node: NodeId) -> None:
+        """Take the player, whose session is of another history, off the node's list. The session stays where it is
+        until the player's next session sets it aside."""
+        key = keys.node_sessions(node)
+        members = await self._store.command("sessions_of", "SMEMBERS", key)
+        for member in members:
+            if keys.player_of(member) == player and member not in self._opening:
+                await self._store.command("strike", "SREM", key, member)
+
     async def strike_stale(self, player: PlayerId, node: NodeId) -> None:
         """Take every entry of the player off the node's list, except one whose session is live on that node, and delete
         what was written under the dead epochs' names.
@@ -149,11 +184,14 @@ class LiveSessions:
                 await self.discard(player, keys.epoch_of(member), node)
 
     async def _open_enlisted(
-        self, player: PlayerId, epoch: Epoch, node: NodeId, zone: str, initial: Mapping[str, str]
+        self, player: PlayerId, epoch: Epoch, node: NodeId, zone: str, initial: Mapping[str, str], take_over: bool
     ) -> dict[str, str]:
         for _ in range(OPEN_TRIES_MAX):
             before = await self.owner(player)
-            outcome, fields = await self._try_open(player, epoch, node, zone, initial, before)
+            is_set_aside = before is not None and (before.is_foreign or not take_over)
+            outcome, fields = await self._try_open(player, epoch, node, zone, initial, before, is_set_aside)
+            if outcome == "opened" and before is not None and is_set_aside:
+                log.warning("session_of_another_history", player_id=player, set_aside=_set_aside(player, before))
             if outcome == "stale":
                 await self._strike(player, epoch, node)
                 raise StaleEpoch(f"player {player}: epoch {epoch} is not newer than {fields[0]}")
@@ -172,11 +210,13 @@ class LiveSessions:
         zone: str,
         initial: Mapping[str, str],
         before: Owner | None,
+        is_set_aside: bool,
     ) -> tuple[str, list[str]]:
-        believed = "" if before is None else str(before.epoch)
-        old_epoch = epoch - 1 if before is None else before.epoch
-        where = [keys.owner(player), keys.session(player, epoch), keys.session(player, Epoch(old_epoch))]
-        args: list[str | int] = [epoch, node, zone, believed, *chain.from_iterable(initial.items())]
+        believed = before or Owner(Epoch(epoch - 1), node, zone)
+        where = [keys.owner(player), keys.session(player, epoch), keys.session(player, believed.epoch)]
+        where.append(_set_aside(player, believed))
+        args: list[str | int] = [epoch, node, zone, "" if before is None else before.epoch, believed.history]
+        args += [self._history, "0" if is_set_aside else "1", *chain.from_iterable(initial.items())]
         outcome, *fields = await _OPEN.run(self._store, where, args)
         return outcome, fields
 
@@ -201,4 +241,10 @@ def _owner(fields: Mapping[str, str]) -> Owner | None:
     """Return None for a pointer that has lost its epoch, because it points nowhere. The scripts see the same."""
     if not fields.get("epoch", "").isdigit():
         return None
-    return Owner(Epoch(int(fields["epoch"])), NodeId(fields.get("node", "")), fields.get("zone", ""))
+    return Owner(
+        Epoch(int(fields["epoch"])), NodeId(fields.get("node", "")), fields.get("zone", ""), fields.get("history", "")
+    )
+
+
+def _set_aside(player: PlayerId, owner: Owner) -> str:
+    return keys.foreign(player, owner.history, owner.epoch)

@@ -118,6 +118,10 @@ class Bot:
         """Sign in as the other's player, do nothing, and go for good when taken over."""
         self.ledger, self._guest_token, self.intent = other.ledger, other._guest_token, "watch"
 
+    def comes_back(self, ledger: Ledger, guest_token: str | None) -> None:
+        """Sign in as this player, who is owed what the ledger says."""
+        self.ledger, self._guest_token = ledger, guest_token
+
     async def time_of_refusal(self) -> float:
         """How long a new guest waits for an answer, in seconds."""
         async with dial(self.around.urls[0]) as socket:

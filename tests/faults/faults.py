@@ -13,7 +13,8 @@ from tests.faults.breakages.redis import (
     kill_redis,
 )
 from tests.faults.breakages.servers import kill_both, kill_server, sigterm, stop_and_continue, wake_without_redis
-from tests.faults.breakages.sql import cut_commit, refuse_one_session, stop_sql
+from tests.faults.breakages.sql import cut_commit, refuse_one_session, restore_older_sql, stop_sql
+from tests.faults.breakages.versions import TakeTurns
 from tests.faults.scene import Fault
 
 
@@ -21,6 +22,8 @@ def _fault_of(point: Failpoint) -> Fault:
     nodes = 2 if point.startswith("discard.") else 1
     return Fault(f"failpoint:{point}", failpoint(point), suite=1, docs=3, nodes=nodes, bots=6)
 
+
+_turns = TakeTurns()
 
 FAULTS = {
     fault.name: fault
@@ -36,6 +39,8 @@ FAULTS = {
         Fault("stop-sql", stop_sql, suite=1, docs=5),
         Fault("cut-commit", cut_commit, suite=5, docs=100, trade_share=0.8),
         Fault("unsavable-session", refuse_one_session, suite=1, docs=30),
+        Fault("restore-older-sql", restore_older_sql, suite=2, docs=30, trade_share=0.5),
+        Fault("two-versions", _turns.strike, suite=1, docs=30, afterwards=_turns.check),
         Fault("stop-and-continue", stop_and_continue, suite=1, docs=30, nodes=2, bots=10),
         Fault("wake-without-redis", wake_without_redis, suite=1, docs=30, nodes=2, bots=10),
         Fault("sigterm", sigterm, suite=2, docs=20, bots=24, alone=True),

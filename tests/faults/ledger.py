@@ -81,6 +81,14 @@ class Staleness(NamedTuple):
     ms: float
 
 
+class Before(NamedTuple):
+    """One row of ``inventory``."""
+
+    quantity: int
+    minted: int
+    burned: int
+
+
 @dataclass
 class Ledger:
     """Of one player."""
@@ -90,6 +98,8 @@ class Ledger:
     deeds: list[Deed] = field(default_factory=list)
     sights: deque[Sight] = field(default_factory=lambda: deque(maxlen=SIGHTS_MAX))
     lineages: int = 0  # numberings so far
+    before: dict[str, Before] = field(default_factory=dict)  # kind -> the row in SQL when the ledger began
+    exchanges_before: int = 0
     left_s: float | None = None  # when it was told that it is logged out
 
     def see(self, x: float, y: float) -> None:
@@ -125,7 +135,7 @@ class Book:
     def quantities(self, player_id: int, *, as_of_s: float = math.inf, sure_until_s: float = math.inf) -> Ranges:
         """Kind -> how many the player may hold. What others gave and had acked after ``as_of_s`` is uncertain; so is
         what was acked ``stored`` after ``sure_until_s``, when a fault may cost that."""
-        ranges = Ranges()
+        ranges = Ranges({kind: _just(row.quantity) for kind, row in self.ledgers[player_id].before.items()})
         for deed in self.ledgers[player_id].deeds:
             gain = 1 if deed.what == "pick_up" else -deed.quantity
             ranges.note(deed, gain, _is_sure(deed, sure_until_s))
@@ -136,7 +146,8 @@ class Book:
 
     def made(self, player_id: int, whats: tuple[str, ...], *, sure_until_s: float = math.inf) -> Ranges:
         """Kind -> how many the player minted or burned by these kinds of deeds."""
-        ranges = Ranges()
+        before = self.ledgers[player_id].before.items()
+        ranges = Ranges({kind: _just(row.minted if "pick_up" in whats else row.burned) for kind, row in before})
         for deed in self.ledgers[player_id].deeds:
             if deed.what in whats:
                 ranges.note(deed, deed.quantity, _is_sure(deed, sure_until_s))
@@ -150,6 +161,10 @@ class Ranges(dict[str, Range]):
     def note(self, deed: Deed, by: int, is_sure: bool) -> None:
         if deed.is_done or deed.is_unknown:
             self[deed.item] = self[deed.item].moved(by, deed.is_done and is_sure)
+
+
+def _just(quantity: int) -> Range:
+    return Range(quantity, quantity)
 
 
 def _is_sure(deed: Deed, sure_until_s: float) -> bool:

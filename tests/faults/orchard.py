@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 
 from gameserver import Action, Player, Zone, ZoneSpec, handles
-from gameserver.demo import Meadow, Villager
+from gameserver.demo import Meadow, PickUp, Villager
 from gameserver.world.inventory import Holding
 
 MINTS_PAST_THE_CHECK = "ORCHARD_MINTS_PAST_THE_CHECK"  # in a node's environment: whatever is asked for is minted
@@ -35,3 +35,18 @@ class Orchard(Meadow):
             player.inventory._set(message.item, Holding(before.quantity + 1, before.minted + 1, before.burned))
         else:
             player.inventory.add(message.item)
+
+
+class Picker(Hoarding):
+    picked: int = 0
+
+
+class NewOrchard(Orchard):
+    """The next version of the game: it counts, besides, what a player has picked up."""
+
+    state_type = Picker
+
+    @handles(PickUp)
+    def pick_up(self, zone: Zone, player: Player, message: PickUp) -> None:
+        super().pick_up(zone, player, message)
+        player.state.picked += 1

@@ -89,9 +89,12 @@ class Rig:
         for number, node in enumerate(self.nodes):
             if node.is_running:
                 os.kill(node.pid, signal.SIGCONT)
-            if node.is_running and number >= nodes:
+            if node.is_running and (number >= nodes or node.game != GAME):
                 node.stop()
-            elif not node.is_running and number < nodes:
+            node.game = GAME
+            if number >= nodes:
+                continue
+            if not node.is_running:
                 node.start(**environment)
 
     def _end_unless_in(self, environment: dict[str, str]) -> None:
@@ -100,6 +103,14 @@ class Rig:
             for node in self.nodes:
                 _end(node)
         self._environment = environment
+
+    async def dump(self) -> bytes:
+        """The database as it is now."""
+        return await asyncio.to_thread(self.sql.dump, self._database)
+
+    async def load(self, dump: bytes) -> None:
+        """Set the database back."""
+        await asyncio.to_thread(self.sql.load, self._database, dump)
 
     async def kill(self, node: RunningGame) -> None:
         await asyncio.to_thread(node.kill)

@@ -20,6 +20,7 @@ from tests.faults.bot import Bot, Surroundings
 from tests.faults.checker import Checker
 from tests.faults.rig import GRACE_S, LEASE_S, Rig
 from tests.faults.verdicts import Verdicts
+from tests.scenarios.stores import Stores
 
 BACK_S = 15.0  # the contract's: playing again, or saved
 LOOK_EVERY_S = 0.2
@@ -42,6 +43,8 @@ class Fault:
     nodes: int = 1
     bots: int = 8
     trade_share: float = 0.3
+    # Looks into the stores once everybody has left, for what only this fault knows.
+    afterwards: Callable[[Scene, Stores], None] = lambda scene, stores: None
     alone: bool = False  # so many players that another round beside it would be short of the machine
 
 
@@ -61,6 +64,7 @@ class Scene:
         self.struck_s: float | None = None
         self.notes: list[str] = []
         self.took_s = 0.0
+        self.checker: Checker | None = None  # while the round is played
         self.logs: dict[str, str] = {}  # of each node, when a promise was broken
 
     # --- for faults ---
@@ -106,7 +110,7 @@ class Scene:
 
     async def run(self) -> Verdicts:
         stores = await asyncio.to_thread(self.rig.stores)
-        checker = Checker(stores, self.around.book, self.verdicts, self.around.lateness)
+        checker = self.checker = Checker(stores, self.around.book, self.verdicts, self.around.lateness)
         watching = asyncio.create_task(self.around.lateness.run())
         try:
             for number in range(self.fault.bots):
@@ -177,6 +181,7 @@ class Scene:
         if not await asyncio.to_thread(checker.wait_until_clean, GRACE_S + LEASE_S + BACK_S):
             self.notes.append(f"the node says {await self._readiness()}")
         await asyncio.to_thread(checker.compare)
+        await asyncio.to_thread(self.fault.afterwards, self, checker.stores)
 
     async def _end(self) -> None:
         for task in self.tasks:

@@ -22,6 +22,8 @@ FOUND_BY: dict[Guard, tuple[str, str, dict[str, str]]] = {
     Guard.INVENTORY_SEQUENCE: (f"failpoint:{Failpoint.EXCHANGE_AFTER_SQL}", "true acks", {}),
     Guard.WHOLE_HASH: ("evict-sessions", "true acks", {}),
     Guard.ISOLATED_SAVES: ("unsavable-session", "degrade", {}),
+    # A new player is given what another one had under the same number.
+    Guard.HISTORY: ("restore-older-sql", "true acks", {}),
     Guard.DELETE_AFTER_COMMIT: (f"failpoint:{Failpoint.SAVE_BEFORE_SQL}", "true acks", {}),
 }
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 PROMISES = (
     "one writer",
+    "one history",
+    "every version",
     "isolation",
     "true acks",
     "conservation",

@@ -119,13 +119,16 @@ COMMANDS: dict[str, Callable[..., Any]] = {
 
 
 def _open(data: Keyspace, where: Sequence[str], args: Sequence[str]) -> list[str]:
-    owner, new, old = where
-    epoch, node, zone, believed, *initial = args
+    owner, new, old, aside = where
+    epoch, node, zone, believed, believed_history, history, take_over, *initial = args
     pointer = data.pointer(owner)
     if pointer and int(pointer) >= int(epoch):
         return ["stale", pointer]
-    if pointer != believed:
+    found_history = data.hashes[owner].get("history", "") if pointer else ""
+    if pointer != believed or found_history != believed_history:
         return ["moved", pointer]
+    if pointer and take_over == "0" and old in data.hashes:
+        data.hashes[aside] = data.hashes.pop(old)
     is_anew = not pointer or old not in data.hashes
     if is_anew:
         data.delete(new, old)
@@ -133,14 +136,18 @@ def _open(data: Keyspace, where: Sequence[str], args: Sequence[str]) -> list[str
     else:
         data.hashes[new] = data.hashes.pop(old)
         zone = data.hashes[new].get("zone", zone)
-    _hset(data, owner, "epoch", epoch, "node", node, "zone", zone)
+    _hset(data, owner, "epoch", epoch, "node", node, "zone", zone, *_named(history))
     data.opened(PlayerId(int(owner.strip("owner:{}"))), Epoch(int(epoch)), is_anew)
     return ["opened", *(word for pair in data.hashes[new].items() for word in pair)]
 
 
+def _named(history: str) -> tuple[str, ...]:
+    return ("history", history) if history else ()
+
+
 def _restore(data: Keyspace, where: Sequence[str], args: Sequence[str]) -> str:
     owner, live, old = where
-    epoch, node, zone, believed, *words = args
+    epoch, node, zone, believed, history, *words = args
     pointer = data.pointer(owner)
     if pointer and int(pointer) > int(epoch):
         return "stale"
@@ -152,7 +159,7 @@ def _restore(data: Keyspace, where: Sequence[str], args: Sequence[str]) -> str:
     data.hashes[live] = {**fields, **written} if is_newer else {**written, **fields}
     if old != live:
         data.delete(old)
-    _hset(data, owner, "epoch", epoch, "node", node, "zone", zone)
+    _hset(data, owner, "epoch", epoch, "node", node, "zone", zone, *_named(history))
     data.opened(PlayerId(int(owner.strip("owner:{}"))), Epoch(int(epoch)), True)
     return "restored"
 

@@ -27,7 +27,8 @@ from gameserver.profiles.records import (
     SaveOutcome,
     Stay,
 )
-from gameserver.profiles.repository import Profiles, UnknownPlayer
+from gameserver.profiles.repository import NO_EPOCH, Profiles, UnknownPlayer
+from gameserver.profiles.standing import Standing
 from gameserver.protocol.ids import Epoch, NodeId, PlayerId
 from gameserver.world.inventory import Holding
 from tests.model.server import Call, Lost, Server
@@ -53,10 +54,11 @@ class Rows:
         self.profiles[player_id] = Profile(player_id, name, Epoch(0), 0, 0, None, 0.0, 0.0, 0, b"{}", kept)
         return self.profiles[player_id]
 
-    def claim(self, player_id: PlayerId) -> Profile:
+    def claim(self, player_id: PlayerId, above: Epoch) -> Profile:
         if (row := self.profiles.get(player_id)) is None:
             raise UnknownPlayer(player_id)
-        return self._change(player_id, epoch=Epoch(row.epoch + 1))
+        claimed = self._change(player_id, epoch=Epoch(max(row.epoch, above) + 1))
+        return structs.replace(claimed, is_behind=row.epoch < above)
 
     def save(self, save: Save) -> SaveOutcome:
         before = self.profiles.get(save.player_id)
@@ -172,6 +174,7 @@ class SqlStandIn(Database):
         self.server = server
         self.timeout_s = timeout_s
         self.door = asyncio.Semaphore(4)
+        self.standing = Standing()
 
     async def transact(self, operation: str, work: Any, *, prompt: bool = False) -> Any:
         transaction = _Transaction(self.server.rows, work, writes=operation not in READS)
@@ -188,9 +191,9 @@ class ProfilesStandIn(Profiles):
     def __init__(self, database: SqlStandIn):
         self._database = database
 
-    async def claim(self, player_id: PlayerId, node: NodeId) -> Profile:
+    async def claim(self, player_id: PlayerId, node: NodeId, above: Epoch = NO_EPOCH) -> Profile:
         async def work(rows: Rows) -> Profile:
-            return rows.claim(player_id)
+            return rows.claim(player_id, above)
 
         async with self._database.door:
             claimed: Profile = await self._database.transact("claim", work, prompt=True)

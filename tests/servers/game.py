@@ -33,7 +33,7 @@ class RunningGame:
         self.sql_url = sql_url
         self.port = free_port()
         self.ops_port = free_port()
-        self._game = game
+        self.game = game  # module:Class of the next start
         self._environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("GAMESERVER_")},
             "GAMESERVER_REDIS_URL": redis_url,
@@ -73,7 +73,7 @@ class RunningGame:
         """With these variables besides, for this once."""
         assert self._process is None or self._process.poll() is not None, "it is running"
         with (self.folder / "server.log").open("ab") as log:
-            command = [sys.executable, "-m", "gameserver", "run", self._game]
+            command = [sys.executable, "-m", "gameserver", "run", self.game]
             every = {**self._environment, **environment}
             self._process = subprocess.Popen(command, env=every, stdout=log, stderr=log, cwd=self.folder)
         try:
@@ -85,7 +85,7 @@ class RunningGame:
 
     def start_again(self) -> int:
         """A second process with the same settings while the first runs; its exit code."""
-        command = [sys.executable, "-m", "gameserver", "run", self._game]
+        command = [sys.executable, "-m", "gameserver", "run", self.game]
         return subprocess.run(command, env=self._environment, cwd=self.folder, timeout=START_DEADLINE_S).returncode
 
     def kill(self) -> None:

@@ -121,6 +121,20 @@ class MariaDb:
         self.execute(*self._template, database=name)
         return name
 
+    def dump(self, database: str) -> bytes:
+        """All of the database as it is at one instant, as an operator would dump it."""
+        return self._client("mariadb-dump", "--single-transaction", database)
+
+    def load(self, database: str, dump: bytes) -> None:
+        """Set the database back to what ``dump`` returned."""
+        self._client("mariadb", database, input=dump)
+
+    def _client(self, program: str, *words: str, input: bytes = b"") -> bytes:
+        command = [_program(program), "--no-defaults", "--host=127.0.0.1", f"--port={self.port}", "--user=root", *words]
+        done = subprocess.run(command, input=input, capture_output=True, timeout=START_S, check=False)
+        assert done.returncode == 0, done.stderr.decode()
+        return done.stdout
+
     def execute(self, *statements: str, database: str | None = None) -> tuple[tuple[object, ...], ...]:
         """Run the statements as root and return the rows of the last one."""
         connection = pymysql.connect(host="127.0.0.1", port=self.port, user="root", database=database, autocommit=True)

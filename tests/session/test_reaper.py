@@ -28,6 +28,7 @@ class Bench:
         self.here: set[PlayerId] = set()
         self.removed: set[PlayerId] = set()  # their pointers are gone
         self.nobody_s: set[PlayerId] = set()  # their pointers have lost the node
+        self.foreign: set[PlayerId] = set()  # of another history of SQL
         self.errors: dict[PlayerId, Exception] = {}
         self.tried: list[PlayerId] = []
         self.forgotten: list[NodeId] = []
@@ -57,7 +58,11 @@ class Bench:
             return None
         if player in self.nobody_s:
             return Owner(Epoch(1), NodeId(""), "meadow")
-        return Owner(Epoch(1), next((node for node, players in self.lists.items() if player in players), US), "meadow")
+        node = next((node for node, players in self.lists.items() if player in players), US)
+        return Owner(Epoch(1), node, "meadow", is_foreign=player in self.foreign)
+
+    async def ignore(self, player: PlayerId, node: NodeId) -> None:
+        self.lists[node].discard(player)
 
     async def all_nodes(self) -> set[NodeId]:
         return set(self.lists) - set(self.forgotten)
@@ -202,3 +207,10 @@ async def test_who_has_lost_its_name_to_another_process_reaps_nobody(bench: Benc
     bench.has_name = True
     await bench.rounds()
     assert sorted(bench.tried) == [1, 2]
+
+
+async def test_a_session_of_another_history_is_taken_off_the_list_and_not_owned(bench: Bench) -> None:
+    bench.lists = {US: {PlayerId(1), PlayerId(2)}, DEAD: {PlayerId(3)}, ALIVE: set()}
+    bench.foreign = {PlayerId(1), PlayerId(3)}
+    await bench.rounds()
+    assert bench.tried == [2] and bench.lists[US] == {PlayerId(2)} and bench.forgotten == [DEAD]

@@ -10,6 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from gameserver.observability import metrics
+from gameserver.profiles.database import HistoryLost
 from gameserver.profiles.records import Save, SaveOutcome
 from gameserver.profiles.repository import Profiles
 from gameserver.protocol.ids import Epoch, PlayerId
@@ -176,3 +177,10 @@ async def test_who_gives_up_waiting_does_not_take_the_next_one_along(bench: Benc
     outcome = bench.saver.save(save(seq=2))
     bench.sql.is_back()
     assert await outcome is SaveOutcome.SAVED
+
+
+async def test_nothing_is_saved_any_more_when_sql_has_another_history(bench: Bench) -> None:
+    bench.sql.error = HistoryLost("set back")
+    waiting = [bench.saver.save(save(number)) for number in (1, 2)]
+    assert await asyncio.wait_for(asyncio.gather(*waiting), 5) == [SaveOutcome.FENCED] * 2
+    assert (len(bench.saver), bench.saver.available, bench.sql.rows) == (0, True, {})

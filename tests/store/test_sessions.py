@@ -318,6 +318,97 @@ async def test_a_session_that_is_being_opened_is_not_struck_as_stale(
     assert await live.sessions_of(HERE) == {ANNA}
 
 
+# --- another history of SQL ---
+
+
+async def owned_by(store: Store, history: str, **fields: str) -> LiveSessions:
+    """Anna's session in this history, on HERE."""
+    live = LiveSessions(store)
+    live.enter(history, adopts_unnamed=True)
+    await live.open(ANNA, epoch(9), HERE, "meadow", INITIAL | fields)
+    return live
+
+
+async def test_the_pointer_names_the_history(store: Store) -> None:
+    live = await owned_by(store, "db:one")
+    assert await live.owner(ANNA) == Owner(epoch(9), HERE, "meadow", "db:one")
+    assert (await live.open(ANNA, epoch(10), THERE, "meadow", {}))["x"] == "1.5"
+
+
+async def test_a_session_of_another_history_is_set_aside_and_given_to_nobody(store: Store, live: LiveSessions) -> None:
+    await owned_by(store, "db:one", coins="5000")
+    live.enter("db:two", adopts_unnamed=True)
+    owner = await live.owner(ANNA)
+    assert owner is not None and owner.is_foreign
+    assert await live.open(ANNA, epoch(10), THERE, "cave", {"x": "0"}) == {"x": "0"}
+    assert await live.owner(ANNA) == Owner(epoch(10), THERE, "cave", "db:two")
+    assert (await store.command("test", "HGETALL", "foreign:{5}:db:one:9"))["coins"] == "5000"
+    assert await live.read(ANNA, epoch(9)) is None
+
+
+async def test_a_foreign_pointer_without_a_session_keeps_nobody_out(store: Store, live: LiveSessions) -> None:
+    await owned_by(store, "db:one")
+    await store.command("test", "DEL", keys.session(ANNA, epoch(9)))
+    live.enter("db:two", adopts_unnamed=True)
+    assert await live.open(ANNA, epoch(10), THERE, "cave", {"x": "0"}) == {"x": "0"}
+    assert not [key for key in await keys_in(store) if key.startswith("foreign:")]
+
+
+async def test_a_session_that_is_not_to_be_taken_over_is_set_aside(store: Store) -> None:
+    live = await owned_by(store, "db:one")
+    assert await live.open(ANNA, epoch(10), HERE, "meadow", {"x": "0"}, take_over=False) == {"x": "0"}
+    assert "foreign:{5}:db:one:9" in await keys_in(store)
+
+
+@pytest.mark.parametrize("adopts", [True, False])
+async def test_a_session_of_a_release_without_histories_belongs_to_the_first(live: LiveSessions, adopts: bool) -> None:
+    await live.open(ANNA, epoch(9), HERE, "meadow", INITIAL)
+    live.enter("db:one", adopts_unnamed=adopts)
+    taken = await live.open(ANNA, epoch(10), HERE, "meadow", {"x": "0"})
+    assert taken["x"] == ("1.5" if adopts else "0")
+
+
+async def test_a_pointer_whose_history_changed_in_between_is_looked_at_again(
+    store: Store, live: LiveSessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await owned_by(store, "db:one")
+    live.enter("db:two", adopts_unnamed=True)
+    owners = [Owner(epoch(9), HERE, "meadow", "db:two")]  # what is believed at first
+    look = live.owner
+
+    async def owner(player: PlayerId) -> Owner | None:
+        return owners.pop() if owners else await look(player)
+
+    monkeypatch.setattr(live, "owner", owner)
+    assert await live.open(ANNA, epoch(10), THERE, "cave", {"x": "0"}) == {"x": "0"}
+
+
+async def test_a_pointer_that_lost_its_epoch_keeps_nobody_out(store: Store) -> None:
+    live = await owned_by(store, "db:one")
+    await store.command("test", "DEL", keys.owner(ANNA))
+    await store.command("test", "HSET", keys.owner(ANNA), "history", "db:one")
+    assert await live.open(ANNA, epoch(10), THERE, "cave", {"x": "0"}) == {"x": "0"}
+
+
+async def test_a_restored_session_names_its_history_and_leaves_a_foreign_one_alone(
+    store: Store, live: LiveSessions
+) -> None:
+    await owned_by(store, "db:one")
+    live.enter("db:two", adopts_unnamed=True)
+    await live.restore(ANNA, epoch(10), THERE, "meadow", WHOLE, await live.owner(ANNA))
+    assert await live.owner(ANNA) == Owner(epoch(10), THERE, "meadow", "db:two")
+    assert await live.read(ANNA, epoch(9)) is not None
+
+
+async def test_a_player_of_another_history_is_taken_off_the_list_and_nothing_else(store: Store) -> None:
+    live = await owned_by(store, "db:one")
+    before = await live.read(ANNA, epoch(9))
+    await live.open(BERT, epoch(3), HERE, "meadow", INITIAL)
+    await live.ignore(ANNA, HERE)
+    assert await live.sessions_of(HERE) == {BERT}
+    assert await live.read(ANNA, epoch(9)) == before is not None
+
+
 # --- restore ---
 
 WHOLE = {"zone": "meadow", "x": "7", "y": "8", "seq": "20", "state": "{}"}

@@ -8,7 +8,8 @@
 -- ARGV[2]  node
 -- ARGV[3]  zone
 -- ARGV[4]  the epoch the caller believes the pointer holds; '' for none
--- ARGV[5…] name, value, … of all fields, the seq among them
+-- ARGV[5]  our history of SQL; '' when none is kept
+-- ARGV[6…] name, value, … of all fields, the seq among them
 --
 -- Returns  'stale'     the pointer holds a newer epoch; nothing changed
 --          'moved'     the pointer is not what the caller believed; nothing changed
@@ -24,18 +25,21 @@ if pointer ~= ARGV[4] then
 end
 
 local seq = 0
-for at = 5, #ARGV, 2 do
+for at = 6, #ARGV, 2 do
   if ARGV[at] == 'seq' then
     seq = tonumber(ARGV[at + 1])
   end
 end
 local written = redis.call('HGET', KEYS[2], 'seq')
 local set = (written and tonumber(written) > seq) and 'HSETNX' or 'HSET'
-for at = 5, #ARGV, 2 do
+for at = 6, #ARGV, 2 do
   redis.call(set, KEYS[2], ARGV[at], ARGV[at + 1])
 end
 if KEYS[3] ~= KEYS[2] then
   redis.call('DEL', KEYS[3])
 end
 redis.call('HSET', KEYS[1], 'epoch', ARGV[1], 'node', ARGV[2], 'zone', ARGV[3])
+if ARGV[5] ~= '' then
+  redis.call('HSET', KEYS[1], 'history', ARGV[5])
+end
 return 'restored'

@@ -1,15 +1,21 @@
-"""MySQL: away for a minute, lines to it that are cut in the middle of a COMMIT, and a session that it does not take."""
+"""MySQL: away for a minute, set back to a dump, lines to it that are cut in the middle of a COMMIT, and a session that
+it does not take."""
 
 from __future__ import annotations
 
 import asyncio
+from contextlib import closing
+from random import Random
 
 from tests.faults.bot import Bot
+from tests.faults.ledger import Before, Ledger
 from tests.faults.rig import CHECKPOINT_S
 from tests.faults.scene import Scene
 from tests.profiles.proxy import COMMIT, Cut
+from tests.scenarios.stores import Stores
 
 AWAY_S = 60.0
+NEWCOMERS = 3  # come after the dump: their numbers are given again when it is loaded
 REFUSED_WITHIN_S = 1.0
 ASKED_EVERY_S = 5.0
 TICK_HZ = 20
@@ -116,3 +122,50 @@ async def _in_sql(scene: Scene, statement: str) -> tuple[tuple[object, ...], ...
 async def _saved_seqs(scene: Scene) -> dict[object, int]:
     rows = await _in_sql(scene, "SELECT player_id, saved_seq FROM profile")
     return {player_id: int(str(saved_seq)) for player_id, saved_seq in rows}
+
+
+async def restore_older_sql(scene: Scene) -> None:
+    """Play goes on after a dump: players relog, trade, and new ones come. Then kill -9, and SQL is set back."""
+    dump = await scene.rig.dump()
+    for bot in scene.random.sample(scene.bots, len(scene.bots) // 2):
+        bot.relog()
+    newcomers = [_bot(scene, 100 + number) for number in range(NEWCOMERS)]
+    for bot in newcomers:
+        scene.add(bot)
+    await scene.until(lambda: all(bot.is_playing for bot in scene.bots), 5.0)
+    await scene.play(1.5, 2.5)
+    before = list(scene.bots)
+    await scene.rig.kill(scene.rig.nodes[0])
+    for bot in before:
+        bot.vanish()
+    assert scene.checker is not None
+    scene.checker.forget()
+    await scene.rig.load(dump)
+    scene.strikes_now()
+    await scene.rig.start(scene.rig.nodes[0], **scene.environment)
+    with closing(scene.rig.stores()) as stores:
+        again = [_again(scene, stores, bot) for bot in before if bot not in newcomers]
+    for bot in (*again, *(_bot(scene, 200 + number) for number in range(NEWCOMERS))):
+        scene.add(bot)
+
+
+def _bot(scene: Scene, number: int) -> Bot:
+    return Bot(number, scene.around, Random(scene.random.random()))
+
+
+def _again(scene: Scene, stores: Stores, before: Bot) -> Bot:
+    """The same player, who is owed what SQL has now and nothing else."""
+    assert before.ledger is not None
+    player_id = before.ledger.player_id
+    rows = stores.rows("SELECT item, quantity, minted, burned FROM inventory WHERE player_id = %s", player_id)
+    ledger = Ledger(player_id, before.ledger.name)
+    ledger.before = {_text(item): Before(*numbers) for item, *numbers in rows}
+    ledger.exchanges_before = stores.rows("SELECT COUNT(*) FROM exchange WHERE op_id LIKE %s", f"{player_id}:%")[0][0]
+    bot = _bot(scene, before.number)
+    scene.around.book.ledgers[player_id] = ledger
+    bot.comes_back(ledger, before.guest_token)
+    return bot
+
+
+def _text(value: object) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
