@@ -9,15 +9,45 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.scenarios.raw import Raw
+from tests.servers.game import RunningGame
+from tests.servers.mariadb import MariaDb, running
 from tests.servers.ports import free_port
+from tests.servers.redis import RunningRedis
 
 QUIET_S = [pytest.param(12.0, id="a moment"), pytest.param(150.0, id="minutes", marks=pytest.mark.long)]
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("GAMESERVER_")}
+DURABLE = ("--innodb-flush-log-at-trx-commit=1", "--innodb-doublewrite=1")
+
+
+@pytest.fixture
+def durable_mariadb(mariadb_installed: Path) -> Iterator[MariaDb]:
+    """Set as in production."""
+    with running(mariadb_installed, *DURABLE) as server:
+        yield server
+
+
+@pytest.mark.parametrize("quiet_s", QUIET_S)
+async def test_on_mariadb_and_redis(durable_mariadb: MariaDb, tmp_path: Path, quiet_s: float) -> None:
+    redis = RunningRedis("redis7").start()
+    database = await asyncio.to_thread(durable_mariadb.migrated_database)
+    game = RunningGame(tmp_path, redis.url, durable_mariadb.url(database), checkpoint_s="6")
+    try:
+        await asyncio.to_thread(game.start)
+        await play_and_rest(game.ws_url, quiet_s)
+        assert await asyncio.to_thread(game.terminate) == 0
+        await asyncio.to_thread(game.start)  # and with sessions' rows there
+        await play_and_rest(game.ws_url, 0)
+        assert await asyncio.to_thread(game.terminate) == 0
+    finally:
+        await asyncio.to_thread(game.stop)
+        redis.remove()
+    assert alarms_in(game.log) == []
 
 
 @pytest.mark.parametrize("quiet_s", QUIET_S)
