@@ -132,6 +132,20 @@ def test_who_cannot_come_in_and_what_is_not_there(mariadb: MariaDb) -> None:
         assert "geheim" not in line
 
 
+@pytest.mark.parametrize("options", ["?ssl=true", "?ssl_ca=nowhere.pem"])
+def test_tls_that_cannot_be_had_is_told_in_one_line(mariadb: MariaDb, options: str) -> None:
+    (line,) = run(told_of(mariadb.url("mysql") + options))
+    assert line.startswith("error: sql_url: ") and "Traceback" not in line
+
+
+def test_a_server_that_wants_tls(start: Start) -> None:
+    server = start()
+    url = url_of(server)
+    server.execute("CREATE USER safe@'%' IDENTIFIED BY 'geheim' REQUIRE SSL", "GRANT ALL ON *.* TO safe@'%'")
+    (line,) = run(told_of(url.replace("root", "safe:geheim")))
+    assert line.startswith("error: sql_url: cannot be used: ") and "geheim" not in line
+
+
 def test_who_does_not_answer_is_named_with_its_port() -> None:
     port = free_port()
     (line,) = run(told_of(f"mysql://root@127.0.0.1:{port}/x"))
