@@ -174,16 +174,18 @@ class Zone:
                 if (entity.x - x) ** 2 + (entity.y - y) ** 2 <= radius * radius:
                     yield entity
 
-    def send(self, player: Player, name: str, /, **fields: Any) -> None:
-        """Send one player an event of the game's own, of any fields. Raises GameError where JSON has no such value."""
-        check_player("zone.send", player)
-        event = event_of("zone.send", name, fields)
-        self.journal.append((cut, self.outgoing, len(self.outgoing)))
-        self.outgoing.append(Outgoing(player.player_id, event))
+    # In compiled code a field may not have the name of a parameter, so these have names that no field has.
 
-    def broadcast(self, name: str, /, **fields: Any) -> None:
+    def send(self, _player: Player, _name: str, /, **fields: Any) -> None:
+        """Send one player an event of the game's own, of any fields. Raises GameError where JSON has no such value."""
+        check_player("zone.send", _player)
+        event = event_of("zone.send", _name, fields)
+        self.journal.append((cut, self.outgoing, len(self.outgoing)))
+        self.outgoing.append(Outgoing(_player.player_id, event))
+
+    def broadcast(self, _name: str, /, **fields: Any) -> None:
         """Send everyone in the zone an event of the game's own. Raises GameError like ``send``."""
-        event = event_of("zone.broadcast", name, fields)
+        event = event_of("zone.broadcast", _name, fields)
         self.journal.append((cut, self.outgoing, len(self.outgoing)))
         self.outgoing.append(Outgoing(None, event))
 

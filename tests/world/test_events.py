@@ -43,11 +43,11 @@ def sent(made: Zone) -> Any:
 
 def test_a_field_may_have_any_name() -> None:
     made = zone()
-    made.send(ann(), "area", name="x", player=1, self=2)
-    assert sent(made) == Event("area", {"name": "x", "player": 1, "self": 2})
+    made.send(ann(), "area", name="x", player=1, fields=2)
+    assert sent(made) == Event("area", {"name": "x", "player": 1, "fields": 2})
     made.outgoing.clear()
-    made.broadcast("area", name="x", self=2)
-    assert sent(made) == Event("area", {"name": "x", "self": 2})
+    made.broadcast("area", name="x", player=1)
+    assert sent(made) == Event("area", {"name": "x", "player": 1})
 
 
 @pytest.mark.parametrize(
