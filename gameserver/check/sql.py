@@ -20,7 +20,7 @@ _VERSIONS: Final = {"MySQL": ((8, 0, 16), (8, 0, 16)), "MariaDB": ((10, 5, 0), (
 _MODES: Final = {"STRICT_TRANS_TABLES", "NO_ENGINE_SUBSTITUTION"}
 
 _REMEDIES: Final = {
-    1044: "GRANT SELECT, INSERT, UPDATE ON that database to the user",
+    1044: "GRANT SELECT, INSERT, UPDATE, DELETE ON that database to the user",
     1045: "write user and password like mysql://user:password@host:3306/name (GAMESERVER_SQL_URL)",
     3159: "connect with TLS, as docs/operations.md says in Stores",
     1049: "CREATE DATABASE it, or name the one there is (GAMESERVER_SQL_URL)",
@@ -54,7 +54,7 @@ def findings(facts: SqlFacts, *, pool_size: int, migrates: bool) -> Iterator[Fin
         what, why = next(iter(facts.refused.items()))
         more = f" (and {len(facts.refused) - 1} more)" if len(facts.refused) > 1 else ""
         yield _error(
-            f"{what} is refused{more}: {why}", "GRANT SELECT, INSERT, UPDATE ON the database, and let it write"
+            f"{what} is refused{more}: {why}", "GRANT SELECT, INSERT, UPDATE, DELETE ON the database to its user"
         )
     for table, engine in facts.engines.items():
         yield _error(f"the table {table} is of {engine}, without transactions", f"ALTER TABLE {table} ENGINE=InnoDB")

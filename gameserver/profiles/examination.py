@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gameserver.profiles.drivers import connect_once, sqlite_file
 from gameserver.profiles.migrate import newest_revision
-from gameserver.profiles.tables import metadata
+from gameserver.profiles.tables import history_mark, metadata
 
 _GLOBAL = (
     "version",
@@ -32,6 +32,7 @@ _GLOBAL = (
     "max_connections",
 )
 _NO_ANSWER = 2003
+_DELETED_FROM = (history_mark,)  # rows of the other tables stay for ever
 _SESSION = ("sql_mode", "character_set_client", "tx_isolation", "transaction_isolation")
 
 
@@ -136,6 +137,8 @@ def _trials(table: Table) -> Iterator[tuple[str, str]]:
     name = table.name
     yield "SELECT", f"SELECT {column} FROM {name} WHERE 1 = 0"  # noqa: S608  both names are our own
     yield "INSERT", f"INSERT INTO {name} SELECT * FROM {name} WHERE 1 = 0"  # noqa: S608
+    if table in _DELETED_FROM:
+        yield "DELETE", f"DELETE FROM {name} WHERE 1 = 0"  # noqa: S608
     yield "UPDATE", f"UPDATE {name} SET {column} = {column} WHERE 1 = 0"  # noqa: S608
 
 

@@ -72,7 +72,7 @@ async def test_a_replica_is_refused(start: Start) -> None:
         (["~*", "+@all", "-client|kill"], ["client|kill"]),
         (["~*", "+@read", "+@connection", "+info"], ["hset", "eval", "sadd", "rename"]),
         (["~*", "+@all", "-info"], ["info"]),
-        (["~session:*", "~owner:*", "+@all"], ["~node:*", "~nodes"]),
+        (["~session:*", "~owner:*", "+@all"], ["~node:*", "~nodes", "~history:*"]),
         (["~cache:*", "+@all"], ["~session:*", "~owner:*", "~node:*"]),
         (["%R~*", "+@all"], ["~session:*"]),
     ],

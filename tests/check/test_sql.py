@@ -95,6 +95,9 @@ def test_a_user_that_may_only_read_and_a_server_that_only_reads(start: Start) ->
     (line,) = run(told_of(url.replace("root", "reader:geheim")))
     assert line.startswith("error: sql_url: INSERT on ") and "GRANT" in line and "geheim" not in line
     server.execute(f"GRANT SELECT, INSERT, UPDATE ON {database}.* TO reader@'%'")
+    (line,) = run(told_of(url.replace("root", "reader:geheim")))
+    assert line.startswith("error: sql_url: DELETE on history_mark is refused") and "DELETE" in line.rpartition(";")[2]
+    server.execute(f"GRANT DELETE ON {database}.* TO reader@'%'")
     assert run(told_of(url.replace("root", "reader:geheim"))) == []
     server.execute(f"REVOKE UPDATE ON {database}.* FROM reader@'%'")
     (line,) = run(told_of(url.replace("root", "reader:geheim")))
@@ -107,7 +110,7 @@ def test_a_user_that_may_only_read_and_a_server_that_only_reads(start: Start) ->
 def test_a_clock_that_is_elsewhere(start: Start) -> None:
     server = start("--init-connect=SET timestamp = 1000000000")  # root's sessions go without it
     url = url_of(server)
-    server.execute("CREATE USER other@'%'", "GRANT SELECT, INSERT, UPDATE ON *.* TO other@'%'")
+    server.execute("CREATE USER other@'%'", "GRANT SELECT, INSERT, UPDATE, DELETE ON *.* TO other@'%'")
     (line,) = run(told_of(url.replace("root", "other")))
     assert line.startswith("warning: sql_url: its clock is -") and "NTP" in line
 
