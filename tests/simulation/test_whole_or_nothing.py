@@ -335,6 +335,27 @@ def test_what_came_before_the_failing_call_stays(
     assert seen[0] == seen[1]
 
 
+def test_a_change_of_an_earlier_call_is_shown_though_a_later_call_removed_the_thing_and_failed() -> None:
+    scene = Scene("run")
+    assert scene.game.cast is not None
+    stone = scene.game.cast.stones[1]  # in view of both players
+    scene.game.where, scene.game.program = "run", [lambda zone, player, cast: zone.move_to(stone, 42.0, 36.0)]
+    scene.game.then = ([lambda zone, player, cast: zone.remove(stone)], RuntimeError("a bug"))
+    result = scene.stage.tick((scene.player, Run(seq=7)), (scene.player, Run(seq=8)))
+    assert answers(result) == [(7, "stored"), (8, "internal")]
+    sections = [section for frame in result.frames for section in decode_frame(frame.payload)[1]]
+    assert {(record.id, record.x, record.y) for section in sections for record in section.records} == {
+        (stone.id, 42.0, 36.0)
+    }
+    assert not any(section.left for section in sections)
+
+
+def test_the_journal_of_a_tick_is_empty_after_it() -> None:
+    scene = Scene("run")
+    scene.play([add(0, 3), step_to(2, 4), spawn(1, 2), tell(1, 1), assign(0, 2)], None)
+    assert scene.player.inventory.held() == {"coin": 8} and scene.stage.zone.journal == []
+
+
 def test_an_action_whose_handler_raised_is_answered_once_and_never_applied() -> None:
     scene = Scene("run")
     scene.game.where, scene.game.program = "run", [add(0, 3)]
