@@ -164,6 +164,8 @@ async def lock_profiles(
     for player_id, *numbers, is_same in await connection.execute(standing.watched(locked)):
         standing.check(is_same)
         found[player_id] = Guard(*numbers)
+    if not found:  # without a row there was no further column either
+        await standing.check_in(connection)
     return found
 
 
@@ -180,6 +182,7 @@ async def _lock(connection: AsyncConnection, player_id: PlayerId, standing: Stan
     watched = standing.watched(_PROFILE).where(profile.c.player_id == player_id).with_for_update()
     row = (await connection.execute(watched)).one_or_none()
     if row is None:
+        await standing.check_in(connection)
         raise UnknownPlayer(player_id)
     standing.check(row[-1])
     inventories = await read_inventories(connection, [player_id])

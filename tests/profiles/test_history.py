@@ -122,6 +122,18 @@ async def test_nothing_is_written_to_a_database_that_was_set_back_or_is_another(
     assert losses == [1] and not database.is_away
 
 
+async def test_a_player_who_is_gone_with_the_history_is_no_reason_to_look_for_a_newer_epoch(
+    database: Database, rows: HistoryRows
+) -> None:
+    player = await new_player(database)
+    for table in ("inventory", "profile", "history_mark"):
+        await execute(database, f"DELETE FROM {table}")
+    with pytest.raises(HistoryLost):
+        await Profiles(database).save(save_of(player, seq=99))
+    with pytest.raises(HistoryLost):
+        await Profiles(database).claim(player.player_id, HERE)
+
+
 async def test_an_answer_with_the_mark_from_before_another_commit_is_no_loss(
     database: Database, rows: HistoryRows
 ) -> None:
