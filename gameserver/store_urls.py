@@ -125,7 +125,9 @@ def check_redis(url: str) -> None:
 
 def _check_scheme(url: str, schemes: tuple[str, ...]) -> None:
     if url.partition("://")[0] not in schemes:
-        raise ValueError(f"has to begin with one of {', '.join(f'{scheme}://' for scheme in schemes)}")
+        raise ValueError(
+            f"has to begin with one of {', '.join(f'{scheme}://' for scheme in schemes)}, and has another scheme"
+        )
 
 
 def _switch(options: Mapping[str, str], name: str, default: bool) -> bool:

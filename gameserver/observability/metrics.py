@@ -33,6 +33,11 @@ UNSAVED_SESSIONS = Gauge("gameserver_unsaved_sessions", "Sessions whose last sav
 REFUSED_SAVES = Counter(
     "gameserver_refused_saves_total", "Saves that SQL refused though it was well", registry=REGISTRY
 )
+PROFILES_EDITED = Counter(
+    "gameserver_profiles_edited_elsewhere_total",
+    "Saves that overwrote what somebody changed in SQL while the player was live",
+    registry=REGISTRY,
+)
 REFUSED_ROWS = Counter(
     "gameserver_refused_rows_total", "Chat lines and stays that SQL refused, dropped", ["backlog"], registry=REGISTRY
 )

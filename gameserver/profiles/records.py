@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from gameserver.profiles.edits import Seen
 from gameserver.protocol.ids import Epoch, NodeId, PlayerId
 from gameserver.world.inventory import Holding
 
@@ -41,6 +42,7 @@ class Save(msgspec.Struct, frozen=True):
     state: bytes
     inventory_seq: int
     inventory: dict[str, Holding]  # whole: a kind that is used up stays, with quantity 0
+    seen: Seen | None = None  # what the session last saw in SQL
 
 
 class SaveOutcome(Enum):

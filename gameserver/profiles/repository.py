@@ -9,20 +9,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+import structlog
 from msgspec import structs
 from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gameserver import failpoints
+from gameserver.observability.metrics import PROFILES_EDITED
 from gameserver.profiles.database import Database
+from gameserver.profiles.edits import PLACE, edited_fields, edited_items
 from gameserver.profiles.inventory_rows import read_inventories, upsert, write_inventories
 from gameserver.profiles.records import Profile, Save, SaveOutcome, Stay
-from gameserver.profiles.standing import Standing
+from gameserver.profiles.standing import COLUMN, Standing
 from gameserver.profiles.tables import account, inventory, profile, session_log
 from gameserver.protocol.ids import Epoch, NodeId, PlayerId
 from gameserver.world.inventory import Holding
 
 NO_EPOCH = Epoch(0)
+_log = structlog.get_logger(__name__)
 
 
 class UnknownPlayer(LookupError):  # noqa: N818
@@ -194,7 +198,8 @@ def _profile(row: Any, holdings: dict[str, Holding]) -> Profile:
 
 
 async def _save_all(connection: AsyncConnection, saves: Sequence[Save], standing: Standing) -> list[SaveOutcome]:
-    guards = await lock_profiles(connection, [save.player_id for save in saves], standing)
+    rows = await _lock_rows(connection, [save.player_id for save in saves], standing)
+    guards = {of: Guard(row["epoch"], row["saved_seq"], row["inventory_seq"]) for of, row in rows.items()}
     if failpoints.is_off(failpoints.Guard.SAVE_GUARD):
         saves = [_unguarded(save, guards[save.player_id]) for save in saves]
     outcomes = [_judge(save, guards.get(save.player_id)) for save in saves]
@@ -204,10 +209,35 @@ async def _save_all(connection: AsyncConnection, saves: Sequence[Save], standing
         assert written.rowcount == len(due), "a profile changed under its lock"
     unfenced = [save for save, outcome in zip(saves, outcomes, strict=True) if outcome is not SaveOutcome.FENCED]
     newer = [save for save in unfenced if save.inventory_seq > guards[save.player_id].inventory_seq]
+    edited = {save.player_id: edited_fields(save.seen, rows[save.player_id]) for save in due if save.seen}
     if newer:
+        kept = await read_inventories(connection, [save.player_id for save in newer if save.seen])
+        for save in newer:
+            if save.seen:
+                items = edited_items(save.seen, guards[save.player_id].inventory_seq, kept[save.player_id])
+                edited.setdefault(save.player_id, []).extend(items)
         await raise_inventory_seqs(connection, [(save.player_id, save.epoch, save.inventory_seq) for save in newer])
         await write_inventories(connection, [(save.player_id, save.inventory) for save in newer])
+    for player_id, fields in edited.items():
+        if fields:
+            PROFILES_EDITED.inc()
+            _log.warning("profile_edited_elsewhere", player_id=player_id, fields=fields)
     return outcomes
+
+
+async def _lock_rows(
+    connection: AsyncConnection, player_ids: Iterable[PlayerId], standing: Standing
+) -> dict[PlayerId, dict[str, Any]]:
+    """``lock_profiles`` with what is about to be overwritten; of the state, where the server can, only its checksum."""
+    state = profile.c.state if connection.dialect.name == "sqlite" else func.crc32(profile.c.state)
+    columns = [profile.c[name] for name in ("player_id", "epoch", "saved_seq", "inventory_seq", *PLACE)]
+    locked = select(*columns, state.label("state_crc")).where(profile.c.player_id.in_(sorted(player_ids)))
+    locked = locked.order_by(profile.c.player_id).with_for_update()
+    found: dict[PlayerId, dict[str, Any]] = {}
+    for row in (await connection.execute(standing.watched(locked))).mappings():
+        standing.check(row[COLUMN])
+        found[row["player_id"]] = dict(row)
+    return found
 
 
 def _judge(save: Save, guard: Guard | None) -> SaveOutcome:

@@ -17,6 +17,7 @@ from random import Random
 import structlog
 
 from gameserver.clock import Clock
+from gameserver.profiles.edits import seen_in
 from gameserver.profiles.records import Save, SaveOutcome
 from gameserver.session.record import save_of
 from gameserver.session.saver import Saver
@@ -77,7 +78,7 @@ class Checkpoints:
             outcome = self._saver.save(save)
             if session not in self._under_way:
                 self._under_way.add(session)
-                self._tasks.start(self._note(session, save.seq, outcome), "checkpoint")
+                self._tasks.start(self._note(session, save, outcome), "checkpoint")
 
     def put_off(self, snapshots: Iterable[Snapshot]) -> None:
         """Drop the snapshots, because Redis may lack what they hold. Their sessions are due again at once."""
@@ -102,13 +103,14 @@ class Checkpoints:
     def _plan(self, session: Session, due_s: float) -> None:
         heapq.heappush(self._due, (due_s, next(self._numbers), session))
 
-    async def _note(self, session: Session, seq: int, outcome: asyncio.Future[SaveOutcome]) -> None:
+    async def _note(self, session: Session, save: Save, outcome: asyncio.Future[SaveOutcome]) -> None:
         try:
             saved = await outcome
             if saved is SaveOutcome.FENCED:
                 self._fenced(session)
             elif saved is not SaveOutcome.REFUSED:
-                session.saved_seq = max(session.saved_seq, seq)
+                session.saved_seq = max(session.saved_seq, save.seq)
+                session.seen = seen_in(save, save.seq)
                 session.refused_ends = 0
         finally:
             self._under_way.discard(session)

@@ -7,6 +7,7 @@ import structlog
 from gameserver.clock import Clock
 from gameserver.failpoints import Failpoint, Guard, is_off, reach
 from gameserver.profiles.backlog import Backlog
+from gameserver.profiles.edits import seen_in
 from gameserver.profiles.exchange import Exchanges
 from gameserver.profiles.records import Profile, Stay
 from gameserver.profiles.repository import NO_EPOCH, Profiles
@@ -106,6 +107,7 @@ class Opener:
             player=player,
             epoch=profile.epoch,
             zone="",
+            seen=seen_in(profile, profile.saved_seq),
             seq=profile.saved_seq,
             saved_seq=profile.saved_seq,
             opened_at_ms=self._clock.wall_ms(),

@@ -148,6 +148,7 @@ def save_of(session: Session) -> Save:
         state=player.state.encode(),
         inventory_seq=player.inventory.seq,
         inventory=dict(player.inventory.holdings),
+        seen=session.seen,
     )
 
 

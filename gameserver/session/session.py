@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from gameserver.observability import metrics
+from gameserver.profiles.edits import Seen
 from gameserver.protocol.ids import ConnectionId, Epoch, PlayerId
 from gameserver.protocol.messages import Ack
 from gameserver.session.lifecycle import SessionEvent, SessionState, move
@@ -43,6 +44,7 @@ class Session:
     state: SessionState = SessionState.JOINING
     connection_id: ConnectionId | None = None
     disconnected_at_s: float | None = None
+    seen: Seen | None = None  # what it last saw in SQL
     refused_ends: int = 0  # how often it could not end because SQL refused its final save
     tick: int = 0  # the zone's tick that memory shows
     resume_token: str = ""  # to be told in the next welcome; only its hash is stored

@@ -17,16 +17,16 @@ import structlog
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import RedisClusterException, RedisError
 
-from gameserver.observability.metrics import STORE_ERRORS, STORE_SECONDS, STORE_UP
+from gameserver.observability.metrics import STORE_ERRORS, STORE_SECONDS
 from gameserver.store.address import Host, parse
 from gameserver.store.cluster import Cluster
 from gameserver.store.server import OneServer, Send
+from gameserver.store.standing import Standing
 from gameserver.tasks import finish
 
 T = TypeVar("T")
 CONNECTIONS_MAX = 16  # ordinary calls in flight; further callers wait for a connection until their deadline
 
-_up = cache(STORE_UP.labels)
 _seconds = cache(STORE_SECONDS.labels)
 log = structlog.get_logger()
 
@@ -51,6 +51,7 @@ class Store:
         self._dedicated: list[AbstractConnection] = []
         self._calls: set[asyncio.Task[Any]] = set()
         self._following: asyncio.Task[None] | None = None
+        self._standing = Standing()
         self._is_closed = False
 
     async def open(self) -> None:
@@ -117,13 +118,13 @@ class Store:
             yield
         except (RedisError, RedisClusterException, OSError) as error:  # asyncio's TimeoutError is an OSError
             STORE_ERRORS.labels("redis").inc()
-            _up("redis").set(0)
+            self._standing.failed(error)
             raise StoreUnavailable(f"{operation}: {str(error) or 'the deadline passed'}") from error
-        except StoreUnavailable:  # of a part of this, after which another part may have been well
-            _up("redis").set(0)
+        except StoreUnavailable as error:  # of a part of this, after which another part may have been well
+            self._standing.failed(error)
             raise
         else:
-            _up("redis").set(1)
+            self._standing.answered()
         finally:
             _seconds("redis", operation).observe(time.perf_counter() - started_s)
 

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 import pytest
+from structlog.testing import capture_logs
 
 from gameserver.observability.metrics import REGISTRY
 from gameserver.protocol.ids import Epoch, PlayerId
@@ -255,3 +256,22 @@ async def _server_that_loses_replies() -> AsyncIterator[tuple[str, bytearray]]:
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     async with server:
         yield f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}", received
+
+
+async def test_that_redis_went_away_and_came_back_is_told_once_each(own_redis: RunningRedis) -> None:
+    store = Store(own_redis.url, timeout_s=0.3)
+    await store.open()
+    try:
+        with capture_logs() as logged:
+            own_redis.kill()
+            for _ in range(3):
+                with pytest.raises(StoreUnavailable):
+                    await store.ping()
+            own_redis.start()
+            for _ in range(8):
+                await store.ping()
+                await asyncio.sleep(0.2)
+        assert [line["event"] for line in logged] == ["redis_away", "redis_back"]
+        assert logged[1]["away_s"] >= 0
+    finally:
+        await store.close()
