@@ -9,7 +9,7 @@ import structlog
 from gameserver.clock import Clock
 from gameserver.observability import metrics
 from gameserver.observability.sparing import Sparing
-from gameserver.simulation.result import GameError, TickResult
+from gameserver.simulation.result import FailedCall, TickResult
 
 PERIOD_S: Final = 10.0  # between two lines about the same handler or hook of a zone
 
@@ -26,7 +26,7 @@ class GameLog:
         for error in result.errors:
             self._raised(zone, error)
 
-    def _raised(self, zone: str, error: GameError) -> None:
+    def _raised(self, zone: str, error: FailedCall) -> None:
         if error.is_hook:
             metrics.HOOK_ERRORS.labels(error.call).inc()
         else:

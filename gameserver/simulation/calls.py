@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from gameserver.simulation.result import GameError, TickResult
+from gameserver.simulation.result import FailedCall, TickResult
 from gameserver.world.entity import Player
 from gameserver.world.journal import undo_since
 from gameserver.world.zone import Zone
@@ -18,6 +18,6 @@ def whole(hook: str, call: Callable[[], None], zone: Zone, player: Player | None
         call()
     except Exception as error:
         undo_since(zone.journal, before)
-        result.errors.append(GameError(hook, True, player, error))
+        result.errors.append(FailedCall(hook, True, player, error))
         return False
     return True

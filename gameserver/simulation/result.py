@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from gameserver.protocol.errors import Refusal
 from gameserver.protocol.messages import AckLevel, ChatLine
@@ -23,13 +22,19 @@ class Verdict:
     refusal: Refusal | None = None
 
 
-class GameError(NamedTuple):
-    """What a call of the game raised that is no refusal: a hook's, or the handler's of the message named ``call``."""
+class FailedCall:
+    """A call of the game that raised and was undone: a hook's, or the handler's of the message named ``call``.
 
-    call: str
-    is_hook: bool
-    player: Player | None
-    error: Exception
+    (No NamedTuple: compiled, one cannot have a field of the type Exception.)
+    """
+
+    __slots__ = ("call", "error", "is_hook", "player")
+
+    def __init__(self, call: str, is_hook: bool, player: Player | None, error: Exception):
+        self.call = call
+        self.is_hook = is_hook
+        self.player = player
+        self.error = error
 
 
 class TickResult:
@@ -47,4 +52,4 @@ class TickResult:
         self.outgoing: list[Outgoing] = []
         self.lines: list[tuple[Player, ChatLine]] = []
         self.frames: list[ViewFrame] = []
-        self.errors: list[GameError] = []
+        self.errors: list[FailedCall] = []

@@ -14,7 +14,7 @@ from gameserver.protocol.ids import PlayerId
 from gameserver.protocol.messages import IS_ACTION, AckLevel, Action, ClientMessage, Describe, Say, Whisper
 from gameserver.simulation.game import Game
 from gameserver.simulation.inbox import Said
-from gameserver.simulation.result import GameError, TickResult, Verdict
+from gameserver.simulation.result import FailedCall, TickResult, Verdict
 from gameserver.simulation.speech import Presence, describe, say, whisper
 from gameserver.world.entity import Player
 from gameserver.world.exchange import ExchangeOp
@@ -138,7 +138,7 @@ class Turn:
             raise
         except Exception as error:
             undo_since(journal, before)
-            self.result.errors.append(GameError(type(message).__name__, False, player, error))
+            self.result.errors.append(FailedCall(type(message).__name__, False, player, error))
             raise Refusal(RefusalCode.INTERNAL, "an error on our side") from error
 
     def _handle_built_in(self, player: Player, message: ClientMessage) -> None:
