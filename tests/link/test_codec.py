@@ -6,7 +6,7 @@ from typing import get_args
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gameserver.link.codec import decode_to_edge, decode_to_host, encode
@@ -79,6 +79,7 @@ def test_a_message_that_is_cut_off_is_refused(message: ToHost | ToEdge, data: st
 
 
 @given(st.binary(max_size=200))
+@example(b"\x91\xa3\x00\x00\x80")  # a text that is not UTF-8
 def test_bytes_that_are_no_message_are_refused(noise: bytes) -> None:
     for decode in (decode_to_host, decode_to_edge):
         with pytest.raises(msgspec.DecodeError):
