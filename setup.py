@@ -21,7 +21,7 @@ COMPILED = {
     "link": "audiences local",
     "protocol": "codec world_frame",
     "session": "departures host publisher record registry session watch write_behind",
-    "simulation": "calls inbox loop phases result stopwatch tick turn zones",
+    "simulation": "calls inbox loop phases result restarts stopwatch tick turn zone_runner zones",
     "store": "batch pipeline resp tick_writer",
     "world": "action_log entity grid inventory journal later speech view zone",
 }

@@ -24,6 +24,7 @@ from gameserver.profiles.drivers import sqlite_file
 from gameserver.profiles.repository import Profiles
 from gameserver.simulation.game import Game
 from gameserver.store.connection import Store
+from gameserver.watchdog import Watchdog
 
 DRAIN_SHARE = 0.9  # of drain_s; the rest is for ending tasks and closing the stores
 LINGER_S = 10.0  # a node that cannot save anything any more answers 503 for so long, and ends
@@ -51,11 +52,15 @@ async def serve(settings: Settings, game: type[Game], on_ready: Callable[[str], 
     name, NodeNameLost when another process took the name later, and HistoryLost when the database was set back.
     """
     sys.setswitchinterval(SWITCH_INTERVAL_S)
-    stopping, clock = _signals(), SystemClock()
+    (stopping, handled), clock = _signals(), SystemClock()
     garbage = Garbage(clock)
     async with _stores(settings) as stores:
         await _warn_of_states(game, Profiles(stores.database))
         node = Node(settings, game(), stores, clock, when_idle=garbage.collect_within)
+        watchdog = Watchdog(node.heartbeat, clock, settings.drain_s)
+        watchdog.start()
+        for number in handled:
+            watchdog.hear(number)
         await node.start()
         garbage.take_over()
         if on_ready is not None:
@@ -70,6 +75,7 @@ async def serve(settings: Settings, game: type[Game], on_ready: Callable[[str], 
         finally:
             garbage.give_back()
         await node.stop()
+        watchdog.stop()
         if node.failed.is_set():
             raise NodeFailed("a part of the node ended; the log has its traceback")
         if node.history_lost.is_set():
@@ -128,14 +134,17 @@ async def _stores(settings: Settings) -> AsyncIterator[Stores]:
         yield Stores(redis, database)
 
 
-def _signals() -> asyncio.Queue[int]:
-    """SIGTERM, SIGINT and SIGHUP as they come. SIGHUP stays ignored where it was, as under nohup."""
+def _signals() -> tuple[asyncio.Queue[int], list[signal.Signals]]:
+    """Return SIGTERM, SIGINT and SIGHUP as they come, and which of them are handled. SIGHUP stays ignored where it was,
+    as under nohup."""
     received: asyncio.Queue[int] = asyncio.Queue()
+    handled: list[signal.Signals] = []
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
             loop.add_signal_handler(number, received.put_nowait, number)
-    return received
+            handled.append(number)
+    return received, handled
 
 
 def _shown(hosts: str) -> str:

@@ -136,6 +136,7 @@ async def _serve(settings: Settings, game: type[Game], ready_file: Path | None) 
     from gameserver.listening import CannotListen
     from gameserver.profiles.database import ProfilesUnavailable
     from gameserver.session.lease import NodeNameInUse
+    from gameserver.simulation.zone_runner import StartFailed
     from gameserver.store.connection import StoreUnavailable
 
     found = await _findings(settings, game, is_start=True)
@@ -152,6 +153,9 @@ async def _serve(settings: Settings, game: type[Game], ready_file: Path | None) 
         raise CommandError(str(error), 2) from None
     except CannotListen as error:
         raise CommandError(str(cannot_listen(settings, error)), 2) from None
+    except StartFailed as error:
+        log.exception("start_failed")
+        raise CommandError(str(error)) from None
     except (StoreUnavailable, ProfilesUnavailable, EmbeddedValkeyError, app.NodeNameLost) as error:
         raise CommandError(hide_passwords(str(error))) from None
     return 0

@@ -266,6 +266,7 @@ class NodeHost:
             after_ticks=self._after_ticks,
             rest=self._when_idle,
         )
+        self.heartbeat = self._loop.heartbeat
 
     async def start(self) -> None:
         """Own what the last process left behind, and let players in."""
@@ -321,7 +322,7 @@ class NodeHost:
             "redis": self.write_behind.can_store,
             "sql": self.saver.available,
             "history": not self.history_lost.is_set(),
-            "zones": not any(runner.stopped for runner in self.zones),
+            "zones": not self.zones.stopped(),
         }
 
     def _service_ended(self, service: asyncio.Task[Any]) -> None:

@@ -74,6 +74,7 @@ class Node:
         self._host = NodeHost(settings, game, host_stores, self._link, clock, Random(), when_idle)
         self.registry = self._host.registry
         self.failed = self._host.failed
+        self.heartbeat = self._host.heartbeat
         self.name_lost = self._host.lease.lost
         self.history_lost = self._host.history_lost
         self._build_edge(game)
@@ -147,7 +148,10 @@ class Node:
         checks = self._host.checks()
         checks["sql"] = checks["sql"] and not self._stores.database.is_away
         is_ready = all(checks.values()) and self._is_serving and not self._is_draining
-        return is_ready, {**checks, "starting": not self._is_serving, "draining": self._is_draining}
+        details = {**checks, "starting": not self._is_serving, "draining": self._is_draining}
+        if stopped := self._host.zones.stopped():
+            details["stopped_zones"] = stopped
+        return is_ready, details
 
 
 def _limits(settings: Settings, tick_hz: int) -> EdgeLimits:

@@ -21,8 +21,8 @@ from gameserver.session.registry import Registry
 from gameserver.session.session import Dirty, Session
 from gameserver.session.write_behind import WriteBehind
 from gameserver.simulation.game import Game
-from gameserver.simulation.loop import ZoneRunner
 from gameserver.simulation.result import TickResult, Verdict
+from gameserver.simulation.zone_runner import ZoneRunner
 from gameserver.world.entity import Player
 from gameserver.world.exchange import Exchange, ExchangeResult
 from gameserver.world.zone import Outgoing, Zone

@@ -52,6 +52,7 @@ class Reaper:
         self._here = here
         self._has_name = has_name
         self._silent: list[NodeId] = []  # had no lease at the last look
+        self._held_up: dict[PlayerId, str] = {}  # whose zone has stopped, and which one that is
         self._given_up: set[PlayerId] = set()  # whose session cannot be read: for people to look at
         self._at_once = asyncio.Semaphore(AT_ONCE_MAX)
 
@@ -108,10 +109,20 @@ class Reaper:
 
     async def _reap(self, node: NodeId, listed: set[PlayerId]) -> bool:
         """True when the node has no sessions left that nobody has."""
-        players = listed - self._given_up
-        if players:
-            log.info("reaping", node=node, sessions=len(players))
-        return all(await asyncio.gather(*(self._own(player, node) for player in players)))
+        waiting = {player for player in listed if self._waits_for_zone(player)}
+        players = listed - self._given_up - waiting
+        owned = await asyncio.gather(*(self._own(player, node) for player in players))
+        if any(owned):
+            log.info("sessions_reaped", node=node, sessions=sum(owned))
+        return all(owned) and not waiting
+
+    def _waits_for_zone(self, player: PlayerId) -> bool:
+        """Whether the session's zone had stopped when it was looked at, and still has not started again."""
+        zone = self._held_up.pop(player, None)
+        if zone is None or not self._reception.zone_has_stopped(zone):
+            return False
+        self._held_up[player] = zone
+        return True
 
     async def _own(self, player: PlayerId, node: NodeId) -> bool:
         """False when it has to be tried again."""
@@ -123,6 +134,9 @@ class Reaper:
                     await self._live.ignore(player, node)
                 elif owner is None or owner.node not in (node, NOBODY):
                     await self._live.strike_stale(player, node)  # it moved or ended; only the list was not told
+                elif self._reception.zone_has_stopped(owner.zone):
+                    self._held_up[player] = owner.zone  # it stays in Redis, for whoever signs in or the next start
+                    return False
                 else:
                     await self._reception.recover(player)
             except (StoreUnavailable, ProfilesUnavailable, Refusal) as error:

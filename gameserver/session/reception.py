@@ -144,6 +144,9 @@ class Reception:
         finally:
             self._expected.discard(connection_id)
 
+    def zone_has_stopped(self, zone: str) -> bool:
+        return self._zones.has_stopped(zone)
+
     def _check_accepting(self) -> None:
         if self.history_is_lost:
             raise Refusal(RefusalCode.TRY_LATER, "this server cannot keep anything just now", retry_after_ms=5000)

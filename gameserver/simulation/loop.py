@@ -3,64 +3,26 @@ that takes little of the interval; else in two, so that it is not one long stret
 many as the operator asks for.
 
 Law: the loop never waits for anything but the next deadline. A phase that comes late is counted as an overrun; what was
-missed is skipped, never caught up by ticking faster. What raises on a zone's tick stops that zone and no other.
+missed is skipped, never caught up by ticking faster. A zone that cannot go on stops, and no other zone with it; after a
+pause it starts again, and after a few times it is given up.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from random import Random
 
 import structlog
 
 from gameserver.clock import Clock
 from gameserver.observability import metrics
-from gameserver.simulation.game import Game
-from gameserver.simulation.inbox import Inbox
+from gameserver.simulation.heartbeat import Heartbeat
 from gameserver.simulation.phases import AS_LOAD_ASKS, Phases
 from gameserver.simulation.result import TickResult
-from gameserver.simulation.speech import Presence
 from gameserver.simulation.stopwatch import Stopwatch
-from gameserver.simulation.tick import step
-from gameserver.world.entity import Player
-from gameserver.world.zone import Zone, ZoneSpec
+from gameserver.simulation.zone_runner import StartFailed, ZoneRunner
 
 log = structlog.get_logger(__name__)
-
-
-class ZoneRunner:
-    """One zone with what waits for its next tick."""
-
-    def __init__(self, spec: ZoneSpec, game: Game, clock: Clock, presence: Presence, seed: int):
-        self.zone = Zone(spec, game.kinds, game.tick_hz, Random(seed))
-        self.zone.items = None if game.items is None else frozenset(game.items)
-        self.inbox = Inbox()
-        self.stopped = False  # its game raised where nobody can go on
-        self._game = game
-        self._clock = clock
-        self._presence = presence
-        game.on_start(self.zone)
-
-    def run_tick(self, stopwatch: Stopwatch) -> TickResult:
-        inbox, self.inbox = self.inbox, Inbox()
-        stopwatch.start()
-        return step(self.zone, self._game, inbox, self._clock.wall_ms(), self._presence, stopwatch.lap)
-
-    def has(self, player: Player) -> bool:
-        """The player is in the zone, or will be with the next tick."""
-        return self.zone.has(player) or player in self.inbox.arrivals
-
-    def halt(self) -> None:
-        """It ticks no more. What it asked for on a tick that did not end happens no more either."""
-        self.stopped = True
-        self.zone.withdraw_exchanges(0)
-        for exchange, outcome in self.inbox.outcomes:
-            exchange.settle(outcome)
-        self.inbox.outcomes.clear()
-
-    def stop(self) -> None:
-        self._game.on_stop(self.zone)
 
 
 class SimulationLoop:
@@ -94,6 +56,7 @@ class SimulationLoop:
         self._after_ticks = after_ticks
         self._rest = rest
         self._stopping = asyncio.Event()
+        self.heartbeat = Heartbeat()
 
     async def run(self) -> None:
         """Until ``stop``; owned and awaited by whoever started it."""
@@ -113,25 +76,59 @@ class SimulationLoop:
     def run_phase(self, deadline_s: float) -> float:
         """Tick the zones whose turn it is, as was due at ``deadline_s``. Returns when the next phase is due."""
         began_s = self._clock.monotonic_s()
+        self.heartbeat.begin(began_s, self._interval_s)
         self._call(self._before_ticks)
         for runner in self._phases.current:
-            if not runner.stopped:
+            self.heartbeat.zone = runner.zone.name
+            if not runner.stopped or self._started_again(runner, began_s):
                 self._tick(runner)
         metrics.ENTITIES.set(sum(len(runner.zone.entities) for runner in self.runners))
         self._call(self._after_ticks)
         self._stopwatch.publish()
         ended_s = self._clock.monotonic_s()
         self._count_overruns(ended_s - deadline_s)
-        return self._skip_missed(deadline_s + self._phases.advance(ended_s - began_s), ended_s)
+        next_s = self._skip_missed(deadline_s + self._phases.advance(ended_s - began_s), ended_s)
+        self.heartbeat.end(ended_s, next_s)
+        return next_s
 
     def _tick(self, runner: ZoneRunner) -> None:
         try:
             self._act(runner, runner.run_tick(self._stopwatch))
-        except Exception:
-            log.exception("zone stopped: its game raised", zone=runner.zone.name, tick=runner.zone.tick)
-            runner.halt()
-            metrics.ZONES_STOPPED.inc()
-            self._zone_stopped(runner)
+        except Exception as error:
+            log.exception("zone_failed", zone=runner.zone.name, tick=runner.zone.tick)
+            self._stop_zone(runner, f"a bug of the server: {type(error).__name__}")
+        else:
+            if runner.keeps_failing:
+                self._stop_zone(runner, runner.failure)
+
+    def _stop_zone(self, runner: ZoneRunner, problem: str) -> None:
+        runner.halt(problem)
+        metrics.ZONES_STOPPED.inc()
+        self._tell_when(runner)
+        self._zone_stopped(runner)
+
+    def _started_again(self, runner: ZoneRunner, now_s: float) -> bool:
+        """Whether the zone that stopped has been made anew just now."""
+        if not runner.restarts.is_due(now_s):
+            return False
+        try:
+            runner.restart()
+        except StartFailed as failed:
+            log.exception("zone_start_failed", zone=runner.zone.name)
+            runner.halt(f"on_start raised {type(failed.__cause__).__name__}")
+            self._tell_when(runner)
+            return False
+        log.warning("zone_restarted", zone=runner.zone.name)
+        return True
+
+    def _tell_when(self, runner: ZoneRunner) -> None:
+        zone, problem, due_s = runner.zone.name, runner.problem, runner.restarts.due_s
+        if due_s is None:
+            log.error("zone_given_up", zone=zone, problem=problem, remedy="mend the game and restart the node")
+        else:
+            log.error(
+                "zone_stopped", zone=zone, problem=problem, again_in_s=round(due_s - self._clock.monotonic_s(), 1)
+            )
 
     def _call(self, around_ticks: Callable[[], None]) -> None:
         try:

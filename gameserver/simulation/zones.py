@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from gameserver.clock import Clock
 from gameserver.simulation.game import Game
-from gameserver.simulation.loop import ZoneRunner
 from gameserver.simulation.speech import Presence
+from gameserver.simulation.zone_runner import ZoneRunner
 
 
 class Zones:
@@ -25,6 +25,14 @@ class Zones:
     def __iter__(self) -> Iterator[ZoneRunner]:
         return iter(self._runners.values())
 
+    def stopped(self) -> dict[str, str]:
+        """Return the zones that nobody can go on in, and why."""
+        return {name: _reason(runner) for name, runner in self._runners.items() if runner.stopped}
+
+    def has_stopped(self, name: str) -> bool:
+        runner = self._runners.get(name)
+        return runner is not None and runner.stopped
+
     def names(self) -> list[str]:
         return list(self._runners)
 
@@ -32,3 +40,8 @@ class Zones:
         for runner in self._runners.values():
             if not runner.stopped:
                 runner.stop()
+
+
+def _reason(runner: ZoneRunner) -> str:
+    again = "given up until the node restarts" if runner.restarts.is_given_up else "is started again"
+    return f"{runner.problem}; {again}"

@@ -31,6 +31,7 @@ class Bench:
         self.foreign: set[PlayerId] = set()  # of another history of SQL
         self.errors: dict[PlayerId, Exception] = {}
         self.tried: list[PlayerId] = []
+        self.stopped_zones: set[str] = set()
         self.forgotten: list[NodeId] = []
         live: LiveSessions = self  # type: ignore[assignment]
         leases: NodeLeases = self  # type: ignore[assignment]
@@ -72,6 +73,9 @@ class Bench:
 
     async def forget(self, node: NodeId) -> None:
         self.forgotten.append(node)
+
+    def zone_has_stopped(self, zone: str) -> bool:
+        return zone in self.stopped_zones
 
     async def recover(self, player: PlayerId) -> None:
         self.tried.append(player)
@@ -214,3 +218,14 @@ async def test_a_session_of_another_history_is_taken_off_the_list_and_not_owned(
     bench.foreign = {PlayerId(1), PlayerId(3)}
     await bench.rounds()
     assert bench.tried == [2] and bench.lists[US] == {PlayerId(2)} and bench.forgotten == [DEAD]
+
+
+async def test_a_session_of_a_zone_that_has_stopped_is_left_alone_until_the_zone_is_back(bench: Bench) -> None:
+    bench.lists = {US: {PlayerId(1)}, DEAD: {PlayerId(2)}, ALIVE: set()}
+    bench.stopped_zones = {"meadow"}
+    with capture_logs() as lines:
+        await bench.rounds()
+    assert bench.tried == [] and bench.forgotten == [] and lines == []
+    bench.stopped_zones.clear()
+    await bench.rounds()
+    assert sorted(bench.tried) == [1, 2] and bench.forgotten == [DEAD]

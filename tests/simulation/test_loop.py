@@ -9,9 +9,10 @@ import pytest
 
 from gameserver.observability.metrics import TICK_OVERRUNS
 from gameserver.protocol.ids import PlayerId
-from gameserver.simulation.loop import SimulationLoop, ZoneRunner
+from gameserver.simulation.loop import SimulationLoop
 from gameserver.simulation.phases import AS_LOAD_ASKS
 from gameserver.simulation.result import TickResult
+from gameserver.simulation.zone_runner import ZoneRunner
 from gameserver.world.zone import ZoneSpec
 from tests.simulation.tiny import Hand, Stage, Tiny
 

@@ -55,6 +55,7 @@ LAYERS: dict[str, set[str]] = {
         *GROUND,
     },
     "client": {"protocol"},
+    "watchdog": {"simulation", *GROUND},
     "demo": set(),  # only what the package itself shows, as someone else's game
     "__init__": {"protocol", "world", "simulation"},
     "__main__": {"cli"},
@@ -91,7 +92,9 @@ PURE = (
     "gameserver/simulation/declared.py",
     "gameserver/simulation/game.py",
     "gameserver/simulation/game_class.py",
+    "gameserver/simulation/heartbeat.py",
     "gameserver/simulation/inbox.py",
+    "gameserver/simulation/restarts.py",
     "gameserver/simulation/phases.py",
     "gameserver/simulation/result.py",
     "gameserver/simulation/speech.py",

@@ -1,0 +1,95 @@
+"""One zone with what waits for its next tick. A zone that stopped is made anew after a pause (``restarts``).
+
+Law: one tick in which ``on_tick`` raises costs what that call would have done. A zone stops when ``on_tick`` has raised
+on every tick for a second, or when something else raises on its tick, which is a bug of the server.
+"""
+
+from __future__ import annotations
+
+from random import Random
+
+from gameserver.clock import Clock
+from gameserver.simulation.game import Game
+from gameserver.simulation.inbox import Inbox
+from gameserver.simulation.restarts import Restarts
+from gameserver.simulation.result import TickResult
+from gameserver.simulation.speech import Presence
+from gameserver.simulation.stopwatch import Stopwatch
+from gameserver.simulation.tick import step
+from gameserver.world.entity import Player
+from gameserver.world.zone import Zone, ZoneSpec
+
+
+class StartFailed(Exception):  # noqa: N818
+    """The game's ``on_start`` raised. The cause is the game's own error."""
+
+
+class ZoneRunner:
+    """Raises StartFailed if the game cannot start the zone."""
+
+    def __init__(self, spec: ZoneSpec, game: Game, clock: Clock, presence: Presence, seed: int):
+        self.inbox = Inbox()
+        self.stopped = False  # nobody can go on in it
+        self.problem = ""  # the reason for the last stop, without what the error said: for the readiness page
+        self.failure = ""  # what on_tick raised last
+        self.restarts = Restarts()
+        self._spec = spec
+        self._game = game
+        self._clock = clock
+        self._presence = presence
+        self._seed = seed
+        self._failed_ticks = 0  # in a row
+        self.zone = self._new_zone()
+
+    def run_tick(self, stopwatch: Stopwatch) -> TickResult:
+        inbox, self.inbox = self.inbox, Inbox()
+        stopwatch.start()
+        result = step(self.zone, self._game, inbox, self._clock.wall_ms(), self._presence, stopwatch.lap)
+        self._note_failure(result)
+        return result
+
+    def _note_failure(self, result: TickResult) -> None:
+        raised = next((it.error for it in result.errors if it.is_hook and it.call == "on_tick"), None)
+        self._failed_ticks = self._failed_ticks + 1 if raised is not None else 0
+        if raised is not None:
+            self.failure = f"on_tick raised {type(raised).__name__} on every tick for a second"
+
+    @property
+    def keeps_failing(self) -> bool:
+        """Whether ``on_tick`` has raised on every tick for a second."""
+        return self._failed_ticks > self._game.tick_hz
+
+    def has(self, player: Player) -> bool:
+        """The player is in the zone, or will be with the next tick."""
+        return self.zone.has(player) or player in self.inbox.arrivals
+
+    def halt(self, problem: str = "") -> None:
+        """Tick no more, until a restart. Exchanges that the zone asked for on a tick that did not end do not happen."""
+        self.stopped = True
+        self.problem = problem
+        self._failed_ticks = 0
+        self.restarts.note_stop(self._clock.monotonic_s())
+        self.zone.withdraw_exchanges(0)
+        for exchange, outcome in self.inbox.outcomes:
+            exchange.settle(outcome)
+        self.inbox.outcomes.clear()
+
+    def restart(self) -> None:
+        """Make the zone anew, empty. Raises StartFailed; the zone then stays stopped."""
+        self._seed += 1
+        self.zone = self._new_zone()
+        self.inbox = Inbox()
+        self.stopped = False
+
+    def stop(self) -> None:
+        self._game.on_stop(self.zone)
+
+    def _new_zone(self) -> Zone:
+        game = self._game
+        zone = Zone(self._spec, game.kinds, game.tick_hz, Random(self._seed))
+        zone.items = None if game.items is None else frozenset(game.items)
+        try:
+            game.on_start(zone)
+        except Exception as error:
+            raise StartFailed(f"{type(game).__name__}.on_start raised for the zone {zone.name!r}") from error
+        return zone
