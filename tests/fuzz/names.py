@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from random import Random
 
@@ -14,6 +15,7 @@ COMBINING = "\u0300\u0301\u0336\u0489\u20dd\u1ab0\u0e49"
 BLANKS = " \u00a0\u1680\u2003\u202f\u205f\u2800\u3000"
 LOOKALIKES = {"a": "а", "c": "с", "e": "е", "o": "ο", "p": "р", "x": "х", "y": "у", "i": "і"}  # Cyrillic and Greek
 ORDINARY = ("Ada", "Grace", "Wanderer", "paypal", "Zoë", "Иван", "さくら", "नमस्ते", "สวัสดี", "admin", "server")
+ENDING = re.compile(r"-[2-9a-z]{5}$")  # what the server puts behind the name of a guest that is taken
 
 
 def name(random: Random) -> str:
@@ -60,7 +62,7 @@ def is_deceiving(shown: str) -> bool:
         or any(character in IGNORABLE + REORDERING + CONTROLS for character in shown)
         or shown != unicodedata.normalize("NFKC", shown)
         or len(shown) > 24
-        or len({script for script in map(_script, shown) if script}) > 1
+        or len({script for script in map(_script, ENDING.sub("", shown)) if script}) > 1
     )
 
 
