@@ -1,7 +1,7 @@
 """Every setting of the server: typed, bounded, described, under one name as a flag, in the environment and in a file.
 
 ``--grace-s 30`` beats ``GAMESERVER_GRACE_S=30`` beats ``grace_s = 30`` in the file beats the default. This module is
-the lowest layer: it imports nothing of the package. Law: a Settings object that exists makes sense as a whole.
+the lowest layer: it imports only checks of the package. Law: a Settings object that exists makes sense as a whole.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, SettingsConfigDict
 
-from gameserver import store_urls
+from gameserver import public_names, store_urls
 
 ENV_PREFIX = "GAMESERVER_"
 CONFIG_VARIABLE = "GAMESERVER_CONFIG"  # names the file, as --config does
@@ -96,14 +96,24 @@ class Settings(BaseSettings):
         min_length=1,
     )
     port: int = _network("The players' port: WebSocket and the page. 0 takes a free one.", 8765, ge=0, le=65535)
-    origins: Annotated[tuple[str, ...], NoDecode] = _network(
+    origins: Annotated[tuple[str, ...], NoDecode, AfterValidator(public_names.checked_origins)] = _network(
         "Origins, besides the server's own page, whose pages may connect; separated by commas.",
         (),
     )
-    public_hosts: Annotated[tuple[str, ...], NoDecode] = _network(
+    public_hosts: Annotated[tuple[str, ...], NoDecode, AfterValidator(public_names.checked_hosts)] = _network(
         "Names, without a port, that players reach this server by; separated by commas. Requests for other names are"
         " refused. localhost, addresses and the hosts of origins are always allowed; * allows every name.",
         (),
+    )
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode, AfterValidator(public_names.checked_networks)] = _network(
+        "Addresses or networks of the proxies before this server, like 10.0.0.0/8; separated by commas. Only from them"
+        " X-Forwarded-For says who a client is.",
+        (),
+    )
+    proxy_protocol: bool = _network(
+        "Connections from trusted_proxies begin with a header of the PROXY protocol, version 1 or 2. Whoever of them"
+        " sends none is closed.",
+        False,
     )
     io_uring: bool = _network("Send a tick's bytes in one system call, where the system allows it (Linux).", True)
 
@@ -191,26 +201,10 @@ class Settings(BaseSettings):
         le=3650,
     )
 
-    @field_validator("origins", "public_hosts", "reserved_names", mode="before")
+    @field_validator("origins", "public_hosts", "reserved_names", "trusted_proxies", mode="before")
     @classmethod
     def _split_at_commas(cls, value: object) -> object:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
-
-    @field_validator("origins")
-    @classmethod
-    def _check_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
-        for origin in origins:
-            if not re.fullmatch(r"https?://[^/\s?#@]+", origin):
-                raise ValueError(f"{origin!r} is no origin; write it like https://play.example.org, without a path")
-        return origins
-
-    @field_validator("public_hosts")
-    @classmethod
-    def _check_public_hosts(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        for name in names:
-            if name != "*" and not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,252}", name):
-                raise ValueError(f"{name!r} is no host name; write it like play.example.org, without a port")
-        return names
 
     @field_validator("redis_url")
     @classmethod
@@ -238,6 +232,10 @@ class Settings(BaseSettings):
             (
                 self.ops_token is not None or all(is_loopback(host.strip()) for host in self.ops_host.split(",")),
                 "ops_host is not a loopback address, so ops_token has to be set",
+            ),
+            (
+                not self.proxy_protocol or bool(self.trusted_proxies),
+                "proxy_protocol needs trusted_proxies: nobody else's header is believed",
             ),
             (
                 self.port != self.ops_port or self.port == 0,

@@ -20,6 +20,7 @@ from gameserver.edge.http import file_routes, page_routes
 from gameserver.edge.limits import EdgeLimits
 from gameserver.edge.ops import Ops
 from gameserver.edge.plain_page import plain_page
+from gameserver.edge.proxies import Proxies
 from gameserver.edge.senders import OneByOne, new_sender
 from gameserver.edge.server import Edge
 from gameserver.host import HostStores, NodeHost, idle
@@ -101,6 +102,7 @@ class Node:
             limits=_limits(settings, game.tick_hz),
             clock=self._clock,
             origins=settings.origins,
+            proxies=Proxies(settings.trusted_proxies, settings.proxy_protocol),
             hosts=hosts,
             ready=self.ready,
             pages=page_routes(plain_page(describe_game(type(game)))) if game.page is None else file_routes(game.page),

@@ -26,8 +26,10 @@ from gameserver.edge.handshake import Handshake
 from gameserver.edge.hosts import Hosts
 from gameserver.edge.http import Ready, Routes, Site, file_routes, health_routes
 from gameserver.edge.limits import EdgeLimits
+from gameserver.edge.origins import Origins
 from gameserver.edge.outbox import Joiner, Outbox
 from gameserver.edge.pollers import DrainedPoller
+from gameserver.edge.proxies import Proxies
 from gameserver.edge.senders import OneByOne, Sender, new_sender
 from gameserver.edge.sockets import ClientSocket, Surroundings
 from gameserver.edge.tally import Tally
@@ -67,6 +69,7 @@ class Edge:
         clock: Clock,
         origins: Sequence[str] = (),
         hosts: Hosts | None = None,
+        proxies: Proxies | None = None,
         ready: Ready,
         sender: Sender | None = None,
         pages: Routes | None = None,
@@ -81,7 +84,8 @@ class Edge:
         shown = file_routes(resources.files("gameserver") / "web") if pages is None else pages
         site = Site({**shown, **health_routes(ready)})
         self._around = Surroundings(
-            answer=Handshake(site, hosts or Hosts(), origins, self._no_room).answer,
+            answer=Handshake(site, hosts or Hosts(), Origins(origins, clock), self._no_room).answer,
+            proxies=proxies or Proxies(),
             limits=limits,
             clock=clock,
             tally=Tally(),

@@ -15,6 +15,8 @@ from enum import Enum, auto
 from typing import Final, Protocol
 
 import structlog
+from websockets.http11 import Request, Response
+from websockets.server import ServerProtocol
 
 from gameserver.clock import Clock
 from gameserver.edge.connection import Answer, Connection, Event, Happening
@@ -23,10 +25,12 @@ from gameserver.edge.http import serialized_security_headers
 from gameserver.edge.limits import EdgeLimits, TokenBucket
 from gameserver.edge.outbox import Joiner, Outbox
 from gameserver.edge.pollers import DrainedPoller, LoopPoller
+from gameserver.edge.proxies import Proxies
+from gameserver.edge.proxy_header import BadHeaderError, read_header
 from gameserver.edge.tally import Tally
 from gameserver.edge.wire import Wire
 from gameserver.link.audiences import AudienceTable
-from gameserver.observability.metrics import CLOSES, CONNECTIONS, REFUSALS
+from gameserver.observability.metrics import CLOSES, CONNECTIONS, REFUSALS, REFUSED_PROXY_HEADERS
 from gameserver.protocol.codec import encode_text
 from gameserver.protocol.errors import Close, Refusal, RefusalCode
 from gameserver.protocol.ids import ConnectionId
@@ -68,6 +72,7 @@ class Surroundings:
     """What the sockets of an edge share."""
 
     answer: Answer
+    proxies: Proxies
     limits: EdgeLimits
     clock: Clock
     tally: Tally
@@ -98,7 +103,8 @@ class ClientSocket:
         self._limits = limits
         self._wire = Wire(raw, self, around.at_once, limits)
         self._outbox = Outbox(self._wire, limits.outbox_bytes_max, around.mark, around.tally, around.joiner)
-        self._connection = Connection(around.answer, limits)
+        self._connection = Connection(self._answer, limits)
+        self._proxy_header = bytearray() if around.proxies.owes_header(address) else None  # until it is whole
         self._budget = TokenBucket(limits.messages_per_s, limits.messages_burst, now_s)
         self._patience = TokenBucket(limits.too_many_per_s, limits.too_many_burst, now_s)
         self._deadline_s = now_s + limits.handshake_s
@@ -201,6 +207,10 @@ class ClientSocket:
         if self.stage is Stage.CLOSING:
             self._discard(read)
             return
+        if self._proxy_header is not None:
+            read = self._take_proxy_header(self._proxy_header, read)
+            if not read:
+                return
         for event in self._connection.receive(read):
             if self._is_over():
                 return
@@ -264,6 +274,28 @@ class ClientSocket:
             self._is_deaf = self._is_deaf or not self._budget.take(self._around.now_s)
 
     # --- beginnings and ends ---
+
+    def _take_proxy_header(self, header: bytearray, read: bytes) -> bytes:
+        """Note the client's address when the PROXY header is whole; returns what came behind the header."""
+        header += read
+        try:
+            whole = read_header(bytes(header))
+        except BadHeaderError as error:
+            REFUSED_PROXY_HEADERS.inc()
+            _log.info("proxy_header_refused", peer=self.address, error=str(error))
+            self._is_deaf = True
+            self.enter(Stage.CLOSING, self._limits.closing_s)
+            self._wire.abort()
+            return b""
+        if whole is None:
+            return b""
+        self.address = whole.client or self.address
+        self._proxy_header = None
+        return bytes(header[whole.bytes :])
+
+    def _answer(self, protocol: ServerProtocol, request: Request) -> Response:
+        self.address = self._around.proxies.client(self.address, request.headers.get_all("X-Forwarded-For"))
+        return self._around.answer(protocol, request)
 
     def _opened(self) -> None:
         around = self._around

@@ -62,6 +62,12 @@ CONNECTIONS = Gauge("gameserver_connections", "Open WebSocket connections", regi
 REFUSED_HOSTS = Counter(
     "gameserver_refused_hosts_total", "HTTP requests refused for their host name", registry=REGISTRY
 )
+REFUSED_ORIGINS = Counter(
+    "gameserver_refused_origins_total", "WebSocket handshakes refused for the page's origin", registry=REGISTRY
+)
+REFUSED_PROXY_HEADERS = Counter(
+    "gameserver_refused_proxy_headers_total", "Connections of proxies closed for their PROXY header", registry=REGISTRY
+)
 MESSAGES_RECEIVED = Counter("gameserver_messages_received_total", "Messages from clients", registry=REGISTRY)
 REFUSALS = Counter("gameserver_refusals_total", "Messages refused, by code", ["code"], registry=REGISTRY)
 CLOSES = Counter("gameserver_closes_total", "Connections closed, by reason", ["reason"], registry=REGISTRY)

@@ -20,6 +20,7 @@ from websockets.utils import apply_mask
 
 from gameserver.clock import SystemClock
 from gameserver.edge.hosts import Hosts
+from gameserver.edge.proxies import Proxies
 from gameserver.edge.ring import Ring
 from gameserver.edge.senders import AtOnce, OneByOne, Sender
 from gameserver.edge.server import Edge, EdgeLimits
@@ -188,6 +189,7 @@ async def running_edge(
     ready: tuple[bool, dict[str, object]] = (True, {"redis": "up"}),
     origins: tuple[str, ...] = (),
     hosts: Hosts | None = None,
+    proxies: Proxies | None = None,
     sender: Sender | None = None,
     **limits: Any,
 ) -> AsyncIterator[Running]:
@@ -201,6 +203,7 @@ async def running_edge(
         clock=SystemClock(),
         origins=origins,
         hosts=hosts,
+        proxies=proxies,
         ready=lambda: ready,
         sender=sender,
     )

@@ -22,7 +22,8 @@ GROUND = {"config", "store_urls", "urls", "clock", "tasks", "failpoints", "obser
 LAYERS: dict[str, set[str]] = {
     "urls": set(),
     "store_urls": {"urls"},
-    "config": {"store_urls"},
+    "public_names": set(),
+    "config": {"store_urls", "public_names"},
     "clock": set(),
     "tasks": set(),
     "failpoints": set(),
