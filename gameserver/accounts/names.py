@@ -1,8 +1,8 @@
 """Which names there are, and when two of them are the same or look the same. Pure.
 
 Laws: two names are one if their keys are equal bytes: NFKC makes one of all widths and compositions, casefold of all
-cases, and NFKC once more of what casefold took apart. Two names look alike if their skeletons are equal bytes. A name
-that was taken before a rule was made keeps working: only new names are checked.
+cases, and NFKC once more of what casefold took apart. A name that was taken before a rule was made keeps working: only
+new names are checked. Names that look alike are found in SQL, by their skeletons.
 """
 
 from __future__ import annotations
@@ -11,15 +11,14 @@ import unicodedata
 from collections.abc import Iterable
 from typing import Final
 
-from gameserver.accounts.lookalikes import skeleton, staff_forms
 from gameserver.accounts.scripts import are_mixed
 from gameserver.protocol import names
 from gameserver.protocol.errors import Refusal, RefusalCode
+from gameserver.protocol.lookalikes import staff_forms
 from gameserver.protocol.text import MARKS_MAX, is_ignorable, marks_in_a_row
 
 NAME_LENGTH_MIN = 2
 NAME_LENGTH_MAX = 24  # characters, after NFKC
-SKELETON_BYTES_MAX = 255
 _MARKS = frozenset(" _-.")
 _LETTERS: Final = ("Lu", "Ll", "Lt", "Lm", "Lo")
 
@@ -47,11 +46,6 @@ class NameRules:
 def name_key(name: str) -> bytes:
     """Return what a name is looked up by in SQL: bytes, so that no collation has a say."""
     return names.name_key(name).encode()
-
-
-def name_skeleton(name: str) -> bytes:
-    """Return what names that look like ``name`` have in common."""
-    return skeleton(name).encode()[:SKELETON_BYTES_MAX]
 
 
 def checked_name(wish: str) -> str:

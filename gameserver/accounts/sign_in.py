@@ -187,7 +187,7 @@ def _check_wait(wait_ms: int) -> None:
 
 
 def _name_taken() -> Refusal:
-    return Refusal(RefusalCode.NAME_TAKEN, "this name is taken", field="name")
+    return Refusal(RefusalCode.NAME_TAKEN, "this name, or one that looks like it, is taken", field="name")
 
 
 def _token_hash(token: str) -> bytes:

@@ -13,10 +13,11 @@ from gameserver.profiles.database import Database
 from gameserver.profiles.records import AccountRow
 from gameserver.profiles.tables import account, profile
 from gameserver.protocol.ids import PlayerId
+from gameserver.protocol.lookalikes import skeleton_key
 
 
 class NameTaken(Exception):  # noqa: N818  an expected answer
-    """Another account has this name_key."""
+    """Another account has this name_key, or a name that looks like this one."""
 
 
 class Accounts:
@@ -44,7 +45,9 @@ class Accounts:
             "password_hash": password_hash,
             "guest_token_hash": guest_token_hash,
             "created_ms": at_ms,
+            "skeleton": skeleton_key(name),
         }
+        holds_it = (account.c.name_key == name_key) | (account.c.skeleton == row["skeleton"])
 
         standing, mark = self._database.standing, 0
 
@@ -54,7 +57,7 @@ class Accounts:
                 player_id = await _insert(connection, row)
             except IntegrityError:  # also waited for whoever is inserting the same name
                 if guests_seen_before_ms is not None and await guest_names.release(
-                    connection, account.c.name_key == name_key, guests_seen_before_ms
+                    connection, holds_it, guests_seen_before_ms
                 ):
                     player_id = await _insert(connection, row)
                 else:

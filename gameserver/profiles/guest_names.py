@@ -49,5 +49,5 @@ async def _last_seen_ms(connection: AsyncConnection, player_id: PlayerId, create
 
 async def _rename(connection: AsyncConnection, player_id: PlayerId) -> None:
     name = name_of_released(player_id)
-    renamed = {"name": name, "name_key": name.casefold().encode()}
+    renamed = {"name": name, "name_key": name.casefold().encode(), "skeleton": None}
     await connection.execute(update(account).where(account.c.player_id == player_id).values(**renamed))

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gameserver.accounts.names import NameRules, checked_name, name_key, name_skeleton
+from gameserver.accounts.names import NameRules, checked_name, name_key
 from gameserver.protocol.errors import Refusal, RefusalCode
+from gameserver.protocol.lookalikes import skeleton_key
 from gameserver.protocol.text import is_ignorable
 
 
@@ -144,14 +145,14 @@ def test_names_that_only_begin_alike_are_free(name: str) -> None:
     ],
 )
 def test_names_that_look_alike_have_one_skeleton(one: str, other: str) -> None:
-    assert name_skeleton(one) == name_skeleton(other)
+    assert skeleton_key(one) == skeleton_key(other)
 
 
 @pytest.mark.parametrize(
     ("one", "other"), [("Anna", "Ánna"), ("Ali", "All"), ("an na", "anna"), ("小明", "小朋"), ("a-b", "a_b")]
 )
 def test_names_that_people_tell_apart_have_two(one: str, other: str) -> None:
-    assert name_skeleton(one) != name_skeleton(other)
+    assert skeleton_key(one) != skeleton_key(other)
 
 
 @pytest.mark.parametrize(
@@ -171,4 +172,4 @@ def test_what_was_accepted_is_accepted_again_and_its_key_fits_its_column(wish: s
     assert name_key(name) == name_key(wish)
     assert len(name_key(name)) <= 255
     assert not any(is_ignorable(character) for character in name) and any(character.isalnum() for character in name)
-    assert len(name_skeleton(name)) <= 255
+    assert len(skeleton_key(name)) <= 255

@@ -39,10 +39,29 @@ async def test_a_name_is_taken_in_every_case_and_width(accounts: Accounts, form:
         await accounts.create(form, name_key(form), "another hash", None, 1)
 
 
-@pytest.mark.parametrize("form", ["Ánna", "Anna.", "An na", "Аnna"])
+@pytest.mark.parametrize("form", ["Ánna", "Anna.", "An na", "Anne"])
 async def test_names_that_only_look_alike_to_a_collation_are_different(accounts: Accounts, form: str) -> None:
     first = await accounts.create("Anna", name_key("Anna"), "hash", None, 1)
     assert await accounts.create(form, name_key(form), "hash", None, 1) > first
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("paypal", "paypaI"), ("paypal", "раураl"), ("Google", "g00gle"), ("modem", "modern")]
+)
+async def test_a_name_that_looks_like_a_taken_one_is_taken(accounts: Accounts, one: str, other: str) -> None:
+    await accounts.create(one, name_key(one), "hash", None, 1)
+    with pytest.raises(NameTaken):
+        await accounts.create(other, name_key(other), "another hash", None, 1)
+    assert await accounts.by_name(name_key(other)) is None
+
+
+async def test_a_guest_who_stayed_away_gives_a_name_to_one_that_looks_like_it(accounts: Accounts) -> None:
+    guest = await accounts.create("Gus", b"gus", None, bytes(32), 1)
+    assert await accounts.create("GuS", b"gus", "hash", None, 9, 2) > guest
+    other = await accounts.create("rnax", b"rnax", None, bytes(31) + b"x", 3)
+    assert await accounts.create("max", b"max", "hash", None, 9, 4) > other
+    with pytest.raises(NameTaken):
+        await accounts.create("rnax", b"rnax", "another hash", None, 9, 9)
 
 
 async def test_one_of_many_who_want_a_name_at_once_gets_it(accounts: Accounts) -> None:

@@ -10,6 +10,7 @@ import unicodedata
 from importlib import resources
 from typing import Final
 
+KEY_BYTES_MAX: Final = 255
 _FILE: Final = "confusables.txt"
 _WORDS: Final = re.compile(r"[^ _.-]+")
 _ALONE: Final = frozenset(("admin", "administrator", "moderator", "gamemaster", "staff"))  # also as one word of several
@@ -19,6 +20,11 @@ def skeleton(text: str) -> str:
     """Return a text that every text of the same looks has in common. It is not for people to see."""
     mapped = unicodedata.normalize("NFD", text).translate(_PROTOTYPES).casefold()
     return unicodedata.normalize("NFD", mapped.translate(_PROTOTYPES))  # again: a small letter may look like another
+
+
+def skeleton_key(name: str) -> bytes:
+    """Return what is compared in SQL: no two new accounts have the same."""
+    return skeleton(unicodedata.normalize("NFKC", name)).encode()[:KEY_BYTES_MAX]
 
 
 def staff_forms(name: str) -> frozenset[str]:
@@ -36,7 +42,7 @@ def _folded(word: str) -> str:
 
 def _read_prototypes() -> dict[int, str]:
     """Return for each character what it is taken for."""
-    text = resources.files("gameserver.accounts").joinpath(_FILE).read_text(encoding="utf-8")
+    text = resources.files("gameserver.protocol").joinpath(_FILE).read_text(encoding="utf-8")
     rows = (line.split(" ") for line in text.splitlines() if not line.startswith("#"))
     return {ord(alike): prototype for prototype, *others in rows for alike in others}
 
