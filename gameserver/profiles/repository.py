@@ -237,6 +237,8 @@ async def _lock_rows(
     for row in (await connection.execute(standing.watched(locked))).mappings():
         standing.check(row[COLUMN])
         found[row["player_id"]] = dict(row)
+    if not found:  # without a row there was no further column either
+        await standing.check_in(connection)
     return found
 
 

@@ -6,11 +6,13 @@ import time
 from functools import cache
 
 import structlog
+from redis.exceptions import NoPermissionError, NoScriptError
 
 from gameserver.observability.metrics import STORE_UP
 
 STEADY_S = 1.0  # without a failure until Redis is back: some calls may still work while others fail
 
+_REFUSED = (NoScriptError, NoPermissionError)  # Redis is well: it refuses this call, for its own reasons
 _up = cache(STORE_UP.labels)
 log = structlog.get_logger(__name__)
 
@@ -23,6 +25,9 @@ class Standing:
         self._failed_s = 0.0  # the last time
 
     def failed(self, error: BaseException) -> None:
+        if isinstance(error.__cause__ or error, _REFUSED):
+            self.answered()
+            return
         _up("redis").set(0)
         self._failed_s = time.monotonic()
         if self._away_since_s is None:

@@ -258,6 +258,19 @@ async def _server_that_loses_replies() -> AsyncIterator[tuple[str, bytearray]]:
         yield f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}", received
 
 
+async def test_a_call_that_redis_refuses_does_not_make_redis_away(own_redis: RunningRedis) -> None:
+    """A script that Redis has forgotten after a restart, and a command that this user may not use."""
+    own_redis.command("ACL", "SETUSER", "modest", "on", ">geheim", "~*", "+@all", "-ping")
+    modest = Store(own_redis.url.replace("://", "://modest:geheim@"), timeout_s=2.0)
+    with capture_logs() as logged:
+        with pytest.raises(StoreUnavailable):
+            await modest.command("evalsha", "EVALSHA", "0" * 40, 1, "key")
+        with pytest.raises(StoreUnavailable):
+            await modest.ping()
+    await modest.close()
+    assert logged == [] and REGISTRY.get_sample_value("gameserver_store_up", {"store": "redis"}) == 1
+
+
 async def test_that_redis_went_away_and_came_back_is_told_once_each(own_redis: RunningRedis) -> None:
     store = Store(own_redis.url, timeout_s=0.3)
     await store.open()
