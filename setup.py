@@ -19,11 +19,12 @@ from setuptools import Extension, setup
 COMPILED = {
     "edge": "connection door fanout frames limits outbox pollers ring senders server sockets tally wire",
     "link": "audiences local",
+    "live": "batch tick_writer",
     "protocol": "codec world_frame",
-    "session": "departures host publisher record registry session watch write_behind",
-    "simulation": "calls inbox loop phases result restarts stopwatch tick turn zone_runner zones",
-    "store": "batch pipeline resp tick_writer",
-    "world": "action_log entity grid inventory journal later speech view zone",
+    "session": "departures dispatch pointer_watch publisher record registry session write_behind",
+    "simulation": "calls inbox inputs loop phases restarts result stopwatch tick zone_runner zones",
+    "store": "pipeline resp",
+    "world": "action_log distant_cells entity grid inventory journal speech view zone",
 }
 MYPY = "mypy==2.4.1"  # as in scripts/constraints.txt
 

@@ -19,10 +19,10 @@ from gameserver.embedded import EmbeddedValkey, held
 from gameserver.garbage import Garbage
 from gameserver.listening import names_in
 from gameserver.node import Node, Stores
-from gameserver.profiles.database import Database, HistoryLost
-from gameserver.profiles.drivers import sqlite_file
 from gameserver.profiles.repository import Profiles
 from gameserver.simulation.game import Game
+from gameserver.sql.database import Database, HistoryLost
+from gameserver.sql.drivers import sqlite_file
 from gameserver.store.connection import Store
 from gameserver.watchdog import Watchdog
 

@@ -134,9 +134,9 @@ async def _serve(settings: Settings, game: type[Game], ready_file: Path | None) 
     from gameserver.check.ports import cannot_listen
     from gameserver.embedded import EmbeddedValkeyError, FilesInUse
     from gameserver.listening import CannotListen
-    from gameserver.profiles.database import ProfilesUnavailable
     from gameserver.session.lease import NodeNameInUse
     from gameserver.simulation.zone_runner import StartFailed
+    from gameserver.sql.database import ProfilesUnavailable
     from gameserver.store.connection import StoreUnavailable
 
     found = await _findings(settings, game, is_start=True)
@@ -173,8 +173,8 @@ def _has_errors(found: list[Finding]) -> bool:
 
 async def _migrated(settings: Settings) -> list[str]:
     """Bring the tables to this version and return the revisions applied. Raises CommandError."""
-    from gameserver.profiles.database import ProfilesUnavailable
-    from gameserver.profiles.migrate import migrate
+    from gameserver.sql.database import ProfilesUnavailable
+    from gameserver.sql.migrate import migrate
 
     try:
         return await migrate(settings.effective_sql_url)

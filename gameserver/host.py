@@ -17,28 +17,30 @@ from typing import Any, Self
 import structlog
 
 from gameserver.chat.history import ChatHistory
+from gameserver.chat.rows import ChatRows
 from gameserver.clock import Clock
 from gameserver.config import Settings
 from gameserver.link.messages import InputsWanted, PhaseEnded
 from gameserver.link.ports import EdgePort
-from gameserver.profiles.backlog import Backlog
-from gameserver.profiles.chat_rows import ChatRows
-from gameserver.profiles.database import Database
+from gameserver.live.cluster_writer import ClusterWriter
+from gameserver.live.history_marks import HistoryMarks
+from gameserver.live.nodes import NodeLeases
+from gameserver.live.sessions import LiveSessions
+from gameserver.live.tick_writer import SessionWriter, TickWriter
 from gameserver.profiles.exchange import Exchanges
 from gameserver.profiles.history_rows import HistoryRows
-from gameserver.profiles.records import ChatLineRow, Stay
+from gameserver.profiles.records import ChatLineRow, SessionLogEntry
 from gameserver.profiles.repository import Profiles
-from gameserver.profiles.standing import Standing
 from gameserver.protocol.codec import ClientCodec
 from gameserver.protocol.errors import Close
 from gameserver.protocol.ids import Epoch, NodeId, PlayerId
 from gameserver.session.checkpoint import Checkpoints
 from gameserver.session.departures import Departures
+from gameserver.session.dispatch import Dispatcher
 from gameserver.session.ending import Ender
 from gameserver.session.exchanges import ExchangeCarrier
 from gameserver.session.game_log import GameLog
 from gameserver.session.history import HistoryKeeper
-from gameserver.session.host import Host
 from gameserver.session.lease import Lease
 from gameserver.session.opening import Opener
 from gameserver.session.publisher import Publisher
@@ -52,12 +54,10 @@ from gameserver.session.write_behind import WriteBehind
 from gameserver.simulation.game import Game
 from gameserver.simulation.loop import SimulationLoop
 from gameserver.simulation.zones import Zones
-from gameserver.store.cluster_writer import ClusterWriter
+from gameserver.sql.backlog import Backlog
+from gameserver.sql.database import Database
+from gameserver.sql.standing import Standing
 from gameserver.store.connection import Store
-from gameserver.store.history_marks import HistoryMarks
-from gameserver.store.nodes import NodeLeases
-from gameserver.store.sessions import LiveSessions
-from gameserver.store.tick_writer import SessionWriter, TickWriter
 from gameserver.tasks import Tasks
 from gameserver.world.entity import Player
 
@@ -105,7 +105,7 @@ def idle(slack_s: float) -> None:
     """Do nothing between ticks."""
 
 
-class NodeHost:
+class Host:
     """Call ``start``, then ``drain``, then ``leave``, then ``stop``. All chance comes from ``random``."""
 
     def __init__(
@@ -142,7 +142,7 @@ class NodeHost:
         stores = self._stores
         self.lease = Lease(stores.leases, self._id, self._clock, self._settings.lease_s)
         self.saver = Saver(stores.profiles)
-        self._stays: Backlog[Stay] = Backlog("stays", stores.profiles.log_stays)
+        self._session_log: Backlog[SessionLogEntry] = Backlog("stays", stores.profiles.append_session_log)
         lines: Backlog[ChatLineRow] = Backlog("chat", stores.chat.append)
         self._chat = ChatHistory(stores.chat, lines, self._settings.chat_history_lines)
         self._history = self._new_history(stores.history) if stores.history is not None else None
@@ -195,7 +195,7 @@ class NodeHost:
             zones=self.zones,
             ender=Ender(
                 saver=self.saver,
-                stays=self._stays,
+                session_log=self._session_log,
                 live=stores.live,
                 write_behind=self.write_behind,
                 node=self._id,
@@ -214,7 +214,7 @@ class NodeHost:
                 profiles=stores.profiles,
                 exchanges=stores.exchanges,
                 live=stores.live,
-                stays=self._stays,
+                session_log=self._session_log,
                 node=self._id,
                 game=self._game,
                 clock=self._clock,
@@ -241,10 +241,10 @@ class NodeHost:
             grace_s=self._settings.grace_s,
             left=self._departures.left,
             turned_away=self._turn_away,
-            waits=lambda session: host.disconnected(session),
+            waits=lambda session: dispatcher.disconnected(session),
             game_log=GameLog(self._clock),
         )
-        host = Host(
+        dispatcher = Dispatcher(
             link=self._link,
             codec=ClientCodec(self._game.handlers),
             registry=self.registry,
@@ -261,7 +261,7 @@ class NodeHost:
             phases=self._settings.tick_phases,
             clock=self._clock,
             act=self._publisher.act,
-            zone_stopped=lambda runner: host.zone_stopped(runner.zone.name),
+            zone_stopped=lambda runner: dispatcher.zone_stopped(runner.zone.name),
             before_ticks=lambda: self._link.to_edge(InputsWanted()),
             after_ticks=self._after_ticks,
             rest=self._when_idle,
@@ -273,8 +273,8 @@ class NodeHost:
         if self._history is not None:
             await self._history.enter()
         await self._chat.load(self.zones.names())
-        await self.lease.take()
-        keeping = [self.saver.run(), self._chat.lines.run(), self._stays.run(), self.lease.run()]
+        await self.lease.acquire()
+        keeping = [self.saver.run(), self._chat.lines.run(), self._session_log.run(), self.lease.run()]
         if self._history is not None:
             keeping.append(self._history.run())
         playing = (self._loop.run(), self._departures.sweep(), self._reaper.run())
@@ -298,7 +298,7 @@ class NodeHost:
         """After the drain: write what was said and who stayed, and give up the lease."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
-                await asyncio.gather(self._chat.lines.flush(), self._stays.flush(), self.lease.give_up())
+                await asyncio.gather(self._chat.lines.flush(), self._session_log.flush(), self.lease.give_up())
 
     def stop_serving(self) -> None:
         """No more ticks. Nothing is saved here."""

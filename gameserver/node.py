@@ -11,26 +11,26 @@ import structlog
 
 from gameserver.accounts.names import NameRules
 from gameserver.accounts.passwords import Passwords
+from gameserver.accounts.rows import Accounts
 from gameserver.accounts.sign_in import SignIn
 from gameserver.accounts.throttle import Throttle
 from gameserver.clock import Clock
 from gameserver.config import Settings
-from gameserver.edge.hosts import Hosts
-from gameserver.edge.http import file_routes, page_routes
 from gameserver.edge.limits import EdgeLimits
-from gameserver.edge.ops import Ops
-from gameserver.edge.plain_page import plain_page
 from gameserver.edge.proxies import Proxies
-from gameserver.edge.senders import OneByOne, new_sender
+from gameserver.edge.senders import SocketSender, new_sender
 from gameserver.edge.server import Edge
-from gameserver.host import HostStores, NodeHost, idle
+from gameserver.host import Host, HostStores, idle
+from gameserver.http.hosts import Hosts
+from gameserver.http.plain_page import plain_page
+from gameserver.http.site import file_routes, page_routes
 from gameserver.link.local import LocalLink
 from gameserver.link.ports import Link
 from gameserver.listening import names_in
-from gameserver.profiles.account_rows import Accounts
-from gameserver.profiles.database import Database
+from gameserver.operator.listener import Ops
 from gameserver.simulation.description import describe_game
 from gameserver.simulation.game import Game
+from gameserver.sql.database import Database
 from gameserver.store.connection import Store
 
 EDGE_CLOSE_S = 2.0
@@ -72,7 +72,7 @@ class Node:
         self.port = 0
         self._link = link or LocalLink()
         host_stores = HostStores.on(stores.redis, stores.database)
-        self._host = NodeHost(settings, game, host_stores, self._link, clock, Random(), when_idle)
+        self._host = Host(settings, game, host_stores, self._link, clock, Random(), when_idle)
         self.registry = self._host.registry
         self.failed = self._host.failed
         self.heartbeat = self._host.heartbeat
@@ -106,7 +106,7 @@ class Node:
             hosts=hosts,
             ready=self.ready,
             pages=page_routes(plain_page(describe_game(type(game)))) if game.page is None else file_routes(game.page),
-            sender=new_sender() if settings.io_uring else OneByOne(),
+            sender=new_sender() if settings.io_uring else SocketSender(),
         )
         self._ops = Ops(ready=self.ready, token=settings.ops_token, hosts=hosts)
 

@@ -16,15 +16,15 @@ import structlog
 
 from gameserver.accounts.names import NAME_LENGTH_MAX, NameRules, name_key
 from gameserver.accounts.passwords import Passwords
+from gameserver.accounts.rows import Accounts, NameTaken
 from gameserver.accounts.throttle import Throttle
 from gameserver.clock import Clock
 from gameserver.observability.metrics import SIGN_INS
-from gameserver.profiles.account_rows import Accounts, NameTaken
-from gameserver.profiles.database import OutcomeUnknown, ProfilesUnavailable
 from gameserver.profiles.records import AccountRow
 from gameserver.protocol.errors import Refusal, RefusalCode
 from gameserver.protocol.ids import PlayerId
 from gameserver.protocol.messages import Guest, Login, Register
+from gameserver.sql.database import OutcomeUnknown, ProfilesUnavailable
 
 PASSWORD_LENGTH_MIN = 8
 TOKEN_BYTES = 32

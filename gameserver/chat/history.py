@@ -10,12 +10,12 @@ from collections.abc import Sequence
 
 import msgspec
 
+from gameserver.chat.rows import ChatRows
 from gameserver.observability import metrics
-from gameserver.profiles.backlog import Backlog
-from gameserver.profiles.chat_rows import ChatRows
 from gameserver.profiles.records import ChatLineRow
 from gameserver.protocol.ids import PlayerId
 from gameserver.protocol.messages import ChatLine
+from gameserver.sql.backlog import Backlog
 
 LINES_BYTES_MAX = 32 * 1024  # of the lines in a welcome, which has to fit what may wait for one client
 

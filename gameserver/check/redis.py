@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from gameserver.check.finding import Finding
-from gameserver.store.examination import RedisFacts, RedisUnusable, examine
+from gameserver.live.examination import RedisFacts, RedisUnusable, examine
 
 SETTING: Final = "redis_url"
 OLDEST: Final = (7, 0)

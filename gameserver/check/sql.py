@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from gameserver.check.finding import Finding
-from gameserver.profiles.database import ProfilesUnavailable
-from gameserver.profiles.examination import SqlFacts, SqlUnusable, examine
-from gameserver.profiles.migrate import NewerDatabase
+from gameserver.sql.database import ProfilesUnavailable
+from gameserver.sql.examination import SqlFacts, SqlUnusable, examine
+from gameserver.sql.migrate import NewerDatabase
 
 SETTING: Final = "sql_url"
 CLOCK_S: Final = 2.0  # apart, before it is worth a line

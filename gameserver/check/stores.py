@@ -11,14 +11,14 @@ from gameserver.check.redis import check_redis
 from gameserver.check.sql import check_sql
 from gameserver.clock import SystemClock
 from gameserver.config import Settings
-from gameserver.profiles.database import Database, ProfilesUnavailable
-from gameserver.profiles.examination import has_tables
+from gameserver.live.nodes import NodeLeases
 from gameserver.profiles.repository import Profiles
 from gameserver.protocol.ids import NodeId
 from gameserver.session.lease import NodeNameInUse, is_renewed
 from gameserver.simulation.game import Game
+from gameserver.sql.database import Database, ProfilesUnavailable
+from gameserver.sql.examination import has_tables
 from gameserver.store.connection import Store, StoreUnavailable
-from gameserver.store.nodes import NodeLeases
 
 STATES_READ: Final = 50  # of the oldest profiles and of the newest
 CLOSE_S: Final = 1.0

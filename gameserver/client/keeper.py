@@ -74,7 +74,7 @@ class Keeper:
         return welcome
 
     async def keep(self, on_lost: Callable[[], None]) -> str:
-        """Stay until the session is over for good; returns why it is."""
+        """SessionLogEntry until the session is over for good; returns why it is."""
         while True:
             assert self.socket is not None
             loss = await asyncio.shield(self.socket.lost)

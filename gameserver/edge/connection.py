@@ -23,8 +23,8 @@ from websockets.typing import Subprotocol
 
 from gameserver.edge.frames import close_frame, short_frames, text_frame, wire_bytes_min
 from gameserver.edge.handshake import select_subprotocol
-from gameserver.edge.http import secure, serialized_security_headers
 from gameserver.edge.limits import EdgeLimits
+from gameserver.http.site import secure, serialized_security_headers
 from gameserver.protocol.codec import encode_text
 from gameserver.protocol.constants import SUBPROTOCOL
 from gameserver.protocol.errors import CLOSES, Close
@@ -38,7 +38,7 @@ _log = logging.getLogger("gameserver.edge.websockets")
 _log.setLevel(logging.ERROR)  # it tells of every connection at INFO and of every frame at DEBUG
 
 
-class Happening(Enum):
+class ConnectionEvent(Enum):
     OPENED = auto()  # the WebSocket is open
     ANSWERED = auto()  # it was plain HTTP, and the response is in the output
     PONG = auto()
@@ -47,7 +47,7 @@ class Happening(Enum):
     PEER_CLOSED = auto()  # a close frame came; ours, if it was owed, is in the output
 
 
-Event = bytes | Happening | Close
+Event = bytes | ConnectionEvent | Close
 """A whole text message · something that happened · why this connection must be closed."""
 
 
@@ -90,7 +90,7 @@ class Connection:
         found, taken = short_frames(read)
         events: list[Event] = []
         for text in found:
-            event = Happening.PONG if text is None else _checked(text)
+            event = ConnectionEvent.PONG if text is None else _checked(text)
             events.append(event)
             if event is Close.BAD_UTF8:
                 return events
@@ -155,7 +155,7 @@ class Connection:
             return events
         self.ended = False
         self.between_frames = True
-        return [Happening.OPENED, *(self._parse(rest) if rest else ())]
+        return [ConnectionEvent.OPENED, *(self._parse(rest) if rest else ())]
 
     def _respond(self, response: Response) -> list[Event]:
         self._head = None
@@ -165,7 +165,7 @@ class Connection:
             self._protocol.send_response(response)
         self._take_protocol_output()
         self.ended = True
-        return [Happening.ANSWERED]
+        return [ConnectionEvent.ANSWERED]
 
     def _respond_to_garbage(self, head: bytes) -> list[Event]:
         if head.partition(b" ")[0] in _METHODS:  # the parser takes no request with a body
@@ -204,24 +204,24 @@ class Connection:
                 return _checked(bytes(frame.data))
             case Opcode.TEXT:
                 self._message = bytearray(frame.data)
-                return Happening.FRAGMENT
+                return ConnectionEvent.FRAGMENT
             case Opcode.CONT:
                 return self._continue(frame)
             case Opcode.PING:
-                return Happening.PING
+                return ConnectionEvent.PING
             case Opcode.PONG:
-                return Happening.PONG
+                return ConnectionEvent.PONG
             case Opcode.CLOSE:
-                return Happening.PEER_CLOSED
+                return ConnectionEvent.PEER_CLOSED
             case _:
                 return Close.BAD_FRAME
 
     def _continue(self, frame: Frame) -> Event:
         if self._message is None:  # it began as binary, and we are closing for that
-            return Happening.FRAGMENT
+            return ConnectionEvent.FRAGMENT
         self._message += frame.data
         if not frame.fin:
-            return Happening.FRAGMENT
+            return ConnectionEvent.FRAGMENT
         message, self._message = bytes(self._message), None
         return _checked(message)
 

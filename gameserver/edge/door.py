@@ -80,8 +80,8 @@ class Door:
         self._link.to_host(Resync(socket.connection_id))
 
     def lost(self, socket: ClientSocket, why: str) -> None:
-        if socket.at_host:
-            socket.at_host = False
+        if socket.known_to_host:
+            socket.known_to_host = False
             # Later, because this may happen while the host is telling us something: it must not hear back from inside.
             asyncio.get_running_loop().call_soon(self._link.to_host, Leave(socket.connection_id, why))
 
@@ -96,7 +96,7 @@ class Door:
     def declined(self, sockets: Mapping[ConnectionId, ClientSocket], message: Declined) -> None:
         socket = sockets.get(message.connection_id)
         if socket is not None and socket.stage is Stage.OPENING:
-            socket.at_host = False
+            socket.known_to_host = False
             self._failed(socket, Refusal(message.code, message.reason, retry_after_ms=message.retry_after_ms))
 
     async def close(self) -> None:
@@ -144,7 +144,7 @@ class Door:
 
     def _ask_host(self, socket: ClientSocket, request: Join | ResumeSession) -> None:
         socket.enter(Stage.OPENING, self._limits.opening_s)
-        socket.at_host = True  # before asking: on a local link the answer may come from inside the call
+        socket.known_to_host = True  # before asking: on a local link the answer may come from inside the call
         self._link.to_host(request)
 
     def _failed(self, socket: ClientSocket, refusal: Refusal) -> None:

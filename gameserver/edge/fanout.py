@@ -6,7 +6,7 @@ from gameserver.edge.frames import binary_frame
 from gameserver.edge.outbox import Outbox
 from gameserver.link.audiences import AudienceTable
 from gameserver.link.messages import TickFrames
-from gameserver.speedups import ahead
+from gameserver.speedups import prefetched
 
 
 def fan_out(shown: TickFrames, outboxes: AudienceTable[Outbox]) -> list[Outbox]:
@@ -14,6 +14,6 @@ def fan_out(shown: TickFrames, outboxes: AudienceTable[Outbox]) -> list[Outbox]:
     filled: list[Outbox] = []
     for frame in shown.frames:
         ready, full = binary_frame(frame.payload), frame.full
-        filled += [outbox for outbox in ahead(outboxes.viewers_of(frame)) if outbox.world(ready, full)]
+        filled += [outbox for outbox in prefetched(outboxes.viewers_of(frame)) if outbox.world(ready, full)]
     outboxes.forget_before(shown.oldest_audience)
     return filled

@@ -9,9 +9,9 @@ from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
-from gameserver.edge.hosts import Hosts
-from gameserver.edge.http import Site, respond
 from gameserver.edge.origins import Origins
+from gameserver.http.hosts import Hosts
+from gameserver.http.site import Site, respond
 from gameserver.protocol.constants import SUBPROTOCOL
 
 WEBSOCKET_PATH = "/ws"

@@ -24,7 +24,7 @@ from gameserver.speedups import plain
 READS: Final = 0x1  # epoll's EPOLLIN
 WRITES: Final = 0x4  # EPOLLOUT
 _ENDS: Final = 0x2000  # EPOLLRDHUP: nothing comes behind what can be read
-_NEWS_ONLY: Final = 1 << 31  # EPOLLET
+_EDGE_TRIGGERED: Final = 1 << 31  # EPOLLET
 _WANTED: Final = READS | WRITES
 _log = structlog.get_logger(__name__)
 
@@ -47,10 +47,10 @@ class LoopPoller:
 class DrainedPoller:
     """Asks only when told to: epoll where there is one, else what Python's ``selectors`` finds."""
 
-    def __init__(self, read_bytes: int, asked: Asked | None = None) -> None:
+    def __init__(self, read_bytes: int, asked: EpollLike | None = None) -> None:
         self._read_bytes = read_bytes
-        self._asked = asked or (select.epoll() if sys.platform == "linux" else AskedOfSelectors())
-        self._read_ready = plain.read_ready if isinstance(self._asked, AskedOfSelectors) else speedups.read_ready
+        self._asked = asked or (select.epoll() if sys.platform == "linux" else SelectorsPoll())
+        self._read_ready = plain.read_ready if isinstance(self._asked, SelectorsPoll) else speedups.read_ready
         self._wires: list[Wire | None] = []  # those that wait for something, by descriptor: small numbers
         self._waiting = 0  # how many
         self._lost_track = False  # a drain did not come to its end, and what it did not come to is no news any more
@@ -60,9 +60,9 @@ class DrainedPoller:
         self._wires += [None] * (fd + 1 - len(self._wires))
         is_known = self._wires[fd] is not None
         if events and is_known:
-            self._asked.modify(fd, events | _NEWS_ONLY)
+            self._asked.modify(fd, events | _EDGE_TRIGGERED)
         elif events:
-            self._asked.register(fd, events | _NEWS_ONLY)
+            self._asked.register(fd, events | _EDGE_TRIGGERED)
             self._wires[fd] = wire
             self._waiting += 1
         elif is_known:
@@ -100,7 +100,7 @@ class DrainedPoller:
         self._wires, self._waiting = [], 0
 
 
-class Asked(Protocol):
+class EpollLike(Protocol):
     """The calls of ``select.epoll``."""
 
     def register(self, fd: int, events: int, /) -> None: ...
@@ -111,7 +111,7 @@ class Asked(Protocol):
     def close(self) -> None: ...
 
 
-class AskedOfSelectors:
+class SelectorsPoll:
     """The same calls, answered by what there is without epoll."""
 
     def __init__(self) -> None:

@@ -23,17 +23,17 @@ from gameserver.edge.fanout import fan_out
 from gameserver.edge.frames import text_frame
 from gameserver.edge.gate import Gate, RawSocket
 from gameserver.edge.handshake import Handshake
-from gameserver.edge.hosts import Hosts
-from gameserver.edge.http import Ready, Routes, Site, file_routes, health_routes
 from gameserver.edge.limits import EdgeLimits
 from gameserver.edge.origins import Origins
 from gameserver.edge.outbox import Joiner, Outbox
 from gameserver.edge.pollers import DrainedPoller
 from gameserver.edge.proxies import Proxies
-from gameserver.edge.senders import OneByOne, Sender, new_sender
-from gameserver.edge.sockets import ClientSocket, Surroundings
+from gameserver.edge.senders import Sender, SocketSender, new_sender
+from gameserver.edge.sockets import ClientSocket, EdgeContext
 from gameserver.edge.tally import Tally
 from gameserver.edge.wire import Wire
+from gameserver.http.hosts import Hosts
+from gameserver.http.site import Ready, Routes, Site, file_routes, health_routes
 from gameserver.link.messages import (
     CloseConnection,
     Declined,
@@ -47,7 +47,7 @@ from gameserver.link.messages import (
 from gameserver.link.ports import HostPort
 from gameserver.protocol.errors import Close
 from gameserver.protocol.ids import ConnectionId
-from gameserver.speedups import ahead
+from gameserver.speedups import prefetched
 
 __all__ = ["Edge", "EdgeLimits", "SignInCall", "SignedIn"]
 
@@ -83,7 +83,7 @@ class Edge:
         self._door = Door(link, sign_in, limits)
         shown = file_routes(resources.files("gameserver") / "web") if pages is None else pages
         site = Site({**shown, **health_routes(ready)})
-        self._around = Surroundings(
+        self._context = EdgeContext(
             answer=Handshake(site, hosts or Hosts(), Origins(origins, clock), self._no_room).answer,
             proxies=proxies or Proxies(),
             limits=limits,
@@ -119,8 +119,8 @@ class Edge:
 
     def read(self) -> None:
         """Read what players have sent since the last call, and send it to the host."""
-        self._read_at_s = self._around.now_s = self._clock.monotonic_s()
-        self._around.on_tick.drain()
+        self._read_at_s = self._context.now_s = self._clock.monotonic_s()
+        self._context.on_tick.drain()
         self._door.pass_on()
 
     def flush(self) -> None:
@@ -130,7 +130,7 @@ class Edge:
         marked, self._marked = self._marked, []
         wires: list[Wire] = []
         parts: list[bytes] = []
-        for outbox in ahead(marked):
+        for outbox in prefetched(marked):
             if taken := outbox.take():
                 wires.append(outbox.wire)
                 parts.append(taken)
@@ -145,7 +145,7 @@ class Edge:
         """Close every connection as ``draining`` and return when they are gone, after ``timeout_s`` at the latest."""
         self.stop_accepting()
         await self._door.close()
-        sockets = self._around.sockets
+        sockets = self._context.sockets
         for socket in tuple(sockets.values()):
             socket.close(Close.DRAINING)
         await self._wait_until_empty(timeout_s)
@@ -154,11 +154,11 @@ class Edge:
         await self._end()
 
     async def _wait_until_empty(self, timeout_s: float) -> None:
-        self._around.emptied.clear()
+        self._context.emptied.clear()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
-                if self._around.sockets:
-                    await self._around.emptied.wait()
+                if self._context.sockets:
+                    await self._context.emptied.wait()
 
     # --- what the host says ---
 
@@ -166,7 +166,7 @@ class Edge:
         try:
             match message:
                 case TickFrames():
-                    self._mark_all(fan_out(message, self._around.outboxes))
+                    self._mark_all(fan_out(message, self._context.outboxes))
                 case InputsWanted():
                     self.read()
                 case PhaseEnded():
@@ -174,9 +174,9 @@ class Edge:
                 case Deliver():
                     self._deliver(message)
                 case Opened():
-                    self._door.opened(self._around.connected, message)
+                    self._door.opened(self._context.connected, message)
                 case Declined():
-                    self._door.declined(self._around.connected, message)
+                    self._door.declined(self._context.connected, message)
                 case CloseConnection():
                     self._close_connection(message)
         except Exception:
@@ -185,24 +185,24 @@ class Edge:
     def _deliver(self, message: Deliver) -> None:
         frame = text_frame(message.text)
         for connection_id in message.connection_ids:
-            if connection_id in self._around.outboxes:
-                self._around.sockets[connection_id].send_frame(frame)
+            if connection_id in self._context.outboxes:
+                self._context.sockets[connection_id].send_frame(frame)
 
     def _close_connection(self, message: CloseConnection) -> None:
-        if socket := self._around.connected.get(message.connection_id):
-            socket.at_host = False  # the host knows
+        if socket := self._context.connected.get(message.connection_id):
+            socket.known_to_host = False  # the host knows
             socket.close(message.reason, message.detail)
 
     # --- sockets ---
 
     def _accepted(self, raw: RawSocket, address: str) -> None:
         connection_id = ConnectionId(next(self._connection_ids))
-        ClientSocket(connection_id, self._around, raw, address).start()
+        ClientSocket(connection_id, self._context, raw, address).start()
 
     def _no_room(self) -> str | None:
         if self._is_draining:
             return "This server is not taking players now."
-        if len(self._around.connected) >= self._limits.connections_max:
+        if len(self._context.connected) >= self._limits.connections_max:
             return "This server is full."
         return None
 
@@ -230,19 +230,19 @@ class Edge:
         while True:
             await asyncio.sleep(self._limits.sweep_every_s)
             now_s = self._clock.monotonic_s()
-            for socket in tuple(self._around.sockets.values()):
+            for socket in tuple(self._context.sockets.values()):
                 try:
                     socket.sweep(now_s)
                 except Exception:
                     _log.exception("sweep_failed", connection_id=socket.connection_id)
-            self._around.tally.publish()
+            self._context.tally.publish()
 
     async def _end(self) -> None:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.sleep(0)  # lets the sockets that were aborted close
-        self._around.on_tick.close()
+        self._context.on_tick.close()
         self._sender.close()
-        self._sender = OneByOne()  # should a tick still come
-        self._around.tally.publish()
+        self._sender = SocketSender()  # should a tick still come
+        self._context.tally.publish()

@@ -19,9 +19,8 @@ from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
 
 from gameserver.clock import Clock
-from gameserver.edge.connection import Answer, Connection, Event, Happening
+from gameserver.edge.connection import Answer, Connection, ConnectionEvent, Event
 from gameserver.edge.frames import PING, text_frame
-from gameserver.edge.http import serialized_security_headers
 from gameserver.edge.limits import EdgeLimits, TokenBucket
 from gameserver.edge.outbox import Joiner, Outbox
 from gameserver.edge.pollers import DrainedPoller, LoopPoller
@@ -29,6 +28,7 @@ from gameserver.edge.proxies import Proxies
 from gameserver.edge.proxy_header import BadHeaderError, read_header
 from gameserver.edge.tally import Tally
 from gameserver.edge.wire import Wire
+from gameserver.http.site import serialized_security_headers
 from gameserver.link.audiences import AudienceTable
 from gameserver.observability.metrics import CLOSES, CONNECTIONS, REFUSALS, REFUSED_PROXY_HEADERS
 from gameserver.protocol.codec import encode_text
@@ -68,7 +68,7 @@ class Listener(Protocol):
 
 
 @dataclass(slots=True, kw_only=True)
-class Surroundings:
+class EdgeContext:
     """What the sockets of an edge share."""
 
     answer: Answer
@@ -91,20 +91,20 @@ class Surroundings:
 class ClientSocket:
     """From accept to the end of one TCP connection."""
 
-    def __init__(self, connection_id: ConnectionId, around: Surroundings, raw: socket.socket, address: str):
-        now_s = around.clock.monotonic_s()
-        limits = around.limits
+    def __init__(self, connection_id: ConnectionId, context: EdgeContext, raw: socket.socket, address: str):
+        now_s = context.clock.monotonic_s()
+        limits = context.limits
         self.connection_id = connection_id
         self.address = address
         self.stage = Stage.HANDSHAKE
-        self.at_host = False  # the host knows of this connection and must be told when it ends
+        self.known_to_host = False  # the host knows of this connection and must be told when it ends
         self.failed_sign_ins = 0
-        self._around = around
+        self._context = context
         self._limits = limits
-        self._wire = Wire(raw, self, around.at_once, limits)
-        self._outbox = Outbox(self._wire, limits.outbox_bytes_max, around.mark, around.tally, around.joiner)
+        self._wire = Wire(raw, self, context.at_once, limits)
+        self._outbox = Outbox(self._wire, limits.outbox_bytes_max, context.mark, context.tally, context.joiner)
         self._connection = Connection(self._answer, limits)
-        self._proxy_header = bytearray() if around.proxies.owes_header(address) else None  # until it is whole
+        self._proxy_header = bytearray() if context.proxies.owes_header(address) else None  # until it is whole
         self._budget = TokenBucket(limits.messages_per_s, limits.messages_burst, now_s)
         self._patience = TokenBucket(limits.too_many_per_s, limits.too_many_burst, now_s)
         self._deadline_s = now_s + limits.handshake_s
@@ -112,17 +112,17 @@ class ClientSocket:
         self._pong_at_s = now_s
         self._unanswered_pings = 0
         self._discarded_bytes = 0
-        self._is_deaf = False  # closing, and not even listening for the peer's close frame
+        self._ignores_input = False  # closing, and not even listening for the peer's close frame
 
     def start(self) -> None:
         """Serve this client, or turn it away if there is no room."""
-        around, limits = self._around, self._limits
-        if len(around.sockets) >= limits.connections_max + limits.waiting_sockets_max:
+        context, limits = self._context, self._limits
+        if len(context.sockets) >= limits.connections_max + limits.waiting_sockets_max:
             self.stage = Stage.GONE
             self._wire.write(_NO_ROOM)
             self._wire.close()
             return
-        around.sockets[self.connection_id] = self
+        context.sockets[self.connection_id] = self
         self._wire.start()
 
     # --- what the wire calls ---
@@ -141,15 +141,15 @@ class ClientSocket:
 
     def resume_writing(self) -> None:
         if self._outbox.drain() and self.stage is Stage.PLAYING:
-            self._around.listener.drained(self)
+            self._context.listener.drained(self)
 
     def connection_lost(self) -> None:
         self._let_go(_CONNECTION_LOST)
         self.stage = Stage.GONE
-        self._around.sockets.pop(self.connection_id, None)
-        if not self._around.sockets:
-            self._around.emptied.set()
-        if self._around.connected.pop(self.connection_id, None):
+        self._context.sockets.pop(self.connection_id, None)
+        if not self._context.sockets:
+            self._context.emptied.set()
+        if self._context.connected.pop(self.connection_id, None):
             CONNECTIONS.dec()
 
     # --- what the door and the edge call ---
@@ -157,11 +157,11 @@ class ClientSocket:
     def enter(self, stage: Stage, within_s: float = math.inf) -> None:
         """Be at this stage, and past it within that time."""
         if stage is Stage.PLAYING:
-            self._around.outboxes.put(self.connection_id, self._outbox)
+            self._context.outboxes.put(self.connection_id, self._outbox)
         elif stage is Stage.CLOSING:
-            self._wire.move_to(self._around.at_once)
+            self._wire.move_to(self._context.at_once)
         self.stage = stage
-        self._deadline_s = self._around.clock.monotonic_s() + within_s
+        self._deadline_s = self._context.clock.monotonic_s() + within_s
 
     def send(self, message: ServerMessage) -> None:
         self.send_frame(text_frame(encode_text(message)))
@@ -186,8 +186,8 @@ class ClientSocket:
         self._connection.close(reason, detail)
         self._outbox.last(self._connection.take_output())
         # A flood is not listened to any longer, so its close frame will not be seen: say at once that nothing follows.
-        self._is_deaf = reason is Close.FLOOD
-        if self._connection.ended or self._is_deaf:
+        self._ignores_input = reason is Close.FLOOD
+        if self._connection.ended or self._ignores_input:
             self._wire.write_eof()
         self.enter(Stage.CLOSING, self._limits.closing_s)
 
@@ -217,13 +217,13 @@ class ClientSocket:
             if type(event) is bytes:
                 self._text(event)
             else:
-                self._happened(event)
+                self._handle(event)
 
     def _text(self, text: bytes) -> None:
-        around = self._around
-        around.tally.messages_received += 1
-        if self._budget.take(around.now_s):
-            around.listener.text_received(self, text)
+        context = self._context
+        context.tally.messages_received += 1
+        if self._budget.take(context.now_s):
+            context.listener.text_received(self, text)
         else:
             self._one_too_many(text)
 
@@ -231,19 +231,19 @@ class ClientSocket:
         return self.stage is Stage.CLOSING or self.stage is Stage.GONE
 
     def _one_too_many(self, text: bytes = b"") -> None:
-        if self._patience.take(self._around.now_s):
-            retry_after_ms = self._budget.wait_ms(self._around.now_s)
+        if self._patience.take(self._context.now_s):
+            retry_after_ms = self._budget.wait_ms(self._context.now_s)
             self.refuse(Refusal(RefusalCode.TOO_MANY, "too many messages", retry_after_ms=retry_after_ms), text)
         else:
             self.close(Close.FLOOD)
 
-    def _happened(self, event: Event) -> None:
+    def _handle(self, event: Event) -> None:
         match event:
-            case Happening.OPENED:
+            case ConnectionEvent.OPENED:
                 self._opened()
-            case Happening.ANSWERED:
+            case ConnectionEvent.ANSWERED:
                 self._answered()
-            case Happening.PEER_CLOSED:
+            case ConnectionEvent.PEER_CLOSED:
                 self._peer_closed()
             case Close():
                 self.close(event)
@@ -252,12 +252,12 @@ class ClientSocket:
 
     def _control(self, event: Event) -> None:
         # Not for another event: a ping may be behind it, and what answers that is in the output already.
-        pongs = self._connection.take_output() if event is Happening.PING else b""
-        if not self._budget.take(self._around.now_s):
+        pongs = self._connection.take_output() if event is ConnectionEvent.PING else b""
+        if not self._budget.take(self._context.now_s):
             self._one_too_many()
-        elif event is Happening.PONG:
+        elif event is ConnectionEvent.PONG:
             self._unanswered_pings = 0
-            self._pong_at_s = self._around.now_s
+            self._pong_at_s = self._context.now_s
         elif pongs:
             self._outbox.control(pongs)
 
@@ -265,13 +265,13 @@ class ClientSocket:
         self._discarded_bytes += len(read)
         if self._discarded_bytes > self._limits.discarded_bytes_max:
             self._wire.pause_reading()
-        if self._is_deaf or self._connection.ended:
+        if self._ignores_input or self._connection.ended:
             return
         for event in self._connection.receive(read):
-            if event is Happening.PEER_CLOSED:
+            if event is ConnectionEvent.PEER_CLOSED:
                 self._wire.close()
                 return
-            self._is_deaf = self._is_deaf or not self._budget.take(self._around.now_s)
+            self._ignores_input = self._ignores_input or not self._budget.take(self._context.now_s)
 
     # --- beginnings and ends ---
 
@@ -283,7 +283,7 @@ class ClientSocket:
         except BadHeaderError as error:
             REFUSED_PROXY_HEADERS.inc()
             _log.info("proxy_header_refused", peer=self.address, error=str(error))
-            self._is_deaf = True
+            self._ignores_input = True
             self.enter(Stage.CLOSING, self._limits.closing_s)
             self._wire.abort()
             return b""
@@ -294,19 +294,19 @@ class ClientSocket:
         return bytes(header[whole.bytes :])
 
     def _answer(self, protocol: ServerProtocol, request: Request) -> Response:
-        self.address = self._around.proxies.client(self.address, request.headers.get_all("X-Forwarded-For"))
-        return self._around.answer(protocol, request)
+        self.address = self._context.proxies.client(self.address, request.headers.get_all("X-Forwarded-For"))
+        return self._context.answer(protocol, request)
 
     def _opened(self) -> None:
-        around = self._around
-        now_s = around.now_s = around.clock.monotonic_s()
-        around.connected[self.connection_id] = self
+        context = self._context
+        now_s = context.now_s = context.clock.monotonic_s()
+        context.connected[self.connection_id] = self
         CONNECTIONS.inc()
         self._pong_at_s = now_s
         self._next_ping_s = now_s + self._limits.ping_every_s
         self.enter(Stage.GREETING, self._limits.first_message_s)
         self._outbox.last(self._connection.take_output())
-        self._wire.move_to(around.on_tick)
+        self._wire.move_to(context.on_tick)
 
     def _answered(self) -> None:
         self._outbox.last(self._connection.take_output())
@@ -321,12 +321,12 @@ class ClientSocket:
 
     def _let_go(self, why: str) -> None:
         """This player is no longer served here: once per WebSocket."""
-        self._around.outboxes.drop(self.connection_id)
+        self._context.outboxes.drop(self.connection_id)
         if self.stage in (Stage.HANDSHAKE, Stage.CLOSING, Stage.GONE):
             return
         CLOSES.labels(why).inc()
         _log.info("connection_closed", connection_id=self.connection_id, reason=why, stage=self.stage.name.lower())
-        self._around.listener.lost(self, why)
+        self._context.listener.lost(self, why)
 
     def _too_late(self) -> None:
         match self.stage:

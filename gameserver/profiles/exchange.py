@@ -14,14 +14,14 @@ from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gameserver.clock import Clock, SystemClock
-from gameserver.profiles.database import Database, StatementRefused
 from gameserver.profiles.group_commit import GroupCommit
 from gameserver.profiles.inventory_rows import read_inventories, write_inventories
 from gameserver.profiles.records import Exchange, ExchangeOutcome
-from gameserver.profiles.repository import Guard, lock_profiles, raise_inventory_seqs
-from gameserver.profiles.standing import Standing
-from gameserver.profiles.tables import exchange as exchange_table
+from gameserver.profiles.repository import SaveGuard, lock_profiles, raise_inventory_seqs
 from gameserver.protocol.ids import PlayerId
+from gameserver.sql.database import Database, StatementRefused
+from gameserver.sql.standing import Standing
+from gameserver.sql.tables import exchange as exchange_table
 from gameserver.world.inventory import Holding
 
 WHAT_LENGTH_MAX = 255
@@ -62,7 +62,7 @@ class Exchanges:
             return outcomes
 
         try:
-            outcomes, is_repeat = await self._database.settle("exchange", work, prompt=True)
+            outcomes, is_repeat = await self._database.transact_idempotent("exchange", work, interactive=True)
         except NotConserved as error:
             _log.exception("exchange_not_conserved", op_ids=[exchange.op_id for exchange in exchanges])
             raise StatementRefused(str(error)) from error  # refused like anything SQL refuses; nobody is stuck
@@ -109,7 +109,7 @@ async def _known(connection: AsyncConnection, exchanges: Sequence[Exchange]) -> 
     return set(await connection.scalars(select(op_id).where(op_id.in_(asked))))
 
 
-def _judge(exchange: Exchange, is_known: bool, guards: Mapping[PlayerId, Guard]) -> ExchangeOutcome:
+def _judge(exchange: Exchange, is_known: bool, guards: Mapping[PlayerId, SaveGuard]) -> ExchangeOutcome:
     """Already before fenced and stale: an exchange that was applied has made itself stale."""
     if is_known:
         return ExchangeOutcome.ALREADY

@@ -10,9 +10,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
-from gameserver.profiles.database import ProfilesUnavailable, StatementRefused
 from gameserver.profiles.records import Exchange, ExchangeOutcome
 from gameserver.protocol.ids import PlayerId
+from gameserver.sql.database import ProfilesUnavailable, StatementRefused
 
 GROUP_MAX = 50
 

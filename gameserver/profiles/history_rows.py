@@ -9,11 +9,11 @@ from typing import NamedTuple
 from sqlalchemy import Column, case, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gameserver.profiles.database import Database
 from gameserver.profiles.inventory_rows import upsert
 from gameserver.profiles.records import Mark
-from gameserver.profiles.tables import history, history_mark
 from gameserver.protocol.ids import NodeId
+from gameserver.sql.database import Database
+from gameserver.sql.tables import history, history_mark
 
 
 class History(NamedTuple):

@@ -12,8 +12,8 @@ from sqlalchemy.dialects import mysql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import Insert
 
-from gameserver.profiles.tables import inventory
 from gameserver.protocol.ids import PlayerId
+from gameserver.sql.tables import inventory
 from gameserver.world.inventory import Holding
 
 

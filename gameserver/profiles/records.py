@@ -76,7 +76,7 @@ class ExchangeOutcome(Enum):
     STALE = "stale"  # a party's inventory_seq is not above the row's
 
 
-class Stay(msgspec.Struct, frozen=True):
+class SessionLogEntry(msgspec.Struct, frozen=True):
     """One session from open to end, as support staff read it. Either half may be missing if SQL was away then."""
 
     player_id: PlayerId

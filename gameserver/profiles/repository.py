@@ -16,13 +16,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gameserver import failpoints
 from gameserver.observability.metrics import PROFILES_EDITED
-from gameserver.profiles.database import Database
 from gameserver.profiles.edits import PLACE, edited_fields, edited_items
 from gameserver.profiles.inventory_rows import read_inventories, upsert, write_inventories
-from gameserver.profiles.records import Profile, Save, SaveOutcome, Stay
-from gameserver.profiles.standing import COLUMN, Standing
-from gameserver.profiles.tables import account, inventory, profile, session_log
+from gameserver.profiles.records import Profile, Save, SaveOutcome, SessionLogEntry
 from gameserver.protocol.ids import Epoch, NodeId, PlayerId
+from gameserver.sql.database import Database
+from gameserver.sql.standing import COLUMN, Standing
+from gameserver.sql.tables import account, inventory, profile, session_log
 from gameserver.world.inventory import Holding
 
 NO_EPOCH = Epoch(0)
@@ -33,7 +33,7 @@ class UnknownPlayer(LookupError):  # noqa: N818
     """There is no profile with this id."""
 
 
-class Guard(NamedTuple):
+class SaveGuard(NamedTuple):
     """What decides whether a write may happen, read under the row's lock."""
 
     epoch: int
@@ -86,8 +86,8 @@ class Profiles:
             await connection.execute(row.values(epoch=epoch, owner=node))
             return structs.replace(found, epoch=epoch, is_behind=found.epoch < above)
 
-        async with self._database.door:
-            return await self._database.transact("claim", work, prompt=True)
+        async with self._database.sign_in_slots:
+            return await self._database.transact("claim", work, interactive=True)
 
     async def current(self, player_id: PlayerId) -> Profile | None:
         """The profile as of now, read only. One statement, so that both its parts are of the same commit."""
@@ -130,10 +130,10 @@ class Profiles:
         async def work(connection: AsyncConnection) -> list[SaveOutcome]:
             return await _save_all(connection, saves, self._database.standing)
 
-        outcomes, _ = await self._database.settle("save", work)
+        outcomes, _ = await self._database.transact_idempotent("save", work)
         return outcomes
 
-    async def log_stays(self, stays: Sequence[Stay]) -> None:
+    async def append_session_log(self, stays: Sequence[SessionLogEntry]) -> None:
         """Note that sessions opened or ended. What is told twice stays as told first; order does not matter."""
         if not stays:
             return
@@ -144,30 +144,30 @@ class Profiles:
             await connection.execute(upsert(connection, session_log, ["player_id"]), keys)  # there are rows now
             await connection.execute(_NOTE_STAY, [_noted(stay) for stay in stays])
 
-        await self._database.settle("log_stays", work)
+        await self._database.transact_idempotent("append_session_log", work)
 
-    async def stays(self, player_id: PlayerId, count: int = 20) -> list[Stay]:
+    async def stays(self, player_id: PlayerId, count: int = 20) -> list[SessionLogEntry]:
         """The last sessions of a player, newest first."""
 
-        async def work(connection: AsyncConnection) -> list[Stay]:
+        async def work(connection: AsyncConnection) -> list[SessionLogEntry]:
             of_player = select(session_log).where(session_log.c.player_id == player_id)
             rows = await connection.execute(of_player.order_by(session_log.c.epoch.desc()).limit(count))
-            return [Stay(**row) for row in rows.mappings()]
+            return [SessionLogEntry(**row) for row in rows.mappings()]
 
         return await self._database.transact("stays", work)
 
 
 async def lock_profiles(
     connection: AsyncConnection, player_ids: Iterable[PlayerId], standing: Standing
-) -> dict[PlayerId, Guard]:
+) -> dict[PlayerId, SaveGuard]:
     """Take the row locks, in id order so that rivals queue instead of deadlocking, and read the guards. Raises
     HistoryLost."""
     guards = select(profile.c.player_id, profile.c.epoch, profile.c.saved_seq, profile.c.inventory_seq)
     locked = guards.where(profile.c.player_id.in_(sorted(player_ids))).order_by(profile.c.player_id).with_for_update()
-    found: dict[PlayerId, Guard] = {}
+    found: dict[PlayerId, SaveGuard] = {}
     for player_id, *numbers, is_same in await connection.execute(standing.watched(locked)):
         standing.check(is_same)
-        found[player_id] = Guard(*numbers)
+        found[player_id] = SaveGuard(*numbers)
     if not found:  # without a row there was no further column either
         await standing.check_in(connection)
     return found
@@ -199,7 +199,7 @@ def _profile(row: Any, holdings: dict[str, Holding]) -> Profile:
 
 async def _save_all(connection: AsyncConnection, saves: Sequence[Save], standing: Standing) -> list[SaveOutcome]:
     rows = await _lock_rows(connection, [save.player_id for save in saves], standing)
-    guards = {of: Guard(row["epoch"], row["saved_seq"], row["inventory_seq"]) for of, row in rows.items()}
+    guards = {of: SaveGuard(row["epoch"], row["saved_seq"], row["inventory_seq"]) for of, row in rows.items()}
     if failpoints.is_off(failpoints.Guard.SAVE_GUARD):
         saves = [_unguarded(save, guards[save.player_id]) for save in saves]
     outcomes = [_judge(save, guards.get(save.player_id)) for save in saves]
@@ -242,18 +242,18 @@ async def _lock_rows(
     return found
 
 
-def _judge(save: Save, guard: Guard | None) -> SaveOutcome:
+def _judge(save: Save, guard: SaveGuard | None) -> SaveOutcome:
     if guard is None or guard.epoch != save.epoch:
         return SaveOutcome.FENCED
     return SaveOutcome.SAVED if guard.saved_seq < save.seq else SaveOutcome.ALREADY
 
 
-def _unguarded(save: Save, guard: Guard) -> Save:
+def _unguarded(save: Save, guard: SaveGuard) -> Save:
     """Only for the test that takes the guard away: the save as one that passes it."""
     return structs.replace(save, epoch=guard.epoch, seq=max(save.seq, guard.saved_seq + 1))
 
 
-def _noted(stay: Stay) -> dict[str, Any]:
+def _noted(stay: SessionLogEntry) -> dict[str, Any]:
     noted = {f"new_{name}": getattr(stay, name) for name in _STAY_FIELDS}
     return {"of": stay.player_id, "at": stay.epoch, **noted}
 

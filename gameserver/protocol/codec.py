@@ -1,8 +1,8 @@
 """JSON text to client messages and server messages to JSON text; wrong input becomes a ``Refusal`` naming the field.
 
 Most inputs have been said before, and lately: a key that is held, one of eight directions. Those are not parsed again,
-if nobody can tell: inputs of numbers and texts, which nothing can change. Bound: LATELY_MAX inputs of at most
-LATELY_BYTES_MAX each. Only inputs, so that no password stays.
+if nobody can tell: inputs of numbers and texts, which nothing can change. Bound: DECODE_CACHE_MAX inputs of at most
+CACHED_BYTES_MAX each. Only inputs, so that no password stays.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from msgspec import NODEFAULT, structs
 from gameserver.protocol.errors import Refusal, RefusalCode
 from gameserver.protocol.messages import BUILT_IN, SIGN_IN, ClientMessage, Input, ServerMessage
 
-LATELY_MAX: Final = 1024
-LATELY_BYTES_MAX: Final = 125
+DECODE_CACHE_MAX: Final = 1024
+CACHED_BYTES_MAX: Final = 125
 _PLAIN: Final = frozenset((int, float, bool, str, bytes, type(None)))
 _AT_FIELD = re.compile(r"^(?P<what>.*?)(?: - at `(?P<path>[^`]*)`)?$", re.DOTALL)
 _UNKNOWN_TEXT: Final = "Invalid value"  # how msgspec begins if ``type`` is a text, but of no message
@@ -68,16 +68,16 @@ class ClientCodec:
         decoder: msgspec.json.Decoder[ClientMessage] = msgspec.json.Decoder(union)
         self._decode = decoder.decode
         self._plain = {message_type for message_type in self.types.values() if _is_plain(message_type)}
-        self._lately: dict[bytes | str, ClientMessage] = {}
+        self._cache: dict[bytes | str, ClientMessage] = {}
 
     def decode(self, text: bytes | str) -> ClientMessage:
         """The message in ``text``; an input may be one that was given before. Raises Refusal (BAD_MESSAGE or
         UNKNOWN_TYPE), saying which field and why."""
-        said_lately = self._lately.get(text)
-        if said_lately is not None:
-            return said_lately
+        cached = self._cache.get(text)
+        if cached is not None:
+            return cached
         message = _parse(self._decode, text)
-        if type(message) in self._plain and len(text) <= LATELY_BYTES_MAX:
+        if type(message) in self._plain and len(text) <= CACHED_BYTES_MAX:
             self._remember(text, message)
         return message
 
@@ -85,9 +85,9 @@ class ClientCodec:
         for value in structs.astuple(message):
             if type(value) not in _PLAIN:
                 return  # somebody could change it
-        if len(self._lately) == LATELY_MAX:
-            self._lately.clear()
-        self._lately[text] = message
+        if len(self._cache) == DECODE_CACHE_MAX:
+            self._cache.clear()
+        self._cache[text] = message
 
 
 def _parse(decode: Callable[[bytes | str], ClientMessage], text: bytes | str) -> ClientMessage:

@@ -19,7 +19,7 @@ import structlog
 from gameserver.clock import Clock
 from gameserver.profiles.edits import seen_in
 from gameserver.profiles.records import Save, SaveOutcome
-from gameserver.session.record import save_of
+from gameserver.session.record import to_save
 from gameserver.session.saver import Saver
 from gameserver.session.session import Session
 from gameserver.tasks import Tasks
@@ -119,7 +119,7 @@ class Checkpoints:
 def _snapshot(session: Session) -> Save | None:
     """Return None for a state that cannot be written, which is a bug of the game."""
     try:
-        return save_of(session)
+        return to_save(session)
     except Exception:
         log.exception("a session cannot be saved", player=session.player_id)
         return None

@@ -94,7 +94,7 @@ class Departures:
 
     def _stop(self, session: Session) -> ConnectionId | None:
         """The session is not ours any more. Returns the connection it had."""
-        session.take(SessionEvent.FENCED)
+        session.move(SessionEvent.FENCED)
         connection_id = self._registry.unbind(session)
         self._zones[session.zone].inbox.departures.append((session.player, "fenced"))
         self._registry.remove(session)
@@ -154,12 +154,12 @@ class Departures:
         return session.state is SessionState.ACTIVE and idle_s > self._idle_timeout_s
 
     async def _end(self, session: Session, reason: str, close: Close, still: Callable[[], bool]) -> None:
-        async with self._registry.only_one(session.player_id):
+        async with self._registry.lock(session.player_id):
             if not session.is_open or not still():
                 return
             if not await self._answer_all(session):
                 return  # fenced meanwhile, and the client told
-            session.take(SessionEvent.END)
+            session.move(SessionEvent.END)
             connection_id = session.connection_id
             finishing = self._tasks.start(self._finish(session, reason), f"finish: {reason}")
             if reason == LOGOUT or session.unanswered:
@@ -191,7 +191,7 @@ class Departures:
     def _refuse_untaken(self, session: Session) -> None:
         """Refuse the actions that no tick will take any more, because its zone stopped or was slow."""
         for seq in sorted(session.unanswered):
-            if session.connection_id is not None and session.player.actions.standing(seq) == "new":
+            if session.connection_id is not None and session.player.actions.status_of(seq) == "new":
                 session.unanswered.remove(seq)
                 refused = Refused(RefusalCode.TRY_LATER, "this session is ending", seq, retry_after_ms=1000)
                 self._link.to_edge(Deliver([session.connection_id], encode_text(refused)))

@@ -13,17 +13,17 @@ import structlog
 
 from gameserver.clock import Clock
 from gameserver.failpoints import Failpoint, Guard, is_off, reach
+from gameserver.live.sessions import LiveSessions, Removal
 from gameserver.observability import metrics
-from gameserver.profiles.backlog import Backlog
-from gameserver.profiles.records import SaveOutcome, Stay
+from gameserver.profiles.records import SaveOutcome, SessionLogEntry
 from gameserver.protocol.ids import NodeId
 from gameserver.session.lifecycle import SessionEvent
-from gameserver.session.record import save_of, waits_for_client_of
+from gameserver.session.record import to_save, waits_for_client_of
 from gameserver.session.saver import Saver
 from gameserver.session.session import Dirty, Session
 from gameserver.session.write_behind import WriteBehind
+from gameserver.sql.backlog import Backlog
 from gameserver.store.connection import StoreUnavailable
-from gameserver.store.sessions import LiveSessions, Removal
 
 RETRY_S = 0.5
 STORED_PATIENCE_S = 1.0
@@ -47,14 +47,14 @@ class Ender:
         self,
         *,
         saver: Saver,
-        stays: Backlog[Stay],
+        session_log: Backlog[SessionLogEntry],
         live: LiveSessions,
         write_behind: WriteBehind,
         node: NodeId,
         clock: Clock,
     ):
         self._saver = saver
-        self._stays = stays
+        self._session_log = session_log
         self._live = live
         self._write_behind = write_behind
         self._node = node
@@ -71,7 +71,7 @@ class Ender:
                 ending = Ending.LEFT
         if ending is Ending.REFUSED:
             return ending  # and ``keep`` is called, once its connection is closed
-        session.take(SessionEvent.SAVED if ending is Ending.DONE else SessionEvent.FENCED)
+        session.move(SessionEvent.SAVED if ending is Ending.DONE else SessionEvent.FENCED)
         self._saver.forget(session.player_id, session.epoch)
         self.note_end(session, reason)
         return ending
@@ -80,7 +80,7 @@ class Ender:
         """Let a session that SQL refused wait for its player, or for a try that SQL takes. Redis has all of it."""
         session.refused_ends += 1
         session.is_leaving = False
-        session.take(SessionEvent.UNSAVED)
+        session.move(SessionEvent.UNSAVED)
         session.disconnected_at_s = self._clock.monotonic_s()
         self._write_behind.mark_whole(session)
 
@@ -88,14 +88,16 @@ class Ender:
         """For the metric, and for support staff."""
         metrics.SESSION_ENDS.labels(reason).inc()
         at_ms, seq = self._clock.wall_ms(), session.saved_seq
-        self._stays.add(Stay(session.player_id, session.epoch, ended_ms=at_ms, reason=reason, last_seq=seq))
+        self._session_log.add(
+            SessionLogEntry(session.player_id, session.epoch, ended_ms=at_ms, reason=reason, last_seq=seq)
+        )
 
     async def discard(self, session: Session) -> None:
         """After being fenced: take away what we wrote under the dead epoch's name, as far as Redis answers."""
         self._saver.forget(session.player_id, session.epoch)
         await self._write_behind.withdraw(session)
         try:
-            await self._write_behind.settle()
+            await self._write_behind.await_quiet()
             reach(Failpoint.DISCARD_BEFORE)
             await self._live.discard(session.player_id, session.epoch, self._node)
             reach(Failpoint.DISCARD_AFTER)
@@ -120,7 +122,7 @@ class Ender:
             session.seq += 1
             if is_off(Guard.DELETE_AFTER_COMMIT):
                 await self._live.remove(session.player_id, session.epoch, self._node, session.seq)
-            saved = await self._saver.save(save_of(session), is_last=True)
+            saved = await self._saver.save(to_save(session), is_last=True)
             if saved is SaveOutcome.FENCED:
                 await self.discard(session)
                 return Ending.NOT_OURS
@@ -135,7 +137,7 @@ class Ender:
     async def _remove(self, session: Session) -> Removal:
         while True:
             try:
-                await self._write_behind.settle()
+                await self._write_behind.await_quiet()
                 reach(Failpoint.REMOVE_BEFORE)
                 removal = await self._live.remove(session.player_id, session.epoch, self._node, session.saved_seq)
             except StoreUnavailable:

@@ -14,11 +14,11 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from gameserver.failpoints import Failpoint, reach
-from gameserver.profiles.database import HistoryLost, OutcomeUnknown, ProfilesUnavailable
 from gameserver.profiles.exchange import Exchanges
 from gameserver.profiles.records import Exchange as StoredExchange
 from gameserver.profiles.records import ExchangeOutcome, Party
 from gameserver.protocol.ids import Epoch, PlayerId
+from gameserver.sql.database import HistoryLost, OutcomeUnknown, ProfilesUnavailable
 from gameserver.tasks import Tasks
 from gameserver.world.entity import Player
 from gameserver.world.exchange import Exchange, ExchangeResult

@@ -13,14 +13,14 @@ from collections.abc import Callable
 import structlog
 
 from gameserver.failpoints import Guard, is_off
-from gameserver.profiles.database import HistoryLost, ProfilesUnavailable
+from gameserver.live.history_marks import HistoryMarks
+from gameserver.live.sessions import LiveSessions
 from gameserver.profiles.history_rows import History, HistoryRows, is_behind
 from gameserver.profiles.records import Mark
-from gameserver.profiles.standing import Standing
 from gameserver.protocol.ids import NodeId
+from gameserver.sql.database import HistoryLost, ProfilesUnavailable
+from gameserver.sql.standing import Standing
 from gameserver.store.connection import StoreUnavailable
-from gameserver.store.history_marks import HistoryMarks
-from gameserver.store.sessions import LiveSessions
 
 BEAT_S = 1.0
 DRAWS_MAX = 5  # each further one means that another node has drawn, too

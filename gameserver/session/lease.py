@@ -13,10 +13,10 @@ import asyncio
 import structlog
 
 from gameserver.clock import Clock
+from gameserver.live.nodes import Holding, NodeLeases
 from gameserver.protocol.ids import NodeId
 from gameserver.session.instance import Instance
 from gameserver.store.connection import StoreUnavailable
-from gameserver.store.nodes import Holding, NodeLeases
 
 RENEWALS_PER_LEASE = 5
 MARGIN = 0.2  # of the lease: we count it as ended this much before Redis does
@@ -55,7 +55,7 @@ class Lease:
     def holds(self) -> bool:
         return self._clock.monotonic_s() < self._until_s
 
-    async def take(self) -> None:
+    async def acquire(self) -> None:
         """Take the lease at the start, from a process that is dead if there is one. That it is dead is known at once
         if it ran on this machine, and otherwise when it has not renewed in time. Raises StoreUnavailable, and
         NodeNameInUse when the process lives."""

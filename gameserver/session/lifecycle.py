@@ -1,4 +1,4 @@
-"""The states of a session as a table: any move that is not in it is a bug of ours. Pure.
+"""The states of a session as a table: any next_state that is not in it is a bug of ours. Pure.
 
     joining ──joined──▶ active ◀──returned── disconnected
        │                  │ └──socket_lost──▶  │
@@ -54,10 +54,10 @@ MOVES: dict[tuple[SessionState, SessionEvent], SessionState] = {
 
 
 class ImpossibleMoveError(AssertionError):
-    """The table has no such move: a bug."""
+    """The table has no such next_state: a bug."""
 
 
-def move(state: SessionState, event: SessionEvent) -> SessionState:
+def next_state(state: SessionState, event: SessionEvent) -> SessionState:
     """The state after ``event``. Raises ImpossibleMoveError."""
     try:
         return MOVES[state, event]

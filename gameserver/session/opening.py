@@ -6,19 +6,19 @@ import structlog
 
 from gameserver.clock import Clock
 from gameserver.failpoints import Failpoint, Guard, is_off, reach
-from gameserver.profiles.backlog import Backlog
+from gameserver.live.sessions import LiveSessions
 from gameserver.profiles.edits import seen_in
 from gameserver.profiles.exchange import Exchanges
-from gameserver.profiles.records import Profile, Stay
+from gameserver.profiles.records import Profile, SessionLogEntry
 from gameserver.profiles.repository import NO_EPOCH, Profiles
 from gameserver.protocol.ids import NodeId, PlayerId
 from gameserver.session import tokens
-from gameserver.session.record import first_fields, player_of, take_newer
+from gameserver.session.record import first_fields, merge_newer, player_of
 from gameserver.session.session import Dirty, Session
 from gameserver.simulation.declared import wrong_zone
 from gameserver.simulation.game import Game
+from gameserver.sql.backlog import Backlog
 from gameserver.store.connection import StoreUnavailable
-from gameserver.store.sessions import LiveSessions
 from gameserver.world.entity import Player
 from gameserver.world.zone import ZoneSpec
 
@@ -36,7 +36,7 @@ class Opener:
         profiles: Profiles,
         exchanges: Exchanges,
         live: LiveSessions,
-        stays: Backlog[Stay],
+        session_log: Backlog[SessionLogEntry],
         node: NodeId,
         game: Game,
         clock: Clock,
@@ -44,7 +44,7 @@ class Opener:
         self._profiles = profiles
         self._exchanges = exchanges
         self._live = live
-        self._stays = stays
+        self._session_log = session_log
         self._node = node
         self._game = game
         self._clock = clock
@@ -68,10 +68,12 @@ class Opener:
         reach(Failpoint.OPEN_AFTER_REDIS)
         session.dirty = Dirty.NOTHING
         if fields != first:
-            take_newer(session, fields, self._game.state_type)
+            merge_newer(session, fields, self._game.state_type)
             await self._answer_committed(session)
             self._find_zone(session, session.player.lost_zone or session.zone)
-        self._stays.add(Stay(player_id, session.epoch, node=self._node, opened_ms=session.opened_at_ms))
+        self._session_log.add(
+            SessionLogEntry(player_id, session.epoch, node=self._node, opened_ms=session.opened_at_ms)
+        )
         return session
 
     async def _answer_committed(self, session: Session) -> None:
@@ -79,7 +81,7 @@ class Opener:
         actions = session.player.actions
         prefix = f"{session.player_id}:{actions.lineage}:"
         for op_id in sorted(await self._exchanges.applied(prefix), key=_seq_of):
-            if (seq := _seq_of(op_id)) and actions.standing(seq) == "new":
+            if (seq := _seq_of(op_id)) and actions.status_of(seq) == "new":
                 actions.finish(seq, "durable")
 
     async def token_is_good(self, player_id: PlayerId, token: str) -> bool:

@@ -93,7 +93,7 @@ class Publisher:
         session = self._registry.session_of(player)
         if session is None or session.connection_id is None or session.state is not SessionState.JOINING:
             return  # gone again before the tick
-        session.take(SessionEvent.JOINED)
+        session.move(SessionEvent.JOINED)
         self._write_behind.mark(session, Dirty.STATUS)
         welcome = self._welcome_of(zone, session)
         session.guest_token = None
@@ -159,18 +159,18 @@ class Publisher:
     # --- keeping ---
 
     def _mark(self, result: TickResult) -> None:
-        registry, keeper, tick = self._registry, self._write_behind, result.tick
+        registry, write_behind, tick = self._registry, self._write_behind, result.tick
         for player in result.moved:
             if session := registry.session_of(player):
                 session.tick = tick
-                keeper.mark(session, Dirty.PLACE)
+                write_behind.mark(session, Dirty.PLACE)
         for player in result.rehomed:
             if session := registry.session_of(player):
-                keeper.mark(session, Dirty.STATUS)
+                write_behind.mark(session, Dirty.STATUS)
         for player in result.kept:
             if session := registry.session_of(player):
                 session.tick = tick
-                keeper.mark(session, _take_changes(player, session))
+                write_behind.mark(session, _take_changes(player, session))
 
     # --- answering ---
 

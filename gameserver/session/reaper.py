@@ -16,14 +16,14 @@ from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
 
-from gameserver.profiles.database import ProfilesUnavailable
+from gameserver.live.nodes import NodeLeases
+from gameserver.live.sessions import LiveSessions, Owner, StaleEpoch
 from gameserver.profiles.repository import UnknownPlayer
 from gameserver.protocol.errors import Refusal
 from gameserver.protocol.ids import Epoch, NodeId, PlayerId
 from gameserver.session.reception import Reception
+from gameserver.sql.database import ProfilesUnavailable
 from gameserver.store.connection import StoreUnavailable
-from gameserver.store.nodes import NodeLeases
-from gameserver.store.sessions import LiveSessions, Owner, StaleEpoch
 
 AT_ONCE_MAX = 8
 PERIOD_S = 1.9

@@ -13,7 +13,7 @@ from gameserver.clock import Clock
 from gameserver.failpoints import Failpoint, reach
 from gameserver.link.messages import CloseConnection, Declined, Join, ResumeSession
 from gameserver.link.ports import EdgePort
-from gameserver.profiles.database import ProfilesUnavailable
+from gameserver.live.sessions import StaleEpoch
 from gameserver.protocol.errors import Close, Refusal, RefusalCode
 from gameserver.protocol.ids import ConnectionId, PlayerId
 from gameserver.session import tokens
@@ -23,8 +23,8 @@ from gameserver.session.registry import Registry
 from gameserver.session.session import Dirty, Session
 from gameserver.session.write_behind import WriteBehind
 from gameserver.simulation.zones import Zones
+from gameserver.sql.database import ProfilesUnavailable
 from gameserver.store.connection import StoreUnavailable
-from gameserver.store.sessions import StaleEpoch
 from gameserver.world.stored_state import StateUnreadable
 
 OPEN_DEADLINE_S = 5.0
@@ -107,7 +107,7 @@ class Reception:
     async def recover(self, player_id: PlayerId) -> None:
         """Own the session that a process that died left behind, and let it wait for its player. Raises what opening
         raises, and Refusal while this node ends."""
-        async with self._registry.only_one(player_id):
+        async with self._registry.lock(player_id):
             self._check_accepting()
             if self._registry.get(player_id) is None:
                 session = await self._open(player_id)
@@ -124,7 +124,7 @@ class Reception:
         used_token: str | None,
     ) -> None:
         try:
-            async with asyncio.timeout(OPEN_DEADLINE_S) as deadline, self._registry.only_one(player_id):
+            async with asyncio.timeout(OPEN_DEADLINE_S) as deadline, self._registry.lock(player_id):
                 self._check_accepting()
                 session = await find()
                 deadline.reschedule(None)  # a session that is given a connection must not stay outside its zone
@@ -168,7 +168,7 @@ class Reception:
         if self._zones[session.zone].stopped:
             raise Refusal(RefusalCode.TRY_LATER, "this zone has stopped", retry_after_ms=5000)
         self._registry.add(session)
-        session.take(SessionEvent.SOCKET_LOST)  # until a connection is attached
+        session.move(SessionEvent.SOCKET_LOST)  # until a connection is attached
         session.disconnected_at_s = self._clock.monotonic_s()
         self._opened(session)
         return session
@@ -193,7 +193,7 @@ class Reception:
             self._link.to_edge(CloseConnection(before, Close.TAKEN_OVER))
         # Now, and not when the player comes back: a tick may come before, and these seqs are of the connection before.
         self._zones[session.zone].inbox.drop_inputs(session.player)
-        session.take(SessionEvent.RETURNED)
+        session.move(SessionEvent.RETURNED)
         session.resumed = used_token is not None
         session.disconnected_at_s = None
         session.last_input_s = self._clock.monotonic_s()

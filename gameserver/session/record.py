@@ -13,14 +13,14 @@ from typing import Final
 import msgspec
 
 from gameserver.failpoints import Guard, is_off
+from gameserver.live import keys
+from gameserver.live.batch import Batch
 from gameserver.profiles.records import Profile, Save
 from gameserver.protocol.ids import PlayerId
 from gameserver.session.lifecycle import SessionState
 from gameserver.session.live_hash import BURNED, ITEM, KINDS, MINTED, NAMES, LiveHash, read
 from gameserver.session.session import Dirty, Session
-from gameserver.store import keys
-from gameserver.store.batch import Batch
-from gameserver.store.resp import hset_picture, pack_hset
+from gameserver.store.resp import hset_template, pack_hset
 from gameserver.world.entity import Player
 from gameserver.world.inventory import Holding, Inventory
 from gameserver.world.state import PlayerState
@@ -28,21 +28,21 @@ from gameserver.world.stored_state import read_state
 
 FIELDS: Final = len(NAMES)  # of a whole hash, besides FIELDS_A_KIND for each kind of item
 FIELDS_A_KIND: Final = 3
-_PLACE: Final = hset_picture(b"seq", b"tick", b"x", b"y", b"facing")
+_PLACE: Final = hset_template(b"seq", b"tick", b"x", b"y", b"facing")
 
 
-def take_write(session: Session, batch: Batch) -> None:
+def write_changes(session: Session, batch: Batch) -> None:
     """Add to ``batch`` what brings Redis up to date, under the next seq; it counts as written from now on. Where this
     raises, nothing is added."""
     if not session.key:
         session.key = keys.session(session.player_id, session.epoch).encode()
     if session.dirty == Dirty.PLACE:
-        _take_place(session, batch)
+        _write_place(session, batch)
     else:
-        batch.add(session.player_id, pack_hset(session.key, take_fields(session)))
+        batch.add(session.player_id, pack_hset(session.key, changed_fields(session)))
 
 
-def take_fields(session: Session) -> list[bytes]:
+def changed_fields(session: Session) -> list[bytes]:
     """The fields that are behind, name and value in turn."""
     dirty, session.dirty = session.dirty, Dirty.NOTHING
     session.seq += 1
@@ -60,19 +60,21 @@ def fields_of(session: Session) -> int:
     return FIELDS + FIELDS_A_KIND * session.kinds_written + session.foreign_fields
 
 
-def _take_place(session: Session, batch: Batch) -> None:
+def _write_place(session: Session, batch: Batch) -> None:
     """The same of one who only moved, as most do on most ticks."""
     session.dirty = Dirty.NOTHING
     session.seq += 1
     player = session.player
-    batch.fill_in(player.player_id, _PLACE, session.key, session.seq, session.tick, player.x, player.y, player.facing)
+    batch.add_rendered(
+        player.player_id, _PLACE, session.key, session.seq, session.tick, player.x, player.y, player.facing
+    )
 
 
 def first_fields(session: Session) -> dict[str, str]:
     """Everything, for a session that has no live state yet."""
     session.dirty = Dirty.ALL
     session.dirty_kinds.clear()  # none named: all
-    fields = [field.decode() for field in take_fields(session)]
+    fields = [field.decode() for field in changed_fields(session)]
     return dict(zip(fields[::2], fields[1::2], strict=True))
 
 
@@ -132,7 +134,7 @@ def waits_for_client_of(session: Session, live: Mapping[str, str]) -> bool:
     return live.get("status") == SessionState.DISCONNECTED and newest in ([], list(session.resume_hashes[:1]))
 
 
-def save_of(session: Session) -> Save:
+def to_save(session: Session) -> Save:
     """What SQL is to keep of the session as it is now. If Redis was not sent all of it, under a seq of its own."""
     if session.dirty:
         session.seq += 1
@@ -171,7 +173,7 @@ def _shown(player_id: PlayerId, name: str) -> str:
     return f"player {player_id} ({name})"
 
 
-def take_newer(session: Session, fields: Mapping[str, str], state_type: type[PlayerState]) -> None:
+def merge_newer(session: Session, fields: Mapping[str, str], state_type: type[PlayerState]) -> None:
     """Bring into ``session``, which is as SQL has it, what the live hash has that is newer. What the hash lacks stays
     as SQL has it. Raises StateUnreadable."""
     player = session.player

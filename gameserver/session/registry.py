@@ -8,8 +8,8 @@ from contextlib import AbstractAsyncContextManager
 from gameserver.link.audiences import Audiences
 from gameserver.protocol.ids import ConnectionId, PlayerId
 from gameserver.protocol.names import name_key
+from gameserver.session.player_locks import PlayerLocks
 from gameserver.session.session import Session
-from gameserver.session.turns import Turns
 from gameserver.world.entity import Player
 
 
@@ -20,7 +20,7 @@ class Registry:
         self._by_player: dict[PlayerId, Session] = {}
         self._by_connection: dict[ConnectionId, Session] = {}
         self._by_name: dict[str, Session] = {}
-        self._turns = Turns()
+        self._locks = PlayerLocks()
         self.connections = Audiences()  # of the sessions that have one
 
     def __len__(self) -> int:
@@ -34,7 +34,7 @@ class Registry:
 
     def session_of(self, player: Player) -> Session | None:
         """The session of exactly this player, not of one who has taken its place."""
-        session: Session | None = player.keeper
+        session: Session | None = player.session
         return session
 
     def by_connection(self, connection_id: ConnectionId) -> Session | None:
@@ -47,7 +47,7 @@ class Registry:
     def add(self, session: Session) -> None:
         assert session.player_id not in self._by_player, "a player has one session on a host"
         self._by_player[session.player_id] = session
-        session.player.keeper = session
+        session.player.session = session
         session.count()
         self._by_name[name_key(session.player.name)] = session
 
@@ -56,7 +56,7 @@ class Registry:
         self.unbind(session)
         if self._by_player.get(session.player_id) is session:
             del self._by_player[session.player_id]
-            session.player.keeper = None
+            session.player.session = None
             self._by_name.pop(name_key(session.player.name), None)
 
     def bind(self, session: Session, connection_id: ConnectionId) -> ConnectionId | None:
@@ -80,8 +80,8 @@ class Registry:
     @property
     def is_busy(self) -> bool:
         """Some player is opening, resuming or ending."""
-        return bool(self._turns)
+        return bool(self._locks)
 
-    def only_one(self, player_id: PlayerId) -> AbstractAsyncContextManager[None]:
+    def lock(self, player_id: PlayerId) -> AbstractAsyncContextManager[None]:
         """Opening, resuming and ending of one player never overlap."""
-        return self._turns.one_of(player_id)
+        return self._locks.hold(player_id)

@@ -12,14 +12,14 @@ from collections.abc import Callable
 import structlog
 
 from gameserver.failpoints import Failpoint, reach
-from gameserver.profiles.database import ProfilesUnavailable
+from gameserver.live.sessions import LiveSessions, Owner, StaleEpoch
 from gameserver.profiles.repository import Profiles
 from gameserver.protocol.ids import NodeId, PlayerId
 from gameserver.session.record import first_fields
 from gameserver.session.registry import Registry
 from gameserver.session.session import Session
+from gameserver.sql.database import ProfilesUnavailable
 from gameserver.store.connection import StoreUnavailable
-from gameserver.store.sessions import LiveSessions, Owner, StaleEpoch
 from gameserver.tasks import Tasks
 
 AT_ONCE_MAX = 8
@@ -69,7 +69,7 @@ class Restorer:
 
     async def _in_turn(self, session: Session) -> bool:
         """Not while the session is being ended: what an end has removed must not come back. False: try again."""
-        async with self._registry.only_one(session.player_id), self._at_once:
+        async with self._registry.lock(session.player_id), self._at_once:
             return not session.is_open or await self._try(session)
 
     async def _try(self, session: Session) -> bool:

@@ -13,11 +13,11 @@ import asyncio
 import structlog
 
 from gameserver.failpoints import Failpoint, Guard, is_off, reach
-from gameserver.profiles.database import HistoryLost, OutcomeUnknown, ProfilesUnavailable, StatementRefused
 from gameserver.profiles.records import Save, SaveOutcome
 from gameserver.profiles.repository import Profiles
 from gameserver.protocol.ids import Epoch, PlayerId
 from gameserver.session.refusals import Refusals
+from gameserver.sql.database import HistoryLost, OutcomeUnknown, ProfilesUnavailable, StatementRefused
 
 BATCH_MAX = 100
 PAUSE_S = 0.1  # between batches: what comes meanwhile goes together in one transaction

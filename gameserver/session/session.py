@@ -10,7 +10,7 @@ from gameserver.observability import metrics
 from gameserver.profiles.edits import Seen
 from gameserver.protocol.ids import ConnectionId, Epoch, PlayerId
 from gameserver.protocol.messages import Ack
-from gameserver.session.lifecycle import SessionEvent, SessionState, move
+from gameserver.session.lifecycle import SessionEvent, SessionState, next_state
 from gameserver.world.entity import Player
 
 _OPEN: Final = (SessionState.JOINING, SessionState.ACTIVE, SessionState.DISCONNECTED)
@@ -77,9 +77,9 @@ class Session:
         """It takes inputs, or would if its client came back."""
         return self.state in _OPEN
 
-    def take(self, event: SessionEvent) -> None:
+    def move(self, event: SessionEvent) -> None:
         """Move along the table of the lifecycle."""
-        before, self.state = self.state, move(self.state, event)
+        before, self.state = self.state, next_state(self.state, event)
         if self.is_counted:
             metrics.SESSIONS.labels(before).dec()
             if self.state is not SessionState.ENDED:

@@ -17,17 +17,17 @@ import structlog
 
 from gameserver.clock import Clock
 from gameserver.failpoints import Failpoint, Guard, is_off, reach
+from gameserver.live.batch import Batch
+from gameserver.live.tick_writer import Check, Found, OwnerMissing, ServerChanged, SessionWriter
 from gameserver.observability import metrics
 from gameserver.protocol.messages import Ack
 from gameserver.session.checkpoint import Checkpoints, Snapshot
 from gameserver.session.lifecycle import SessionState
-from gameserver.session.record import fields_of, take_write
+from gameserver.session.pointer_watch import PointerWatch
+from gameserver.session.record import fields_of, write_changes
 from gameserver.session.session import Dirty, Session
-from gameserver.session.watch import Watch
-from gameserver.speedups import ahead
-from gameserver.store.batch import Batch
+from gameserver.speedups import prefetched
 from gameserver.store.connection import StoreUnavailable
-from gameserver.store.tick_writer import Check, Found, OwnerMissing, ServerChanged, SessionWriter
 from gameserver.tasks import Tasks
 
 RETRY_S: Final = 0.25
@@ -61,7 +61,7 @@ class WriteBehind:
         self._fenced = fenced
         self._owner_missing = owner_missing
         self._sessions = sessions
-        self._watch = Watch(sessions)
+        self._watch = PointerWatch(sessions)
         self._may_ack = may_ack
         self._checkpoints = checkpoints
         self._dirty: set[Session] = set()
@@ -118,9 +118,9 @@ class WriteBehind:
         sessions, self._dirty = self._dirty, set()
         flight = _Flight(sessions, batch, watched=watched)
         broken = []
-        for session in ahead(list(sessions)):
+        for session in prefetched(list(sessions)):
             try:
-                take_write(session, batch)
+                write_changes(session, batch)
             except Exception:
                 log.exception("a session cannot be written", player=session.player_id)
                 self._note_whole(session)  # the next change of it is not to be written, and acked, by itself
@@ -163,7 +163,7 @@ class WriteBehind:
             await asyncio.wait((task,))
             self.forget(session)  # if the write failed, it had marked it again
 
-    async def settle(self) -> None:
+    async def await_quiet(self) -> None:
         """Wait until no write that failed can still arrive: it would bring back what is removed now. Raises
         StoreUnavailable while that cannot be known."""
         if self.available:

@@ -15,7 +15,7 @@ from gameserver.world.exchange import Exchange, ExchangeResult
 
 INPUTS_MAX: Final = 64
 
-Said = ClientMessage | list[ClientMessage]
+Inputs = ClientMessage | list[ClientMessage]
 """What a player said: most say one thing a tick, and a list for it alone would cost as much as all else about it."""
 
 
@@ -27,7 +27,7 @@ class Inbox:
         self.departures: list[tuple[Player, str]] = []  # whose sessions end, and why
         self.resyncs: list[PlayerId] = []  # viewers that need a full view
         self.outcomes: list[tuple[Exchange, ExchangeResult]] = []
-        self.inputs: dict[Player, Said] = {}
+        self.inputs: dict[Player, Inputs] = {}
 
     def came_back(self, player: Player) -> None:
         """A socket is (again) at the other end."""

@@ -11,9 +11,9 @@ from gameserver.simulation.calls import whole
 from gameserver.simulation.declared import reason_of
 from gameserver.simulation.game import Game
 from gameserver.simulation.inbox import Inbox
+from gameserver.simulation.inputs import InputApplier, answer
 from gameserver.simulation.result import TickResult
 from gameserver.simulation.speech import Presence
-from gameserver.simulation.turn import Turn, answer
 from gameserver.world.entity import Entity, Player
 from gameserver.world.exchange import Exchange
 from gameserver.world.grid import Cell
@@ -136,7 +136,7 @@ def _release(zone: Zone, game: Game, player: Player, reason: str, result: TickRe
 
 
 def apply_inputs(zone: Zone, game: Game, inbox: Inbox, presence: Presence, result: TickResult) -> None:
-    turn = Turn(zone, game, presence, result)
+    turn = InputApplier(zone, game, presence, result)
     for player_id in list(zone.waiting):
         turn.apply_waiting(player_id)
     for player, said in inbox.inputs.items():

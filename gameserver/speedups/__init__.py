@@ -6,8 +6,8 @@ from __future__ import annotations
 from gameserver.speedups.plain import SEND_BYTES
 
 try:
-    from gameserver.speedups.in_c import ahead, fill, lay_out, read_ready, whole_text
+    from gameserver.speedups.in_c import fill, lay_out, prefetched, read_ready, whole_text
 except ImportError:
-    from gameserver.speedups.plain import ahead, fill, lay_out, read_ready, whole_text
+    from gameserver.speedups.plain import fill, lay_out, prefetched, read_ready, whole_text
 
-__all__ = ["SEND_BYTES", "ahead", "fill", "lay_out", "read_ready", "whole_text"]
+__all__ = ["SEND_BYTES", "fill", "lay_out", "prefetched", "read_ready", "whole_text"]

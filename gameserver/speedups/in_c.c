@@ -33,14 +33,14 @@ typedef struct {
     PyObject_HEAD
     PyObject *objects;
     Py_ssize_t at;
-} Ahead;
+} Prefetched;
 
-static PyObject *object_at(const Ahead *ahead, Py_ssize_t at) {
+static PyObject *object_at(const Prefetched *ahead, Py_ssize_t at) {
     return at < PyList_GET_SIZE(ahead->objects) ? PyList_GET_ITEM(ahead->objects, at) : Py_None;
 }
 
-static PyObject *ahead_next(PyObject *self) {
-    Ahead *ahead = (Ahead *)self;
+static PyObject *prefetched_next(PyObject *self) {
+    Prefetched *ahead = (Prefetched *)self;
     Py_ssize_t at = ahead->at;
     if (at >= PyList_GET_SIZE(ahead->objects)) return NULL;
     for (int near = 0; at == 0 && near < FAR; near++) fetch(object_at(ahead, near), NULL);
@@ -50,24 +50,24 @@ static PyObject *ahead_next(PyObject *self) {
     return Py_NewRef(PyList_GET_ITEM(ahead->objects, at));
 }
 
-static void ahead_dealloc(PyObject *self) {
-    Py_XDECREF(((Ahead *)self)->objects);
+static void prefetched_dealloc(PyObject *self) {
+    Py_XDECREF(((Prefetched *)self)->objects);
     PyObject_Free(self);
 }
 
-static PyTypeObject ahead_type = {
+static PyTypeObject prefetched_type = {
     PyVarObject_HEAD_INIT(NULL, 0)
-    .tp_name = "gameserver.speedups.in_c.Ahead",
-    .tp_basicsize = sizeof(Ahead),
+    .tp_name = "gameserver.speedups.in_c.Prefetched",
+    .tp_basicsize = sizeof(Prefetched),
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
-    .tp_dealloc = ahead_dealloc,
+    .tp_dealloc = prefetched_dealloc,
     .tp_iter = PyObject_SelfIter,
-    .tp_iternext = ahead_next,
+    .tp_iternext = prefetched_next,
 };
 
-static PyObject *ahead(PyObject *module, PyObject *objects) {
+static PyObject *prefetched(PyObject *module, PyObject *objects) {
     if (!PyList_Check(objects)) return PyErr_Format(PyExc_TypeError, "what to go through is a list");
-    Ahead *ahead = PyObject_New(Ahead, &ahead_type);
+    Prefetched *ahead = PyObject_New(Prefetched, &prefetched_type);
     if (ahead == NULL) return NULL;
     ahead->objects = Py_NewRef(objects);
     ahead->at = 0;
@@ -370,7 +370,7 @@ static PyObject *lay_out(PyObject *module, PyObject *args) {
 }
 
 static PyMethodDef functions[] = {
-    {"ahead", ahead, METH_O, NULL},
+    {"prefetched", prefetched, METH_O, NULL},
     {"read_ready", read_ready, METH_VARARGS, NULL},
     {"whole_text", whole_text, METH_O, NULL},
     {"lay_out", lay_out, METH_VARARGS, NULL},
@@ -382,6 +382,6 @@ static struct PyModuleDef module = {
     .m_base = PyModuleDef_HEAD_INIT, .m_name = "in_c", .m_size = 0, .m_methods = functions};
 
 PyMODINIT_FUNC PyInit_in_c(void) {
-    if (PyType_Ready(&ready_type) < 0 || PyType_Ready(&ahead_type) < 0) return NULL;
+    if (PyType_Ready(&ready_type) < 0 || PyType_Ready(&prefetched_type) < 0) return NULL;
     return PyModule_Create(&module);
 }

@@ -1,12 +1,12 @@
 from collections.abc import Iterator
 from mmap import mmap
 
-from gameserver.speedups.plain import Asked, T
+from gameserver.speedups.plain import EpollLike, T
 
 def read_ready(
-    asked: Asked, wires: list[T | None], count_max: int, bytes_max: int, /
+    asked: EpollLike, wires: list[T | None], count_max: int, bytes_max: int, /
 ) -> Iterator[tuple[T, int, bytes | int | None]]: ...
-def ahead(objects: list[T], /) -> Iterator[T]: ...
+def prefetched(objects: list[T], /) -> Iterator[T]: ...
 def whole_text(frame: bytes, /) -> bytes | None: ...
 
 # Unlike the one in Python: OverflowError for an int beyond 64 bits.

@@ -25,21 +25,21 @@ _FLAGS = (0x4000 | 0x100 | 0x40) << 32  # no SIGPIPE; less than all is a failure
 _SHORT_BYTES_MAX = 125  # the longest payload whose length fits the second byte
 
 
-class Asked(Protocol):
+class EpollLike(Protocol):
     """As far as it is needed here, ``select.epoll``."""
 
     def poll(self, timeout_s: float, count_max: int, /) -> list[tuple[int, int]]: ...
     def fileno(self) -> int: ...
 
 
-def ahead(objects: list[T], /) -> Iterator[T]:
+def prefetched(objects: list[T], /) -> Iterator[T]:
     """Each in turn, as iterating over the list does. In C those that come next, and what they refer to, are on their
     way into the processor's cache meanwhile: for what was not touched since the last tick."""
     return iter(objects)
 
 
 def read_ready(
-    asked: Asked, wires: list[T | None], count_max: int, bytes_max: int, /
+    asked: EpollLike, wires: list[T | None], count_max: int, bytes_max: int, /
 ) -> Iterator[tuple[T, int, bytes | int | None]]:
     """Of each socket that is ready: the wire that ``wires`` has at its descriptor, epoll's events, and what can be read
     of it at once, ``bytes_max`` at most; nothing at its end, the errno if it cannot be read, None if it only waited to
@@ -76,7 +76,7 @@ def whole_text(frame: bytes, /) -> bytes | None:
 def fill(
     room: bytearray, at: int, picture: bytes, key: bytes, seq: int, tick: int, x: float, y: float, facing: int, /
 ) -> int:
-    """``picture`` with these in their places, each with its length before it (see ``store.resp.hset_picture``), into
+    """``picture`` with these in their places, each with its length before it (see ``store.resp.hset_template``), into
     ``room`` from ``at`` on. Returns where it ends; -1 if there is not enough room, and what is behind ``at`` may be
     anything then. ValueError if this is no such picture, or no such place."""
     a, b, c, d, e = b"%d" % seq, b"%d" % tick, b"%.4f" % x, b"%.4f" % y, b"%d" % facing

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import structlog
@@ -21,8 +20,6 @@ from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
 from redis.exceptions import AskError, MovedError, RedisError
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from gameserver.protocol.ids import PlayerId
-from gameserver.store import keys
 from gameserver.store.address import Address, Host
 from gameserver.store.server import Send, new_pool
 from gameserver.tasks import Shared
@@ -30,17 +27,10 @@ from gameserver.tasks import Shared
 PERIOD_S = 0.5
 SHARE_OF_DEADLINE = 0.25  # of a call's time, for asking: a node that is away must not use it up
 REDIRECTIONS_MAX = 3
-_SLOTS_REMEMBERED = 65536  # players; their slots are looked up on every tick
 
 Owners = list[Host | None]  # by slot
 
 log = structlog.get_logger(__name__)
-
-
-@lru_cache(_SLOTS_REMEMBERED)
-def slot_of(player: PlayerId) -> int:
-    """Of all keys of the player."""
-    return key_slot(keys.owner(player).encode())
 
 
 class Cluster:

@@ -47,7 +47,7 @@ def pack_hset(key: bytes, fields: Sequence[bytes]) -> bytes:
     return b"\r\n".join(lines)
 
 
-def hset_picture(*names: bytes) -> bytes:
+def hset_template(*names: bytes) -> bytes:
     """An HSET of these names to which only the key and the values are missing: ``picture % (len(key), key, len(value),
     value, …)`` packs it, in a third of the time that ``pack_hset`` takes."""
     lines = [_HSET[2 * len(names) + 2], b"$%d", b"%b"]

@@ -1,4 +1,4 @@
-"""A Lua script of ``scripts/``: sent by its digest, and in full when the server does not know it (any more)."""
+"""A Lua script in a file: sent by its digest, and in full when the server does not know it (any more)."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ from redis.exceptions import NoScriptError
 from gameserver.store.connection import Store
 from gameserver.store.server import Send
 
-_FOLDER = Path(__file__).with_name("scripts")
-
 
 class Script:
     """``await script.run(store, keys, args)`` is one atomic step on the server, in one round trip.
@@ -22,9 +20,9 @@ class Script:
     the script, so there is nothing to load beforehand and no second NOSCRIPT to meet.
     """
 
-    def __init__(self, name: str):
-        self.name = name
-        self._text = (_FOLDER / f"{name}.lua").read_text(encoding="utf-8")
+    def __init__(self, path: Path):
+        self.name = path.stem
+        self._text = path.read_text(encoding="utf-8")
         self._digest = hashlib.sha1(self._text.encode(), usedforsecurity=False).hexdigest()
 
     async def run(self, store: Store, keys: Sequence[str], args: Sequence[str | int]) -> Any:

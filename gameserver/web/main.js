@@ -2,14 +2,14 @@
 
 import { Connection } from "./connection.js";
 import { exposeGame } from "./debug.js";
-import { Deeds } from "./deeds.js";
+import { Deeds } from "./player_actions.js";
 import { ChatPanel } from "./hud/chat.js";
 import { InventoryBar } from "./hud/inventory.js";
 import { Hints } from "./hud/hints.js";
 import { StatusBar } from "./hud/status.js";
 import { toast } from "./hud/toasts.js";
 import { Input } from "./input.js";
-import { guests, tabSession, tabWatch } from "./keepsakes.js";
+import { guests, tabSession, tabWatch } from "./storage.js";
 import { endingInWords, eventInWords } from "./meadow.js";
 import { Scene } from "./render/scene.js";
 import { Session } from "./session.js";

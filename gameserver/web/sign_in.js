@@ -1,6 +1,6 @@
 // The sign-in card: as a new guest, as a guest who was here, by name and password, or with a new account.
 
-import { guests } from "./keepsakes.js";
+import { guests } from "./storage.js";
 import { inWords } from "./meadow.js";
 
 const byId = (id) => document.getElementById(id);

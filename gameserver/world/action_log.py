@@ -16,10 +16,10 @@ from typing import Literal, cast, get_args
 from gameserver.protocol.constants import ANSWERS_MAX
 from gameserver.protocol.errors import RefusalCode
 from gameserver.protocol.messages import AckLevel
-from gameserver.world.kept import nothing
+from gameserver.world.changes import ignore_change
 
 Answer = AckLevel | RefusalCode
-Standing = Literal["new", "pending", "answered", "forgotten"]
+ActionStatus = Literal["new", "pending", "answered", "forgotten"]
 _LEVELS = get_args(AckLevel)
 _CODES = frozenset(RefusalCode)
 
@@ -36,7 +36,7 @@ class ActionLog:
         self.pending: set[int] = set()
         self.unknown: set[int] = set()  # were pending when the process that had them died
         self.changed = False
-        self.on_change: Callable[[], None] = nothing
+        self.on_change: Callable[[], None] = ignore_change
 
     def start_lineage(self, lineage: str) -> None:
         """A client signed in and numbers from 1; what the client before it still waits for is not its business."""
@@ -47,7 +47,7 @@ class ActionLog:
         self.unknown.clear()
         self._change()
 
-    def standing(self, seq: int) -> Standing:
+    def status_of(self, seq: int) -> ActionStatus:
         if seq > self.last_seq or seq in self.unknown:
             return "new"
         if seq in self.pending:

@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any, Final
 from gameserver.protocol.ids import EntityId, PlayerId
 from gameserver.protocol.world_frame import FACING_STEPS, RECORD
 from gameserver.world.action_log import ActionLog
+from gameserver.world.changes import ignore_change
 from gameserver.world.inventory import Inventory
 from gameserver.world.journal import Journal
-from gameserver.world.kept import nothing
 from gameserver.world.speech import Speech
 from gameserver.world.state import PlayerState
 from gameserver.world.state_rules import check_class, check_values
@@ -220,21 +220,30 @@ class Player(Entity):
     a place for whatever the game needs until the player leaves."""
 
     __slots__ = (
-        "_on_change", "_state", "actions", "connected", "inventory", "is_new", "keeper", "lost_zone",
-        "player_id", "speech",
-        "volatile", "zone",
+        "_on_change",
+        "_state",
+        "actions",
+        "connected",
+        "inventory",
+        "is_new",
+        "lost_zone",
+        "player_id",
+        "session",
+        "speech",
+        "volatile",
+        "zone",
     )  # fmt: skip
 
     def __init__(self, player_id: PlayerId, name: str, kind: int, x: float, y: float, state: PlayerState):
         super().__init__(kind, x, y, name)
         self.player_id = player_id
         self._state = state
-        self._on_change: Callable[[], None] = nothing
+        self._on_change: Callable[[], None] = ignore_change
         self.inventory = Inventory()
         self.actions = ActionLog()
         self.speech = Speech()
         self.volatile: Any = None
-        self.keeper: Any = None  # a place for whoever keeps the player: the host puts its session there
+        self.session: Any = None  # a place for whoever keeps the player: the host puts its session there
         self.zone: Zone | None = None  # where it is let in
         self.connected = False
         self.is_new = True  # never saved before: the game may choose where it starts
@@ -254,7 +263,7 @@ class Player(Entity):
             self._journal.append((_state_as_before, self, self._state))
         self._state = state
         state.tell_changes(self._on_change, self._journal)
-        if self._on_change is not nothing:
+        if self._on_change is not ignore_change:
             state.note_assigned()
 
     def note_kept_in(self, kept: dict[PlayerId, Player], journal: Journal) -> None:
@@ -264,7 +273,7 @@ class Player(Entity):
         kept[self.player_id] = self  # it may have changed before
 
     def note_kept_nowhere(self) -> None:
-        self._tell_changes(nothing, None)
+        self._tell_changes(ignore_change, None)
 
     def _tell_changes(self, on_change: Callable[[], None], journal: Journal | None) -> None:
         self._journal = self.inventory.journal = journal

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from math import inf
 
 from gameserver.protocol.ids import EntityId, PlayerId
+from gameserver.world.distant_cells import DistantCells
 from gameserver.world.entity import Entity
-from gameserver.world.later import Later
 from gameserver.world.zone_size import CELLS_PER_SIDE_MAX
 
 
@@ -29,10 +29,10 @@ class Cell:
         "entities",
         "left",
         "place",
-        "seen_from",
         "shown",
         "view",
         "viewers",
+        "viewing_cell_count",
         "x_from",
         "x_until",
         "y_from",
@@ -51,7 +51,7 @@ class Cell:
         self._audience: list[PlayerId] | None = None  # the same in a list, if it was asked for
         self.view: dict[Cell, int] = {}  # the cells in view from it, itself too, and every how many ticks each is shown
         self.shown: dict[int, list[Cell]] = {}  # the view by how often
-        self.seen_from = 0  # in so many cells stand viewers that have this one in view
+        self.viewing_cell_count = 0  # in so many cells stand viewers that have this one in view
 
     @property
     def audience(self) -> list[PlayerId]:
@@ -109,7 +109,7 @@ class Grid:
             cell.y_from, cell.y_until = self._kept_within(row, self.rows)
         self.dirty: set[Cell] = set()  # cells with changes this tick
         self.watched: set[Cell] = set()  # cells with viewers standing in them
-        self.later = [Later(every_ticks) for every_ticks in sorted(set(refresh_ticks)) if every_ticks > 1]
+        self.later = [DistantCells(every_ticks) for every_ticks in sorted(set(refresh_ticks)) if every_ticks > 1]
 
     def cell_at(self, x: float, y: float) -> Cell:
         """The cell of a place; places outside belong to the nearest cell."""
@@ -213,7 +213,7 @@ class Grid:
     @staticmethod
     def _see(cell: Cell, viewed: int) -> None:
         for near in cell.view:
-            near.seen_from += viewed
+            near.viewing_cell_count += viewed
 
     def _around(self, place: tuple[int, int], reach: int) -> Iterator[Cell]:
         for y in range(max(place[1] - reach, 0), min(place[1] + reach, self.rows - 1) + 1):

@@ -13,8 +13,8 @@ from typing import NamedTuple
 from gameserver.protocol.errors import Refusal, RefusalCode
 from gameserver.protocol.label import is_label
 from gameserver.protocol.mistake import GameError, GameValueError, closest, place_of_caller, shown
+from gameserver.world.changes import ignore_change
 from gameserver.world.journal import Journal
-from gameserver.world.kept import nothing
 
 QUANTITY_MAX = 1_000_000_000  # fits every SQL integer with room to add
 KINDS_MAX = 1_000  # of one player, those that were used up included: their account is kept
@@ -41,7 +41,7 @@ class Inventory:
         self.frozen = False
         self.declared: frozenset[str] | None = None  # the kinds the game declares; None: any
         self.changed: set[str] = set()  # kinds changed since the last write to the live session
-        self.on_change: Callable[[], None] = nothing
+        self.on_change: Callable[[], None] = ignore_change
         self.journal: Journal | None = None  # takes how to undo each change
 
     def quantity(self, kind: str) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from gameserver.world.kept import nothing
+from gameserver.world.changes import ignore_change
 
 LINES_MAX = 5  # at most so many lines ...
 WINDOW_MS = 5_000  # ... in so long
@@ -29,7 +29,7 @@ class Speech:
     def __init__(self, record: SpeechRecord | None = None):
         self.record = record or SpeechRecord()
         self.changed = False
-        self.on_change: Callable[[], None] = nothing
+        self.on_change: Callable[[], None] = ignore_change
         self._spoken_ms: deque[int] = deque(maxlen=LINES_MAX)
 
     def wait_ms(self, now_ms: int) -> int:

@@ -12,8 +12,8 @@ from typing import Any, ClassVar, NamedTuple, Self
 
 import msgspec
 
+from gameserver.world.changes import ignore_change
 from gameserver.world.journal import Journal
-from gameserver.world.kept import nothing
 from gameserver.world.state_class import StateClass
 from gameserver.world.state_rules import Rules
 
@@ -59,7 +59,7 @@ class PlayerState(msgspec.Struct, metaclass=StateClass, dict=True):
 
     def note_assigned(self) -> None:
         self.__dict__["changed"] = True
-        self.__dict__.get("on_change", nothing)()
+        self.__dict__.get("on_change", ignore_change)()
 
     def note_kept(self) -> None:
         self.__dict__["changed"] = False

@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 from gameserver.protocol.ids import PlayerId
 from gameserver.protocol.world_frame import Section, encode_frame, encode_section
+from gameserver.world.distant_cells import DistantCells
 from gameserver.world.entity import Entity, records
 from gameserver.world.grid import Cell, Grid
-from gameserver.world.later import Later
 
 Crossing = tuple[Cell | None, Cell]  # from where (None: a full view) to where
 
@@ -35,7 +35,7 @@ class TickEncoder:
         self._watched = grid.watched
         self._later = {later.every_ticks: later for later in grid.later}
         # By how often a cell is shown, then by cell: what those get of it who had it in view before.
-        self._deltas = {1: {cell: _delta(cell, cell.changed) for cell in grid.dirty if cell.seen_from}}
+        self._deltas = {1: {cell: _delta(cell, cell.changed) for cell in grid.dirty if cell.viewing_cell_count}}
         for every_ticks, later in self._later.items():
             self._deltas[every_ticks] = self._now_and_then(later, grid.dirty)
         self._snapshots: dict[Cell, bytes] = {}
@@ -44,10 +44,10 @@ class TickEncoder:
         """All frames of the tick; ``crossings`` by viewer."""
         return [*self._crossing_frames(crossings), *self._staying_frames(crossings)]
 
-    def _now_and_then(self, later: Later, dirty: Iterable[Cell]) -> dict[Cell, bytes]:
+    def _now_and_then(self, later: DistantCells, dirty: Iterable[Cell]) -> dict[Cell, bytes]:
         """Of all cells who came and went; of those that are due all that changed."""
         later.note(dirty)
-        came_or_went = (cell for cell in dirty if cell.seen_from and (cell.arrived or cell.left))
+        came_or_went = (cell for cell in dirty if cell.viewing_cell_count and (cell.arrived or cell.left))
         deltas = {cell: _delta(cell, cell.arrived) for cell in came_or_went}
         for cell, unshown in later.take_due(self._tick):
             if unshown:

@@ -34,9 +34,9 @@ STAGES: dict[str, tuple[str, ...]] = {
         "websockets/",
     ),
     "apply": (
-        "gameserver/session/host.py",
+        "gameserver/session/dispatch.py",
         "gameserver/simulation/inbox.py",
-        "gameserver/simulation/turn.py",
+        "gameserver/simulation/inputs.py",
         "gameserver/simulation/tick.py",
         "gameserver/world/",
         "games.py",

@@ -11,16 +11,16 @@ from argon2 import PasswordHasher
 
 from gameserver.accounts.names import name_key
 from gameserver.accounts.passwords import Passwords
+from gameserver.accounts.rows import Accounts
 from gameserver.accounts.sign_in import DAY_MS, SignIn
 from gameserver.accounts.throttle import Throttle
 from gameserver.observability.metrics import REGISTRY
-from gameserver.profiles.account_rows import Accounts
-from gameserver.profiles.database import Database
-from gameserver.profiles.records import Stay
+from gameserver.profiles.records import SessionLogEntry
 from gameserver.profiles.repository import Profiles
 from gameserver.protocol.errors import Refusal, RefusalCode
 from gameserver.protocol.ids import NodeId, PlayerId
 from gameserver.protocol.messages import Guest, Login, Register
+from gameserver.sql.database import Database
 
 HOME = "192.0.2.1"
 ELSEWHERE = "198.51.100.9"
@@ -154,7 +154,7 @@ def profiles(database: Database) -> Profiles:
 async def play(profiles: Profiles, player_id: PlayerId, *, until_ms: int | None) -> None:
     """One session of the player; None: it is still open."""
     claimed = await profiles.claim(player_id, NodeId("n"))
-    await profiles.log_stays([Stay(player_id, claimed.epoch, opened_ms=1, ended_ms=until_ms)])
+    await profiles.append_session_log([SessionLogEntry(player_id, claimed.epoch, opened_ms=1, ended_ms=until_ms)])
 
 
 async def test_the_name_of_a_guest_who_stayed_away_goes_to_who_asks_for_it_and_nothing_else_does(

@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import Sequence
 
 from gameserver.chat.history import ChatHistory
-from gameserver.profiles.backlog import BATCH_MAX, Backlog
-from gameserver.profiles.chat_rows import ChatRows
-from gameserver.profiles.database import ProfilesUnavailable
+from gameserver.chat.rows import ChatRows
 from gameserver.profiles.records import ChatLineRow
 from gameserver.protocol.ids import PlayerId
 from gameserver.protocol.messages import ChatLine
+from gameserver.sql.backlog import BATCH_MAX, Backlog
+from gameserver.sql.database import ProfilesUnavailable
 
 
 class Sql:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from gameserver.check.redis import check_redis, findings
-from gameserver.store.examination import RedisFacts
+from gameserver.live.examination import RedisFacts
 from tests.servers.ports import free_port
 from tests.servers.redis import RunningRedis
 

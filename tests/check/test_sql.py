@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import pytest
 
 from gameserver.check.sql import check_sql, findings
-from gameserver.profiles.examination import SqlFacts
+from gameserver.sql.examination import SqlFacts
 from tests.servers.mariadb import MariaDb, running
 from tests.servers.ports import free_port
 

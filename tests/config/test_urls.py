@@ -9,7 +9,7 @@ from urllib.parse import quote
 import pytest
 
 from gameserver.config import SettingsError, load
-from gameserver.profiles.drivers import driver_url
+from gameserver.sql.drivers import driver_url
 from gameserver.store.address import parse as parse_redis
 from gameserver.urls import parse
 

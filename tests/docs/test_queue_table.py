@@ -14,10 +14,12 @@ from gameserver.config import Settings
 from gameserver.edge import gate, ring
 from gameserver.edge.limits import EdgeLimits
 from gameserver.link import audiences
-from gameserver.profiles import database, group_commit
-from gameserver.profiles.backlog import Backlog
+from gameserver.profiles import group_commit
 from gameserver.protocol import constants
-from gameserver.simulation import inbox, turn
+from gameserver.simulation import inbox
+from gameserver.simulation import inputs as turn
+from gameserver.sql import database
+from gameserver.sql.backlog import Backlog
 
 _LIMITS = EdgeLimits()
 _KIB = 1024

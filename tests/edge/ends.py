@@ -15,7 +15,7 @@ from tests.edge.scripted import tcp_pair
 LIMITS = EdgeLimits(send_buffer_bytes=4096, read_bytes=1000, high_water_bytes=20_000, low_water_bytes=5000)
 
 
-class Asked:
+class EpollLike:
     """Notes what the wire waits for."""
 
     def __init__(self) -> None:
@@ -33,7 +33,7 @@ class Ends:
 
     def __init__(self) -> None:
         near, self.peer = tcp_pair()
-        self.asked = Asked()
+        self.asked = EpollLike()
         self.told: list[str] = []
         self.read = b""
         self.wire = Wire(near, self, self.asked, LIMITS)

@@ -19,11 +19,11 @@ from websockets.frames import Opcode
 from websockets.utils import apply_mask
 
 from gameserver.clock import SystemClock
-from gameserver.edge.hosts import Hosts
 from gameserver.edge.proxies import Proxies
 from gameserver.edge.ring import Ring
-from gameserver.edge.senders import AtOnce, OneByOne, Sender
+from gameserver.edge.senders import RingSender, Sender, SocketSender
 from gameserver.edge.server import Edge, EdgeLimits
+from gameserver.http.hosts import Hosts
 from gameserver.link.local import LocalLink
 from gameserver.link.messages import (
     CloseConnection,
@@ -350,12 +350,12 @@ def client_frame(payload: bytes, opcode: Opcode = Opcode.TEXT, *, fin: bool = Tr
 def at_once() -> Sender:
     """Skips the test where there is no io_uring."""
     try:
-        return AtOnce(Ring())
+        return RingSender(Ring())
     except OSError as error:
         pytest.skip(f"no io_uring here: {error}")
 
 
-SENDERS = pytest.mark.parametrize("new_sender", [at_once, OneByOne], ids=["at_once", "one_by_one"])
+SENDERS = pytest.mark.parametrize("new_sender", [at_once, SocketSender], ids=["at_once", "one_by_one"])
 
 
 def tcp_pair() -> tuple[socket.socket, socket.socket]:

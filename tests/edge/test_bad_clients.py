@@ -14,7 +14,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.frames import Opcode
 
-from gameserver.edge.hosts import Hosts
+from gameserver.http.hosts import Hosts
 from gameserver.observability.metrics import REGISTRY
 from gameserver.protocol.errors import CLOSES, Close
 from tests.edge.scripted import (

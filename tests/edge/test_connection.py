@@ -14,7 +14,7 @@ from websockets.frames import Frame, Opcode
 from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
 
-from gameserver.edge.connection import Connection, Event, Happening
+from gameserver.edge.connection import Connection, ConnectionEvent, Event
 from gameserver.edge.limits import EdgeLimits
 from gameserver.protocol.errors import CLOSES, Close
 from tests.edge.scripted import client_frame, handshake
@@ -28,7 +28,7 @@ def accept(protocol: ServerProtocol, request: Request) -> Response:
 
 def opened() -> Connection:
     connection = Connection(accept, LIMITS)
-    assert connection.receive(handshake()) == [Happening.OPENED]
+    assert connection.receive(handshake()) == [ConnectionEvent.OPENED]
     assert connection.take_output().startswith(b"HTTP/1.1 101")
     return connection
 
@@ -48,7 +48,7 @@ def read_all(stream: bytes, cuts: list[int]) -> tuple[list[Event], list[Frame], 
                 connection.close(event)
                 frames = server_frames(connection.take_output())
                 return events, [frame for frame in frames if frame.opcode is not Opcode.PONG], True
-            if event is Happening.PEER_CLOSED:
+            if event is ConnectionEvent.PEER_CLOSED:
                 return events, server_frames(connection.take_output()), connection.ended
     return events, server_frames(connection.take_output()), connection.ended
 
@@ -110,7 +110,7 @@ def test_a_frame_whose_header_alone_has_come_keeps_the_short_cuts_closed(inner: 
 
 def test_a_text_between_fragments_is_a_protocol_error_and_not_a_message() -> None:
     connection = opened()
-    assert connection.receive(client_frame(b"a", fin=False)) == [Happening.FRAGMENT]
+    assert connection.receive(client_frame(b"a", fin=False)) == [ConnectionEvent.FRAGMENT]
     assert connection.receive(client_frame(b"b")) == [Close.PROTOCOL_ERROR]
 
 
@@ -118,13 +118,13 @@ def test_a_character_may_be_cut_by_a_fragment() -> None:
     connection = opened()
     text = "é".encode()
     stream = client_frame(text[:1], fin=False) + client_frame(text[1:], Opcode.CONT)
-    assert connection.receive(stream) == [Happening.FRAGMENT, text]
+    assert connection.receive(stream) == [ConnectionEvent.FRAGMENT, text]
 
 
 def test_fragments_become_one_message_with_a_ping_in_between() -> None:
     connection = opened()
     stream = client_frame(b"a", fin=False) + client_frame(b"?", Opcode.PING) + client_frame(b"b", Opcode.CONT)
-    assert connection.receive(stream) == [Happening.FRAGMENT, Happening.PING, b"ab"]
+    assert connection.receive(stream) == [ConnectionEvent.FRAGMENT, ConnectionEvent.PING, b"ab"]
     assert connection.take_output() == Frame(Opcode.PONG, b"?").serialize(mask=False)
     assert connection.receive(client_frame(b"c")) == [b"c"]
 
@@ -175,7 +175,7 @@ def test_what_breaks_the_rules_is_answered_by_closing_and_a_close_frame(stream: 
 
 def test_a_peer_that_closes_gets_its_close_frame_back() -> None:
     connection = opened()
-    assert connection.receive(client_frame(b"\x03\xe8bye", Opcode.CLOSE)) == [Happening.PEER_CLOSED]
+    assert connection.receive(client_frame(b"\x03\xe8bye", Opcode.CLOSE)) == [ConnectionEvent.PEER_CLOSED]
     assert connection.take_output() == Frame(Opcode.CLOSE, b"\x03\xe8bye").serialize(mask=False)
     assert connection.ended
 
@@ -185,13 +185,13 @@ def test_after_our_close_the_peers_close_frame_ends_it() -> None:
     connection.close(Close.IDLE)
     assert not connection.ended
     assert connection.receive(client_frame(b"late")) == [b"late"]
-    assert connection.receive(client_frame(struct.pack("!H", 4002), Opcode.CLOSE)) == [Happening.PEER_CLOSED]
+    assert connection.receive(client_frame(struct.pack("!H", 4002), Opcode.CLOSE)) == [ConnectionEvent.PEER_CLOSED]
     assert connection.ended
 
 
 def test_frames_sent_with_the_handshake_are_read_after_it() -> None:
     connection = Connection(accept, LIMITS)
-    assert connection.receive(handshake() + client_frame(b"early")) == [Happening.OPENED, b"early"]
+    assert connection.receive(handshake() + client_frame(b"early")) == [ConnectionEvent.OPENED, b"early"]
     assert connection.receive(client_frame(b"next")) == [b"next"]
 
 
@@ -200,7 +200,7 @@ def test_a_handshake_may_come_in_pieces(cut: int) -> None:
     connection = Connection(accept, LIMITS)
     request = handshake()
     assert connection.receive(request[:cut]) == []
-    assert connection.receive(request[cut:]) == [Happening.OPENED]
+    assert connection.receive(request[cut:]) == [ConnectionEvent.OPENED]
 
 
 @pytest.mark.parametrize(
@@ -226,7 +226,7 @@ def test_what_is_no_request_is_answered_as_http(request_bytes: bytes, status: by
         for piece in pieces:
             if not events:
                 events = connection.receive(piece)
-        assert events == [Happening.ANSWERED]
+        assert events == [ConnectionEvent.ANSWERED]
         response = connection.take_output()
         assert response.startswith(b"HTTP/1.1 " + status)
         head, _, body = response.partition(b"\r\n\r\n")
@@ -238,7 +238,7 @@ def test_what_is_no_request_is_answered_as_http(request_bytes: bytes, status: by
 
 def test_a_second_request_in_the_same_read_is_not_mistaken_for_frames() -> None:
     connection = Connection(lambda protocol, _: protocol.reject(404, "no"), LIMITS)
-    assert connection.receive(b"GET / HTTP/1.1\r\n\r\nGET /2 HTTP/1.1\r\n\r\n") == [Happening.ANSWERED]
+    assert connection.receive(b"GET / HTTP/1.1\r\n\r\nGET /2 HTTP/1.1\r\n\r\n") == [ConnectionEvent.ANSWERED]
     assert connection.take_output().count(b"HTTP/1.1") == 1
 
 

@@ -13,7 +13,7 @@ import pytest
 import structlog
 
 from gameserver.edge.limits import EdgeLimits
-from gameserver.edge.pollers import Asked, AskedOfSelectors, DrainedPoller, LoopPoller
+from gameserver.edge.pollers import DrainedPoller, EpollLike, LoopPoller, SelectorsPoll
 from gameserver.edge.sockets import ClientSocket
 from gameserver.edge.wire import Wire
 from gameserver.link.messages import TickFrames, WorldFrame
@@ -63,7 +63,7 @@ async def player(running: Running) -> AsyncIterator[Bare]:
 
 
 def socket_of(running: Running, connection_id: ConnectionId) -> ClientSocket:
-    return running.edge._around.sockets[connection_id]
+    return running.edge._context.sockets[connection_id]
 
 
 def waits_for(running: Running, connection_id: ConnectionId) -> tuple[bool, bool]:
@@ -102,7 +102,7 @@ async def test_one_read_takes_no_more_of_a_client_than_its_share() -> None:
 
 def count_of(running: Running, which: int) -> int:
     """Inputs of the ``which``-th connection."""
-    connection_id = list(running.edge._around.sockets)[which]
+    connection_id = list(running.edge._context.sockets)[which]
     return sum(told.connection_id == connection_id for told in running.host.of(PlayerInput))
 
 
@@ -131,8 +131,8 @@ async def test_writing_is_asked_about_only_while_something_waits(new_sender: New
                     assert await client.frame() == (2, payload)
 
 
-@pytest.mark.parametrize("asked", [select.epoll, AskedOfSelectors])
-async def test_a_bug_about_one_wire_costs_that_one_and_no_other(asked: Callable[[], Asked]) -> None:
+@pytest.mark.parametrize("asked", [select.epoll, SelectorsPoll])
+async def test_a_bug_about_one_wire_costs_that_one_and_no_other(asked: Callable[[], EpollLike]) -> None:
     poller = DrainedPoller(1000, asked())
     owners = [Owner(poller, raises=True), Owner(poller, raises=False)]
     for owner in owners:
@@ -149,8 +149,10 @@ async def test_a_bug_about_one_wire_costs_that_one_and_no_other(asked: Callable[
 
 
 @pytest.mark.plain  # a wire that is broken on purpose
-@pytest.mark.parametrize("asked", [select.epoll, AskedOfSelectors])
-async def test_a_pass_that_was_broken_off_loses_nothing_of_what_it_did_not_come_to(asked: Callable[[], Asked]) -> None:
+@pytest.mark.parametrize("asked", [select.epoll, SelectorsPoll])
+async def test_a_pass_that_was_broken_off_loses_nothing_of_what_it_did_not_come_to(
+    asked: Callable[[], EpollLike],
+) -> None:
     class Broken(Wire):
         is_broken = True
 
@@ -177,8 +179,8 @@ async def test_a_pass_that_was_broken_off_loses_nothing_of_what_it_did_not_come_
     poller.close()
 
 
-@pytest.mark.parametrize("asked", [select.epoll, AskedOfSelectors])
-async def test_what_waited_leaves_with_a_pass_and_a_peer_that_went_is_noticed(asked: Callable[[], Asked]) -> None:
+@pytest.mark.parametrize("asked", [select.epoll, SelectorsPoll])
+async def test_what_waited_leaves_with_a_pass_and_a_peer_that_went_is_noticed(asked: Callable[[], EpollLike]) -> None:
     poller = DrainedPoller(1000, asked())
     owner = Owner(poller, raises=False)
     owner.far.setblocking(False)
@@ -200,8 +202,8 @@ async def test_what_waited_leaves_with_a_pass_and_a_peer_that_went_is_noticed(as
     poller.close()
 
 
-@pytest.mark.parametrize("asked", [select.epoll, AskedOfSelectors])
-async def test_who_goes_while_others_are_read_does_not_stop_the_pass(asked: Callable[[], Asked]) -> None:
+@pytest.mark.parametrize("asked", [select.epoll, SelectorsPoll])
+async def test_who_goes_while_others_are_read_does_not_stop_the_pass(asked: Callable[[], EpollLike]) -> None:
     poller = DrainedPoller(1000, asked())
     owners = [Owner(poller, raises=False) for _ in range(3)]
     for owner in owners:
@@ -218,8 +220,8 @@ async def test_who_goes_while_others_are_read_does_not_stop_the_pass(asked: Call
     poller.close()
 
 
-@pytest.mark.parametrize("asked", [select.epoll, AskedOfSelectors])
-async def test_who_is_moved_while_others_are_read_loses_nothing_that_came(asked: Callable[[], Asked]) -> None:
+@pytest.mark.parametrize("asked", [select.epoll, SelectorsPoll])
+async def test_who_is_moved_while_others_are_read_loses_nothing_that_came(asked: Callable[[], EpollLike]) -> None:
     poller = DrainedPoller(1000, asked())
     owners = [Owner(poller, raises=False) for _ in range(3)]
     for owner in owners:
@@ -236,10 +238,10 @@ async def test_who_is_moved_while_others_are_read_loses_nothing_that_came(asked:
     poller.close()
 
 
-@pytest.mark.parametrize("asked", [select.epoll, AskedOfSelectors])
+@pytest.mark.parametrize("asked", [select.epoll, SelectorsPoll])
 @pytest.mark.parametrize("said", [b"last", b"x" * 1000, b"x" * 2500])
 async def test_an_end_behind_the_last_words_is_noticed_though_nothing_new_comes(
-    asked: Callable[[], Asked], said: bytes
+    asked: Callable[[], EpollLike], said: bytes
 ) -> None:
     poller = DrainedPoller(1000, asked())
     owner = Owner(poller, raises=False)
@@ -258,8 +260,8 @@ async def test_an_end_behind_the_last_words_is_noticed_though_nothing_new_comes(
     poller.close()
 
 
-@pytest.mark.parametrize("asked", [select.epoll, AskedOfSelectors])
-async def test_a_peer_that_resets_is_noticed(asked: Callable[[], Asked]) -> None:
+@pytest.mark.parametrize("asked", [select.epoll, SelectorsPoll])
+async def test_a_peer_that_resets_is_noticed(asked: Callable[[], EpollLike]) -> None:
     poller = DrainedPoller(1000, asked())
     owner = Owner(poller, raises=False)
     reset(owner.far)

@@ -25,7 +25,7 @@ import pytest
 
 import gameserver.edge.ring as ring_module
 from gameserver.edge.ring import Ring
-from gameserver.edge.senders import AtOnce, OneByOne, new_sender
+from gameserver.edge.senders import RingSender, SocketSender, new_sender
 from tests.edge.ends import reset
 from tests.edge.scripted import tcp_pair
 
@@ -114,7 +114,7 @@ def test_io_uring_is_used_where_the_system_allows_it() -> None:
     if filters and filters[1] != "0":
         pytest.skip("this process's system calls are filtered, as in most containers")
     with contextlib.closing(new_sender()) as sender:
-        assert isinstance(sender, AtOnce)
+        assert isinstance(sender, RingSender)
 
 
 def test_each_send_has_its_result_and_each_socket_its_bytes(new_ring: NewRing, new_pair: Callable[[], Pair]) -> None:
@@ -351,7 +351,7 @@ def test_a_kernel_that_would_tell_of_every_send_is_too_old(new_ring: NewRing, mo
 def test_where_no_ring_can_be_had_each_send_goes_by_itself(new_ring: NewRing) -> None:
     new_ring()
     with descriptors_left(0):
-        assert isinstance(new_sender(), OneByOne)
+        assert isinstance(new_sender(), SocketSender)
 
 
 @pytest.mark.skipif(sys.platform != "linux" or os.uname().machine != "x86_64", reason="filters Linux's calls on x86-64")
@@ -378,4 +378,4 @@ def test_where_a_filter_forbids_it_each_send_goes_by_itself(call: str) -> None:
         [sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, timeout=30, check=False
     )
     *logged, which = finished.stdout.splitlines() or [""]
-    assert which == "OneByOne" and "sends_one_by_one" in "".join(logged), finished.stdout + finished.stderr
+    assert which == "SocketSender" and "sends_one_by_one" in "".join(logged), finished.stdout + finished.stderr

@@ -9,13 +9,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from gameserver.edge.senders import OneByOne, Sender
+from gameserver.edge.senders import Sender, SocketSender
 from gameserver.edge.wire import Wire
 from tests.edge.ends import Ends
 from tests.edge.scripted import at_once
 
 
-@pytest.fixture(params=[at_once, OneByOne], ids=["at_once", "one_by_one"])
+@pytest.fixture(params=[at_once, SocketSender], ids=["at_once", "one_by_one"])
 def sender(request: pytest.FixtureRequest) -> Iterator[Sender]:
     with contextlib.closing(request.param()) as sender:
         yield sender

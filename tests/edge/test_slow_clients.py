@@ -178,7 +178,7 @@ def test_a_socket_that_dies_within_a_tick_costs_nobody_else_the_tick(new_loop: N
             dying_id = running.host.last_connection()
             async with playing(running, "living") as living:
                 living_id = running.host.last_connection()
-                running.edge._around.sockets[dying_id].abort()  # as when the network resets it in this very turn
+                running.edge._context.sockets[dying_id].abort()  # as when the network resets it in this very turn
                 tick(running, [dying_id, living_id], b"world", full=True)
                 running.host.deliver([dying_id, living_id], Event("noise", {}))
                 assert await living.world() == b"world"

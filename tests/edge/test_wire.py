@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.edge.ends import Asked, Ends
+from tests.edge.ends import Ends, EpollLike
 
 
 @pytest.fixture
@@ -131,7 +131,7 @@ async def test_a_bug_of_the_owner_is_not_taken_for_one_of_the_connection(ends: E
 
 
 async def test_a_wire_can_be_handed_to_another_poller(ends: Ends) -> None:
-    other = Asked()
+    other = EpollLike()
     ends.wire.write(b"x" * 50_000)
     ends.wire.move_to(other)
     assert (ends.asked.reads, ends.asked.writes) == (False, False)

@@ -30,7 +30,7 @@ MIDDLE = (15.0, 15.0)  # of the orchard
 
 
 @dataclass
-class Surroundings:
+class EdgeContext:
     """What the bots of a round share. A fault changes the limits to what it may cost."""
 
     urls: list[str]
@@ -49,7 +49,7 @@ class Surroundings:
 class Bot:
     """``run`` is its task. ``intent``: what it is to do next: play, relog, leave (log out for good), vanish."""
 
-    def __init__(self, number: int, around: Surroundings, random: Random):
+    def __init__(self, number: int, around: EdgeContext, random: Random):
         self.number = number
         self.random = random
         self.around = around

@@ -21,16 +21,16 @@ from random import Random
 import redis as redis_py
 
 from gameserver import failpoints
+from gameserver.live.batch import Batch
+from gameserver.live.sessions import LiveSessions, Owner, Removal, StaleEpoch
+from gameserver.live.tick_writer import NOTHING_FOUND, Check, TickWriter
 from gameserver.protocol.ids import Epoch, NodeId, PlayerId
-from gameserver.store.batch import Batch
 from gameserver.store.connection import CONNECTIONS_MAX, Store, StoreUnavailable
 from gameserver.store.server import OneServer
-from gameserver.store.sessions import LiveSessions, Owner, Removal, StaleEpoch
-from gameserver.store.tick_writer import NOTHING_FOUND, Check, TickWriter
 from tests.faults.verdicts import Verdicts
+from tests.live.batches import batch_of, session_write
 from tests.servers.lossy import Fate, LossyWire, lossy
 from tests.servers.redis import RunningRedis
-from tests.store.batches import batch_of, session_write
 
 CALLERS = 64  # at once; the pool has connections for a quarter of them
 TIMEOUT_S = 0.25

@@ -9,7 +9,7 @@ from random import Random
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
-from tests.faults.bot import Surroundings
+from tests.faults.bot import EdgeContext
 from tests.faults.wire import Message, dial, receive, send
 
 BACK_S = 15.0
@@ -24,7 +24,7 @@ LETTERS = (0, 10, 2_000, 60_000, 70_000, 300_000)
 class Hoarder:
     """``hoard`` plays for a while, ``leave`` logs out. Each begins with a sign-in, and compares what is there then."""
 
-    def __init__(self, number: int, around: Surroundings, random: Random):
+    def __init__(self, number: int, around: EdgeContext, random: Random):
         self.number = number
         self._around = around
         self._random = random

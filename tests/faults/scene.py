@@ -16,7 +16,7 @@ from typing import Literal
 
 import pymysql
 
-from tests.faults.bot import Bot, Surroundings
+from tests.faults.bot import Bot, EdgeContext
 from tests.faults.checker import Checker
 from tests.faults.rig import GRACE_S, LEASE_S, Rig
 from tests.faults.verdicts import Verdicts
@@ -58,7 +58,7 @@ class Scene:
         self.random = Random(seed)
         self.environment = environment  # of every node
         self.verdicts = Verdicts()
-        self.around = Surroundings(rig.urls, GRACE_S, verdicts=self.verdicts, trade_share=fault.trade_share)
+        self.around = EdgeContext(rig.urls, GRACE_S, verdicts=self.verdicts, trade_share=fault.trade_share)
         self.bots: list[Bot] = []
         self.tasks: list[asyncio.Task[None]] = []
         self.struck_s: float | None = None

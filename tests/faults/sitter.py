@@ -11,7 +11,7 @@ import struct
 
 from websockets.asyncio.client import ClientConnection
 
-from tests.faults.bot import Surroundings
+from tests.faults.bot import EdgeContext
 from tests.faults.ledger import Ledger
 from tests.faults.wire import Message, dial, receive, send
 
@@ -23,7 +23,7 @@ _PONG = b"\x8a\x80\0\0\0\0"  # empty, under a mask of zeros
 class Sitter:
     """``sits_down``, then ``rises`` once the server is gone. ``was_told``: why the server said it closes."""
 
-    def __init__(self, number: int, around: Surroundings):
+    def __init__(self, number: int, around: EdgeContext):
         self.number = number
         self._around = around
         self._looker = _Looker()

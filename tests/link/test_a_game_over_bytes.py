@@ -14,7 +14,7 @@ from gameserver.link.codec import decode_to_edge, decode_to_host, encode
 from gameserver.link.local import LocalLink
 from gameserver.link.messages import Resync, TickFrames, ToEdge, ToHost
 from gameserver.node import Node, Stores
-from gameserver.profiles.database import Database
+from gameserver.sql.database import Database
 from gameserver.store.connection import Store
 from tests.scenarios.raw import Raw
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from gameserver.config import Settings
-from gameserver.host import HostStores, NodeHost
+from gameserver.host import Host, HostStores
 from gameserver.link.local import LocalLink
 from gameserver.link.messages import (
     CloseConnection,
@@ -25,13 +25,13 @@ from gameserver.link.messages import (
     ToEdge,
     ToHost,
 )
-from gameserver.profiles.database import ProfilesUnavailable
+from gameserver.live.nodes import NodeLeases
+from gameserver.live.sessions import LiveSessions
 from gameserver.protocol.ids import ConnectionId, PlayerId
 from gameserver.protocol.messages import AnyServerMessage, ClientMessage
 from gameserver.session.lease import NodeNameInUse
+from gameserver.sql.database import ProfilesUnavailable
 from gameserver.store.connection import StoreUnavailable
-from gameserver.store.nodes import NodeLeases
-from gameserver.store.sessions import LiveSessions
 from tests.model.redis_standin import RedisServer, StoreStandIn, TickWriterStandIn
 from tests.model.sql_standin import ExchangesStandIn, ProfilesStandIn, SilentChat, SqlServer, SqlStandIn
 from tests.model.stall import Stall
@@ -93,7 +93,7 @@ class Node:
             chat=SilentChat(database),
         )
         game, random = Stall(), Random(self._random.random())
-        self.host = NodeHost(SETTINGS[self.name], game, stores, self.link, self._clock, random)
+        self.host = Host(SETTINGS[self.name], game, stores, self.link, self._clock, random)
 
     async def _serve(self) -> None:
         """As a supervisor would: a start that finds no store is tried again."""

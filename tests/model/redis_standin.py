@@ -13,12 +13,12 @@ from typing import Any, TypeVar
 
 import hiredis
 
+from gameserver.live import keys
+from gameserver.live.batch import Batch
+from gameserver.live.tick_writer import NOTHING_FOUND, Check, Found, TickWriter, _found
 from gameserver.protocol.ids import Epoch, PlayerId
-from gameserver.store import keys
-from gameserver.store.batch import Batch
 from gameserver.store.connection import Store, StoreUnavailable
 from gameserver.store.server import Send
-from gameserver.store.tick_writer import NOTHING_FOUND, Check, Found, TickWriter, _found
 from tests.model.server import Call, Lost, Server
 from tests.model.weather import Weather
 

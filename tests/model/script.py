@@ -11,7 +11,7 @@ from gameserver.failpoints import Failpoint
 from tests.model.node import NAMES, Node
 from tests.model.player import Player
 from tests.model.server import Server
-from tests.model.world import Happening, World
+from tests.model.world import ConnectionEvent, World
 
 
 @dataclass(frozen=True)
@@ -167,7 +167,7 @@ _node = st.sampled_from(NAMES)
 _number = st.integers(0, 2)
 _store = st.sampled_from(("redis", "sql"))
 
-STEPS: st.SearchStrategy[Happening] = st.one_of(
+STEPS: st.SearchStrategy[ConnectionEvent] = st.one_of(
     st.builds(Cut, _after, _number),
     st.builds(Kill, _after, _node),
     st.builds(Start, _after, _node),

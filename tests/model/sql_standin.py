@@ -14,8 +14,7 @@ from typing import Any
 from msgspec import structs
 
 from gameserver import failpoints
-from gameserver.profiles.chat_rows import ChatRows
-from gameserver.profiles.database import Database, OutcomeUnknown, ProfilesUnavailable
+from gameserver.chat.rows import ChatRows
 from gameserver.profiles.exchange import Exchanges, NotConserved
 from gameserver.profiles.records import (
     ChatLineRow,
@@ -25,11 +24,12 @@ from gameserver.profiles.records import (
     Profile,
     Save,
     SaveOutcome,
-    Stay,
+    SessionLogEntry,
 )
 from gameserver.profiles.repository import NO_EPOCH, Profiles, UnknownPlayer
-from gameserver.profiles.standing import Standing
 from gameserver.protocol.ids import Epoch, NodeId, PlayerId
+from gameserver.sql.database import Database, OutcomeUnknown, ProfilesUnavailable
+from gameserver.sql.standing import Standing
 from gameserver.world.inventory import Holding
 from tests.model.server import Call, Lost, Server
 from tests.model.weather import Loss, Weather
@@ -44,7 +44,7 @@ class Rows:
 
     profiles: dict[PlayerId, Profile] = field(default_factory=dict)
     exchanges: dict[str, Exchange] = field(default_factory=dict)
-    stays: dict[tuple[PlayerId, Epoch], Stay] = field(default_factory=dict)
+    stays: dict[tuple[PlayerId, Epoch], SessionLogEntry] = field(default_factory=dict)
     saved: Callable[[Save, Profile], None] = lambda save, before: None
     committed: Callable[[list[PlayerId]], None] = lambda players: None
 
@@ -93,7 +93,7 @@ class Rows:
             self._hold(party)
         return ExchangeOutcome.DONE
 
-    def note_stay(self, stay: Stay) -> None:
+    def note_stay(self, stay: SessionLogEntry) -> None:
         kept = self.stays.get((stay.player_id, stay.epoch), stay)
         told = {name: getattr(kept, name) for name in stay.__struct_fields__ if getattr(kept, name) is not None}
         self.stays[stay.player_id, stay.epoch] = structs.replace(stay, **told)
@@ -173,13 +173,13 @@ class SqlStandIn(Database):
     def __init__(self, server: SqlServer, timeout_s: float = 2.0):
         self.server = server
         self.timeout_s = timeout_s
-        self.door = asyncio.Semaphore(4)
+        self.sign_in_slots = asyncio.Semaphore(4)
         self.standing = Standing()
 
-    async def transact(self, operation: str, work: Any, *, prompt: bool = False) -> Any:
+    async def transact(self, operation: str, work: Any, *, interactive: bool = False) -> Any:
         transaction = _Transaction(self.server.rows, work, writes=operation not in READS)
         try:
-            return await self.server.ask(transaction, PROMPT_S if prompt else self.timeout_s)
+            return await self.server.ask(transaction, PROMPT_S if interactive else self.timeout_s)
         except Lost as lost:
             is_unknown = lost.may_happen and transaction.writes
             raise (OutcomeUnknown if is_unknown else ProfilesUnavailable)(f"{operation}: {lost}") from None
@@ -195,8 +195,8 @@ class ProfilesStandIn(Profiles):
         async def work(rows: Rows) -> Profile:
             return rows.claim(player_id, above)
 
-        async with self._database.door:
-            claimed: Profile = await self._database.transact("claim", work, prompt=True)
+        async with self._database.sign_in_slots:
+            claimed: Profile = await self._database.transact("claim", work, interactive=True)
         return claimed
 
     async def current(self, player_id: PlayerId) -> Profile | None:
@@ -214,15 +214,15 @@ class ProfilesStandIn(Profiles):
             rows.committed([save.player_id for save in saves])
             return outcomes
 
-        outcomes, _ = await self._database.settle("save", work)  # type: ignore[arg-type]
+        outcomes, _ = await self._database.transact_idempotent("save", work)  # type: ignore[arg-type]
         return outcomes
 
-    async def log_stays(self, stays: Sequence[Stay]) -> None:
+    async def append_session_log(self, stays: Sequence[SessionLogEntry]) -> None:
         async def work(rows: Rows) -> None:
             for stay in stays:
                 rows.note_stay(stay)
 
-        await self._database.settle("log_stays", work)  # type: ignore[arg-type]
+        await self._database.transact_idempotent("append_session_log", work)  # type: ignore[arg-type]
 
 
 class ExchangesStandIn(Exchanges):

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from tests.model import world
 from tests.model.script import SCRIPTS
-from tests.model.world import Happening
+from tests.model.world import ConnectionEvent
 
 
 @settings(max_examples=500, derandomize=True, print_blob=True)
 @given(seed=st.integers(0, 2**32 - 1), players=st.integers(1, 3), script=SCRIPTS)
-def test_every_promise_is_kept(seed: int, players: int, script: Sequence[Happening]) -> None:
+def test_every_promise_is_kept(seed: int, players: int, script: Sequence[ConnectionEvent]) -> None:
     broken = world.run(seed, players, script).book.broken
     assert not broken, "\n".join(broken)

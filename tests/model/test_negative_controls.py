@@ -13,7 +13,7 @@ from gameserver.failpoints import Guard
 from gameserver.session import record, write_behind
 from tests.model import world
 from tests.model.script import SCRIPTS
-from tests.model.world import Happening
+from tests.model.world import ConnectionEvent
 
 SCRIPTS_MAX = 1000
 RUNS = st.tuples(st.integers(0, 2**32 - 1), st.integers(1, 3), SCRIPTS)
@@ -34,5 +34,5 @@ def test_without_a_guard_a_promise_is_seen_to_break(guard: Guard, monkeypatch: p
         pytest.fail(f"{SCRIPTS_MAX} scripts without {guard}, and no broken promise was seen")
 
 
-def _breaks(promise: str, seed: int, players: int, script: Sequence[Happening]) -> bool:
+def _breaks(promise: str, seed: int, players: int, script: Sequence[ConnectionEvent]) -> bool:
     return any(told.startswith(promise) for told in world.run(seed, players, script).book.broken)

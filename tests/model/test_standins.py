@@ -6,11 +6,11 @@ from random import Random
 
 import pytest
 
-from gameserver.store.sessions import LiveSessions
+from gameserver.live.sessions import LiveSessions
+from tests.live.test_nodes import *  # noqa: F403
+from tests.live.test_sessions import *  # noqa: F403
 from tests.model.redis_standin import StoreStandIn, TickWriterStandIn, redis
 from tests.model.weather import Weather
-from tests.store.test_nodes import *  # noqa: F403
-from tests.store.test_sessions import *  # noqa: F403
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ from random import Random
 from typing import Protocol
 
 from gameserver import failpoints
+from gameserver.live import keys
 from gameserver.profiles.records import Profile, Save
 from gameserver.protocol.ids import Epoch, PlayerId
-from gameserver.store import keys
 from tests.model import virtual_time, watch
 from tests.model.book import Book
 from tests.model.node import CHECKPOINT_S, DRAIN_S, GRACE_S, NAMES, Node
@@ -28,7 +28,7 @@ TICK_S = 0.2
 STORE_PATIENCE_S = 3.0  # so long after a lost call nobody's promise about Redis's promptness counts
 
 
-class Happening(Protocol):
+class ConnectionEvent(Protocol):
     """A step of the script."""
 
     @property
@@ -61,7 +61,7 @@ class World:
 
     # --- the run ---
 
-    async def play(self, script: Sequence[Happening]) -> None:
+    async def play(self, script: Sequence[ConnectionEvent]) -> None:
         for node in self.nodes.values():
             node.start()
         await asyncio.sleep(0.1)
@@ -328,14 +328,14 @@ def _stuck(node: Node) -> list[str]:
     host = node.host
     left: dict[str, object] = {
         "sessions": len(host.registry),
-        "locks": host.registry._turns._locks,
+        "locks": host.registry._locks._locks,
         "tasks": [task.get_name() for task in host.tasks._running],
         "dirty sessions": host.write_behind._dirty,
     }
     return [f"{name}: {what}" for name, what in left.items() if what]
 
 
-def run(seed: int, players: int, script: Sequence[Happening]) -> World:
+def run(seed: int, players: int, script: Sequence[ConnectionEvent]) -> World:
     """One run. Raises nothing for a broken promise: look at ``book.broken``."""
     loop = VirtualLoop()
     world = World(loop, seed, players)

@@ -9,12 +9,12 @@ from itertools import count
 
 import pytest
 
-from gameserver.profiles.account_rows import Accounts
-from gameserver.profiles.database import Database
+from gameserver.accounts.rows import Accounts
 from gameserver.profiles.exchange import Exchanges
 from gameserver.profiles.records import Exchange, Party, Profile, Save
 from gameserver.profiles.repository import Profiles
 from gameserver.protocol.ids import Epoch, NodeId, PlayerId
+from gameserver.sql.database import Database
 from gameserver.world.inventory import Holding
 
 _numbers = count(1)

@@ -8,10 +8,10 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 from structlog.testing import capture_logs
 
-from gameserver.profiles.database import Database
 from gameserver.profiles.edits import seen_in
 from gameserver.profiles.records import Profile, Save, SaveOutcome
 from gameserver.profiles.repository import Profiles
+from gameserver.sql.database import Database
 from tests.profiles.conftest import new_player, save_of
 
 

@@ -8,11 +8,11 @@ import msgspec
 import pytest
 from structlog.testing import capture_logs
 
-from gameserver.profiles.database import Database, ProfilesUnavailable
 from gameserver.profiles.exchange import Exchanges
 from gameserver.profiles.records import Exchange, ExchangeOutcome, Party, Profile, SaveOutcome
 from gameserver.profiles.repository import Profiles
 from gameserver.protocol.ids import NodeId, PlayerId
+from gameserver.sql.database import Database, ProfilesUnavailable
 from gameserver.world.inventory import Holding
 from tests.profiles.conftest import gift, holding, new_player, older, save_of, total
 

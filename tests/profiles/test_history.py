@@ -7,16 +7,16 @@ import asyncio
 import pytest
 from sqlalchemy import select, text
 
-from gameserver.profiles.account_rows import Accounts
-from gameserver.profiles.chat_rows import ChatRows
-from gameserver.profiles.database import Database, HistoryLost
+from gameserver.accounts.rows import Accounts
+from gameserver.chat.rows import ChatRows
 from gameserver.profiles.exchange import Exchanges
 from gameserver.profiles.history_rows import HistoryRows, is_behind
-from gameserver.profiles.migrate import migrate
-from gameserver.profiles.records import ChatLineRow, Exchange, ExchangeOutcome, Mark, Party, Stay
+from gameserver.profiles.records import ChatLineRow, Exchange, ExchangeOutcome, Mark, Party, SessionLogEntry
 from gameserver.profiles.repository import Profiles
-from gameserver.profiles.tables import profile
 from gameserver.protocol.ids import Epoch, NodeId
+from gameserver.sql.database import Database, HistoryLost
+from gameserver.sql.migrate import migrate
+from gameserver.sql.tables import profile
 from gameserver.world.inventory import Holding
 from tests.profiles.conftest import new_player, save_of
 
@@ -104,11 +104,14 @@ async def test_nothing_is_written_to_a_database_that_was_set_back_or_is_another(
     else:
         await execute(database, what)
     profiles, party = Profiles(database), Party(player.player_id, player.epoch, 9, {"berry": Holding(2, 3, 1)})
-    line, stay = ChatLineRow("meadow", player.player_id, "ann", None, "hi", 1), Stay(player.player_id, Epoch(9))
+    line, stay = (
+        ChatLineRow("meadow", player.player_id, "ann", None, "hi", 1),
+        SessionLogEntry(player.player_id, Epoch(9)),
+    )
     for attempt in (
         profiles.claim(player.player_id, HERE),
         profiles.save(save_of(player, seq=99, inventory_seq=99, berry=9)),
-        profiles.log_stays([stay]),
+        profiles.append_session_log([stay]),
         Exchanges(database).apply(Exchange(op_id="a", parties=(party,), what="dropped")),
         Accounts(database).create("Dora", b"dora", "hash", None, 1),
         Accounts(database).by_name(player.name.encode()),

@@ -12,15 +12,15 @@ import pytest
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
+from gameserver.chat.rows import ChatRows
 from gameserver.observability.metrics import REGISTRY
-from gameserver.profiles.backlog import Backlog
-from gameserver.profiles.chat_rows import ChatRows
-from gameserver.profiles.database import Database, ProfilesUnavailable, StatementRefused
 from gameserver.profiles.exchange import Exchanges
 from gameserver.profiles.records import ChatLineRow, ExchangeOutcome, Save, SaveOutcome
 from gameserver.profiles.repository import Profiles
 from gameserver.protocol.ids import NodeId
 from gameserver.session.saver import Saver
+from gameserver.sql.backlog import Backlog
+from gameserver.sql.database import Database, ProfilesUnavailable, StatementRefused
 from gameserver.world.inventory import Holding
 from tests.profiles.conftest import gift, new_player, save_of, total
 from tests.profiles.proxy import plugged

@@ -8,10 +8,10 @@ import msgspec
 import pytest
 from sqlalchemy import text
 
-from gameserver.profiles.database import Database
-from gameserver.profiles.records import SaveOutcome, Stay
+from gameserver.profiles.records import SaveOutcome, SessionLogEntry
 from gameserver.profiles.repository import Profiles, UnknownPlayer
 from gameserver.protocol.ids import Epoch, NodeId, PlayerId
+from gameserver.sql.database import Database
 from gameserver.world.inventory import Holding
 from tests.profiles.conftest import new_player, older, save_of
 
@@ -144,12 +144,14 @@ async def test_text_numbers_and_state_come_back_exactly(database: Database, prof
 async def test_the_log_keeps_what_was_told_first_and_needs_no_order(database: Database, profiles: Profiles) -> None:
     one = PlayerId(1)
     for at_ms in (100, 999):
-        ended = Stay(one, Epoch(1), ended_ms=at_ms + 1, reason="logged_out", last_seq=42)
-        await profiles.log_stays([Stay(one, Epoch(1), node=NODE, opened_ms=at_ms), ended])
-    await profiles.log_stays([Stay(one, Epoch(2), ended_ms=300, reason="drain", last_seq=7)])  # not told that it opened
+        ended = SessionLogEntry(one, Epoch(1), ended_ms=at_ms + 1, reason="logged_out", last_seq=42)
+        await profiles.append_session_log([SessionLogEntry(one, Epoch(1), node=NODE, opened_ms=at_ms), ended])
+    await profiles.append_session_log(
+        [SessionLogEntry(one, Epoch(2), ended_ms=300, reason="drain", last_seq=7)]
+    )  # not told that it opened
     assert await profiles.stays(one) == [
-        Stay(one, Epoch(2), None, None, 300, "drain", 7),
-        Stay(one, Epoch(1), NODE, 100, 101, "logged_out", 42),
+        SessionLogEntry(one, Epoch(2), None, None, 300, "drain", 7),
+        SessionLogEntry(one, Epoch(1), NODE, 100, 101, "logged_out", 42),
     ]
 
 

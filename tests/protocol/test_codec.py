@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gameserver.demo import Meadow, Move
-from gameserver.protocol.codec import LATELY_BYTES_MAX, LATELY_MAX, ClientCodec, encode_text
+from gameserver.protocol.codec import CACHED_BYTES_MAX, DECODE_CACHE_MAX, ClientCodec, encode_text
 from gameserver.protocol.constants import CHAT_LENGTH_MAX, SEQ_MAX
 from gameserver.protocol.errors import Refusal, RefusalCode
 from gameserver.protocol.message_class import TAKEN
@@ -207,7 +207,7 @@ def test_an_input_that_was_said_lately_is_not_parsed_again() -> None:
         b'{"type":"point","at":[1,2]}',  # a handler could change it
         b'{"type":"path","steps":[1,2]}',
         b'{"type":"wave","hand":1}',
-        b'{"type":"move","dx":1,"dy":0%s}' % (b" " * LATELY_BYTES_MAX),  # long
+        b'{"type":"move","dx":1,"dy":0%s}' % (b" " * CACHED_BYTES_MAX),  # long
     ],
 )
 def test_nothing_else_is_kept(text: bytes) -> None:
@@ -228,7 +228,7 @@ def test_a_message_that_does_something_when_it_is_made_is_made_each_time() -> No
 
 def test_what_was_said_lately_is_bounded() -> None:
     codec = ClientCodec([Move])
-    texts = [b'{"type":"move","dx":0.%d1,"dy":0}' % number for number in range(LATELY_MAX + 1)]
+    texts = [b'{"type":"move","dx":0.%d1,"dy":0}' % number for number in range(DECODE_CACHE_MAX + 1)]
     first, *_, last = [codec.decode(text) for text in texts]
     assert codec.decode(texts[-1]) is last
     assert codec.decode(texts[0]) == first

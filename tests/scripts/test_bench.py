@@ -73,7 +73,7 @@ def costing(*cpu_us: float) -> list[Reading]:
         (["update_interest (/x/gameserver/simulation/tick.py)", "put (/x/gameserver/world/grid.py)"], "interest"),
         (["apply_inputs (/x/gameserver/simulation/tick.py)"], "apply"),  # the file
         (["update_interest (/x/gameserver/simulation/tick.py)"], "interest"),  # its function
-        (["run (/x/gameserver/profiles/database.py)"], "store"),  # its folder
+        (["run (/x/gameserver/sql/database.py)"], "store"),  # its folder
         (["records (/gameserver/trees/gameserver/world/entity.py)"], "encode"),
         (["feed (/x/.venv/lib/python3.12/site-packages/websockets/streams.py)"], "decode"),
         (["write (/usr/lib/python3.11/asyncio/streams.py)"], "store"),

@@ -22,7 +22,7 @@ from pathlib import Path
 import pymysql
 import pytest
 
-from gameserver.profiles.migrate import migrate
+from gameserver.sql.migrate import migrate
 from tests.servers.ports import free_port
 
 START_S = 60.0

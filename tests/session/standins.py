@@ -10,16 +10,16 @@ import msgspec
 from msgspec import structs
 
 from gameserver.demo import Villager
-from gameserver.profiles.database import ProfilesUnavailable, StatementRefused
+from gameserver.live.batch import Batch
+from gameserver.live.tick_writer import Check, Found
 from gameserver.profiles.records import Profile, Save, SaveOutcome
 from gameserver.protocol.ids import Epoch, PlayerId
 from gameserver.protocol.messages import AnyServerMessage
 from gameserver.session.live_hash import NAMES
 from gameserver.session.record import player_of
 from gameserver.session.session import Session
-from gameserver.store.batch import Batch
+from gameserver.sql.database import ProfilesUnavailable, StatementRefused
 from gameserver.store.connection import StoreUnavailable
-from gameserver.store.tick_writer import Check, Found
 from gameserver.world.inventory import Holding
 
 decode = msgspec.json.Decoder(AnyServerMessage).decode

@@ -79,7 +79,7 @@ async def test_a_session_that_has_ended_is_not_saved() -> None:
     bench, one = Bench(), session()
     one.seq = 1
     bench.checkpoints.add(one)
-    one.take(SessionEvent.END)
+    one.move(SessionEvent.END)
     await bench.seconds(2 * PERIOD_S)
     assert bench.saved == []
 

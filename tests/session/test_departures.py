@@ -62,7 +62,7 @@ class Bench:
             self.refused.append(answer.seq)
 
     async def finish(self, session: Session, reason: str) -> bool:
-        session.take(SessionEvent.SAVED)
+        session.move(SessionEvent.SAVED)
         self.ended.append((session.player_id, reason))
         return True
 
@@ -256,7 +256,7 @@ async def test_a_logout_ends_only_the_session_of_the_connection_that_asked() -> 
     bench = Bench()
     one = bench.arrive(1)
     bench.tick()
-    async with bench.registry.only_one(one.player_id):
+    async with bench.registry.lock(one.player_id):
         leaving = asyncio.create_task(bench.departures.log_out(one))
         await asyncio.sleep(0.01)
         bench.registry.bind(one, ConnectionId(9))
@@ -291,7 +291,7 @@ async def test_who_does_nothing_for_too_long_ends_as_idle_and_who_does_something
     idle, busy = bench.arrive(1), bench.arrive(2)
     bench.tick()
     for one in (idle, busy):
-        one.take(SessionEvent.JOINED)
+        one.move(SessionEvent.JOINED)
     bench.clock.now_s += 901
     busy.last_input_s = bench.clock.now_s
     await swept(bench)
@@ -318,7 +318,7 @@ async def test_a_drain_also_ends_who_was_let_in_a_moment_before() -> None:
     arrived = asyncio.Event()
 
     async def open_slowly() -> None:
-        async with bench.registry.only_one(PlayerId(1)):
+        async with bench.registry.lock(PlayerId(1)):
             await arrived.wait()
             bench.arrive(1)
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 
-from gameserver.profiles.backlog import Backlog
-from gameserver.profiles.records import Save, SaveOutcome, Stay
+from gameserver.live.sessions import LiveSessions, Removal
+from gameserver.profiles.records import Save, SaveOutcome, SessionLogEntry
 from gameserver.protocol.ids import Epoch, NodeId, PlayerId
 from gameserver.session.ending import Ender, Ending
 from gameserver.session.lifecycle import SessionEvent, SessionState
 from gameserver.session.saver import Saver
 from gameserver.session.session import Session
 from gameserver.session.write_behind import WriteBehind
-from gameserver.store.sessions import LiveSessions, Removal
+from gameserver.sql.backlog import Backlog
 from tests.session.standins import StillClock, break_state, session
 
 
@@ -21,14 +21,19 @@ class Bench:
 
     def __init__(self) -> None:
         self.steps: list[str] = []
-        self.stays: list[Stay] = []
+        self.session_log: list[SessionLogEntry] = []
         self.outcome = SaveOutcome.SAVED
         saver: Saver = self  # type: ignore[assignment]
         live: LiveSessions = self  # type: ignore[assignment]
         write_behind: WriteBehind = self  # type: ignore[assignment]
-        stays: Backlog[Stay] = self  # type: ignore[assignment]
+        session_log: Backlog[SessionLogEntry] = self  # type: ignore[assignment]
         self.ender = Ender(
-            saver=saver, stays=stays, live=live, write_behind=write_behind, node=NodeId("n"), clock=StillClock()
+            saver=saver,
+            session_log=session_log,
+            live=live,
+            write_behind=write_behind,
+            node=NodeId("n"),
+            clock=StillClock(),
         )
 
     async def stored(self, session: Session, dirty: int, timeout_s: float) -> bool:
@@ -41,7 +46,7 @@ class Bench:
     async def withdraw(self, session: Session) -> None:
         self.steps.append("withdrawn")
 
-    async def settle(self) -> None:
+    async def await_quiet(self) -> None:
         self.steps.append("settled")
 
     def save(self, save: Save, *, is_last: bool) -> asyncio.Future[SaveOutcome]:
@@ -61,13 +66,13 @@ class Bench:
         self.steps.append("removed")
         return Removal.REMOVED
 
-    def add(self, stay: Stay) -> None:
-        self.stays.append(stay)
+    def add(self, stay: SessionLogEntry) -> None:
+        self.session_log.append(stay)
 
 
 def ending(number: int = 1) -> Session:
     one = session(number)
-    one.take(SessionEvent.END)
+    one.move(SessionEvent.END)
     return one
 
 
@@ -75,7 +80,7 @@ async def test_live_state_is_removed_after_the_save() -> None:
     bench, one = Bench(), ending()
     assert await bench.ender.finish(one, "logout") is Ending.DONE
     assert bench.steps == ["stored", "withdrawn", "saved", "acknowledged", "settled", "removed", "forgotten"]
-    assert one.state is SessionState.ENDED and [stay.reason for stay in bench.stays] == ["logout"]
+    assert one.state is SessionState.ENDED and [stay.reason for stay in bench.session_log] == ["logout"]
 
 
 async def test_a_session_that_cannot_be_saved_as_it_is_ends_and_its_live_state_stays() -> None:
@@ -92,4 +97,4 @@ async def test_a_session_that_sql_refuses_waits_with_its_live_state_as_if_its_cl
     assert bench.steps == ["stored", "withdrawn", "saved"] and one.state is SessionState.ENDING
     bench.ender.keep(one)
     assert bench.steps[-1] == "marked"
-    assert (one.state, one.refused_ends, bench.stays) == (SessionState.DISCONNECTED, 1, [])
+    assert (one.state, one.refused_ends, bench.session_log) == (SessionState.DISCONNECTED, 1, [])

@@ -6,13 +6,13 @@ import asyncio
 
 import pytest
 
-from gameserver.profiles.database import OutcomeUnknown, ProfilesUnavailable
 from gameserver.profiles.exchange import Exchanges
 from gameserver.profiles.records import Exchange as StoredExchange
 from gameserver.profiles.records import ExchangeOutcome
 from gameserver.protocol.ids import Epoch, PlayerId
 from gameserver.session import exchanges as module
 from gameserver.session.exchanges import ExchangeCarrier
+from gameserver.sql.database import OutcomeUnknown, ProfilesUnavailable
 from gameserver.tasks import Tasks
 from gameserver.world.entity import Player
 from gameserver.world.exchange import Exchange, ExchangeOp, ExchangeResult

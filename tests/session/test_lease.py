@@ -13,11 +13,11 @@ from contextlib import asynccontextmanager
 import pytest
 
 from gameserver.clock import SystemClock
+from gameserver.live.nodes import NodeLeases
 from gameserver.protocol.ids import NodeId
 from gameserver.session.instance import Instance
 from gameserver.session.lease import PATIENCE, RENEWALS_PER_LEASE, Lease, NodeNameInUse
 from gameserver.store.connection import Store
-from gameserver.store.nodes import NodeLeases
 
 NODE = NodeId("node")
 TTL_S = 1.0
@@ -54,16 +54,16 @@ def elsewhere(ttl_s: float = TTL_S) -> Instance:
 
 async def test_a_name_that_nobody_has_is_taken_at_once(store: Store) -> None:
     lease = lease_on(store)
-    await lease.take()
+    await lease.acquire()
     assert lease.holds() and await lease.is_ours()
 
 
 async def test_the_second_living_process_does_not_get_the_name(store: Store) -> None:
     first, second = lease_on(store), lease_on(store)
-    await first.take()
+    await first.acquire()
     async with running(first):
         with pytest.raises(NodeNameInUse, match=r"node_id.* calls itself node .*GAMESERVER_NODE_ID"):
-            await second.take()
+            await second.acquire()
         assert await first.is_ours() and first.holds() and not second.holds()
         assert not await second.is_ours()
 
@@ -79,7 +79,7 @@ async def test_a_process_on_another_machine_has_the_time_that_its_own_lease_give
 
     renewing = asyncio.create_task(renew())
     with pytest.raises(NodeNameInUse):
-        await lease_on(store).take()
+        await lease_on(store).acquire()
     renewing.cancel()
     await asyncio.gather(renewing, return_exceptions=True)
 
@@ -88,14 +88,14 @@ async def test_a_process_on_another_machine_has_the_time_that_its_own_lease_give
 async def test_who_does_not_renew_is_dead_and_is_not_waited_for_longer(store: Store, holder: str) -> None:
     await hold(store, holder)
     lease, began_s = lease_on(store), time.monotonic()
-    await lease.take()
+    await lease.acquire()
     assert time.monotonic() - began_s < PATIENCE * PERIOD_S + 0.5
     assert lease.holds() and await lease.is_ours()
 
 
 async def test_the_last_renewal_of_a_dead_process_that_comes_late_is_no_sign_of_life(store: Store) -> None:
     await hold(store, elsewhere())
-    taking = asyncio.create_task(lease_on(store).take())
+    taking = asyncio.create_task(lease_on(store).acquire())
     await asyncio.sleep(PERIOD_S / 2)
     await hold(store, elsewhere())
     await taking
@@ -105,7 +105,7 @@ async def test_the_last_renewal_of_a_dead_process_that_comes_late_is_no_sign_of_
 async def test_a_process_of_this_machine_that_has_ended_is_not_waited_for(store: Store) -> None:
     await hold(store, await asyncio.to_thread(ended_process))
     began_s = time.monotonic()
-    await lease_on(store, ttl_s=12).take()
+    await lease_on(store, ttl_s=12).acquire()
     assert time.monotonic() - began_s < 0.5
 
 
@@ -145,10 +145,10 @@ def test_who_runs_who_ran_elsewhere_and_whose_number_another_process_has_now() -
 
 async def test_who_finds_another_living_process_in_its_place_has_lost_the_name_for_good(store: Store) -> None:
     first = lease_on(store)
-    await first.take()
+    await first.acquire()
     await store.command("test", "DEL", f"node:{NODE}")  # it slept
     second = lease_on(store)
-    await second.take()
+    await second.acquire()
     async with running(first, second):
         async with asyncio.timeout(3 * TTL_S):
             await first.lost.wait()
@@ -162,7 +162,7 @@ async def test_who_finds_another_living_process_in_its_place_has_lost_the_name_f
 
 async def test_a_dead_processes_late_renewal_takes_the_name_for_one_lease_only(store: Store) -> None:
     lease = lease_on(store)
-    await lease.take()
+    await lease.acquire()
     await store.command("test", "SET", f"node:{NODE}", str(elsewhere()), "PX", 600)
     async with running(lease):
         await asyncio.sleep(PERIOD_S * 1.5)

@@ -1,4 +1,4 @@
-"""Every state and every event: the move that is in the table, or a bug found."""
+"""Every state and every event: the next_state that is in the table, or a bug found."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from itertools import product
 
 import pytest
 
-from gameserver.session.lifecycle import ImpossibleMoveError, SessionEvent, SessionState, move
+from gameserver.session.lifecycle import ImpossibleMoveError, SessionEvent, SessionState, next_state
 from tests.session.standins import session
 
 J, A, D, E, X = (
@@ -29,21 +29,21 @@ EXPECTED: dict[SessionEvent, tuple[SessionState | None, ...]] = {
 def test_each_event_in_each_state(state: SessionState, event: SessionEvent) -> None:
     expected = EXPECTED[event][(J, A, D, E, X).index(state)]
     if expected is not None:
-        assert move(state, event) is expected
+        assert next_state(state, event) is expected
         return
     with pytest.raises(ImpossibleMoveError, match=state.value):
-        move(state, event)
+        next_state(state, event)
 
 
 def test_from_every_state_but_the_last_there_is_a_way_to_the_end() -> None:
     for state in (J, A, D):
-        assert move(move(state, SessionEvent.END), SessionEvent.SAVED) is X
+        assert next_state(next_state(state, SessionEvent.END), SessionEvent.SAVED) is X
 
 
 def test_a_session_is_open_until_its_end_has_begun() -> None:
     one = session()
     states = [(one.state, one.is_open)]
     for event in (SessionEvent.JOINED, SessionEvent.SOCKET_LOST, SessionEvent.END, SessionEvent.SAVED):
-        one.take(event)
+        one.move(event)
         states.append((one.state, one.is_open))
     assert states == [(J, True), (A, True), (D, True), (E, False), (X, False)]

@@ -8,7 +8,7 @@ import pytest
 
 from gameserver.demo import Villager
 from gameserver.profiles.records import Profile
-from gameserver.session.record import fields_of, take_newer
+from gameserver.session.record import fields_of, merge_newer
 from gameserver.session.session import Dirty, Session
 from gameserver.world.inventory import Holding
 from gameserver.world.stored_state import StateUnreadable
@@ -136,7 +136,7 @@ class Upgraded(Villager):
 
 def test_a_state_that_the_game_cannot_take_is_not_replaced_by_an_older_one() -> None:
     with pytest.raises(StateUnreadable, match="a bug of the game"):
-        take_newer(session(saved=SAVED), played_on(), Upgraded)
+        merge_newer(session(saved=SAVED), played_on(), Upgraded)
 
 
 def test_the_number_of_fields_is_that_of_the_hash() -> None:

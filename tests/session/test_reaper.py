@@ -8,13 +8,13 @@ from collections.abc import AsyncIterator, Mapping
 import pytest
 from structlog.testing import capture_logs
 
+from gameserver.live.nodes import NodeLeases
+from gameserver.live.sessions import LiveSessions, Owner
 from gameserver.protocol.ids import Epoch, NodeId, PlayerId
 from gameserver.session import reaper as module
 from gameserver.session.reaper import Reaper
 from gameserver.session.reception import Reception
 from gameserver.store.connection import StoreUnavailable
-from gameserver.store.nodes import NodeLeases
-from gameserver.store.sessions import LiveSessions, Owner
 
 LOOKS_A_ROUND = 2  # at who is here
 US, DEAD, ALIVE = NodeId("us"), NodeId("dead"), NodeId("alive")

@@ -113,7 +113,7 @@ async def test_a_session_fenced_while_its_pointer_is_read_is_not_given_to_anybod
     assert before is not None
 
     async def fence_meanwhile(session: Session) -> bool:
-        session.take(SessionEvent.FENCED)
+        session.move(SessionEvent.FENCED)
         bench.registry.remove(session)
         return False
 
@@ -130,7 +130,7 @@ async def test_a_session_fenced_before_its_token_is_stored_does_not_arrive() -> 
     await turns()
     fenced = bench.registry.get(PlayerId(1))
     assert fenced is not None
-    fenced.take(SessionEvent.FENCED)
+    fenced.move(SessionEvent.FENCED)
     bench.registry.remove(fenced)
     bench.redis_replies.set()
     await joining

@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gameserver.demo import Villager
+from gameserver.live.batch import Batch
 from gameserver.profiles.records import Profile, Save
 from gameserver.protocol.errors import RefusalCode
-from gameserver.session.record import first_fields, player_of, save_of, take_newer, take_write, waits_for_client_of
+from gameserver.session.record import first_fields, merge_newer, player_of, to_save, waits_for_client_of, write_changes
 from gameserver.session.session import Dirty, Session
-from gameserver.store.batch import Batch
 from gameserver.world.inventory import Holding
 from tests.session.standins import holdings, profile, session, unpacked
 
@@ -22,7 +22,7 @@ HOLDINGS = st.dictionaries(KINDS, st.builds(Holding, *[st.integers(0, 10**9)] * 
 
 def command_of(one: Session) -> bytes:
     batch = Batch()
-    take_write(one, batch)
+    write_changes(one, batch)
     ((player, command),) = batch
     assert player == one.player_id
     return command
@@ -51,7 +51,7 @@ def opened(saved: Profile, hash_fields: dict[str, str]) -> Session:
     one = session(saved=saved)
     first_fields(one)
     one.dirty = Dirty.NOTHING
-    take_newer(one, hash_fields, Villager)
+    merge_newer(one, hash_fields, Villager)
     return one
 
 
@@ -132,7 +132,7 @@ def test_a_tie_is_sql_s_because_it_may_have_saved_what_redis_never_got() -> None
     one = session()
     hash_fields = written(one)
     one.player.x = 5.0  # and Redis goes away
-    assert opened(as_profile(save_of(one)), hash_fields).player.x == 5.0
+    assert opened(as_profile(to_save(one)), hash_fields).player.x == 5.0
 
 
 def test_items_taken_from_sql_are_written_whole_before_any_newer_sequence_can_hide_old_ones() -> None:
@@ -140,7 +140,7 @@ def test_items_taken_from_sql_are_written_whole_before_any_newer_sequence_can_hi
     one.player.inventory.add("coin", 5)
     hash_fields = written(one)
     after = msgspec.structs.replace(
-        save_of(one), inventory_seq=one.player.inventory.seq + 1, inventory=holdings(coin=(3, 5, 0))
+        to_save(one), inventory_seq=one.player.inventory.seq + 1, inventory=holdings(coin=(3, 5, 0))
     )  # two were given away in SQL, and the process died before Redis heard of it
     second = opened(as_profile(after), hash_fields)
     assert second.player.inventory.quantity("coin") == 3
@@ -160,7 +160,7 @@ def test_a_session_that_sql_had_more_of_than_redis_is_not_resumed() -> None:
     one.player.inventory.add("coin")
     one.player.actions.finish(2, "stored")
     one.dirty = Dirty.ITEMS | Dirty.ACTIONS  # its write is lost with the node, the save is not
-    second = opened(as_profile(save_of(one)), hash_fields)
+    second = opened(as_profile(to_save(one)), hash_fields)
     assert second.player.inventory.quantity("coin") == 1
     assert second.resume_hashes == () and second.player.actions.last_seq == 0
 
@@ -170,7 +170,7 @@ def test_a_session_of_which_sql_has_one_exchange_more_is_resumed() -> None:
     one.resume_hashes = ("token",)
     one.player.inventory.add("coin", 5)
     hash_fields = written(one)
-    after = msgspec.structs.replace(save_of(one), seq=0, inventory_seq=2, inventory=holdings(coin=(3, 5, 0)))
+    after = msgspec.structs.replace(to_save(one), seq=0, inventory_seq=2, inventory=holdings(coin=(3, 5, 0)))
     assert opened(as_profile(after), hash_fields).resume_hashes == ("token",)
     after = msgspec.structs.replace(after, inventory_seq=3)  # and what came before it is not in Redis either
     assert opened(as_profile(after), hash_fields).resume_hashes == ()
@@ -179,9 +179,9 @@ def test_a_session_of_which_sql_has_one_exchange_more_is_resumed() -> None:
 def test_a_save_of_what_redis_was_not_sent_has_a_seq_of_its_own() -> None:
     one = session()
     written(one)
-    assert save_of(one).seq == 1
+    assert to_save(one).seq == 1
     one.dirty = Dirty.PLACE
-    assert save_of(one).seq == 2
+    assert to_save(one).seq == 2
 
 
 def test_a_place_taken_from_sql_is_written_with_its_state() -> None:
@@ -189,7 +189,7 @@ def test_a_place_taken_from_sql_is_written_with_its_state() -> None:
     hash_fields = written(one)
     one.player.state.apples_eaten = 4
     one.seq += 5
-    second = opened(as_profile(save_of(one)), hash_fields)
+    second = opened(as_profile(to_save(one)), hash_fields)
     hash_fields = live(second, hash_fields, Dirty.PLACE)
     assert opened(profile(1), hash_fields).player.state.apples_eaten == 4
 
@@ -216,7 +216,7 @@ def test_a_player_never_saved_is_new_and_one_that_was_is_not() -> None:
 def test_a_save_is_a_copy_that_later_changes_do_not_touch() -> None:
     one = session()
     one.player.inventory.add("coin")
-    save = save_of(one)
+    save = to_save(one)
     one.player.inventory.add("coin")
     one.player.state.apples_eaten = 9
     assert save.inventory["coin"].quantity == 1 and Villager.decode(save.state).apples_eaten == 0

@@ -81,7 +81,7 @@ async def test_only_one_at_a_time_and_in_order_for_each_player() -> None:
 
     async def work(number: int) -> None:
         nonlocal running, most
-        async with registry.only_one(PlayerId(1)):
+        async with registry.lock(PlayerId(1)):
             running += 1
             most = max(most, running)
             order.append(number)
@@ -94,7 +94,7 @@ async def test_only_one_at_a_time_and_in_order_for_each_player() -> None:
 
 async def test_players_do_not_wait_for_one_another() -> None:
     registry = Registry()
-    async with registry.only_one(PlayerId(1)), asyncio.timeout(5), registry.only_one(PlayerId(2)):
+    async with registry.lock(PlayerId(1)), asyncio.timeout(5), registry.lock(PlayerId(2)):
         pass
 
 
@@ -102,14 +102,14 @@ async def test_who_gives_up_waiting_lets_nobody_in_early_and_leaves_nothing_behi
     registry, entered = Registry(), asyncio.Event()
 
     async def work() -> None:
-        async with registry.only_one(PlayerId(1)):
+        async with registry.lock(PlayerId(1)):
             entered.set()
 
-    async with registry.only_one(PlayerId(1)):
+    async with registry.lock(PlayerId(1)):
         impatient, patient = asyncio.ensure_future(work()), asyncio.ensure_future(work())
         await asyncio.sleep(0)
         impatient.cancel()
         await asyncio.wait((impatient,))
         assert not entered.is_set()
     await patient
-    assert registry._turns._locks == {}
+    assert registry._locks._locks == {}

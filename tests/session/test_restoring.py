@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
+from gameserver.live.sessions import LiveSessions, Owner
 from gameserver.profiles.records import Profile
 from gameserver.profiles.repository import Profiles
 from gameserver.protocol.ids import Epoch, NodeId, PlayerId
@@ -12,7 +13,6 @@ from gameserver.session.lifecycle import SessionEvent
 from gameserver.session.registry import Registry
 from gameserver.session.restoring import Restorer
 from gameserver.session.session import Session
-from gameserver.store.sessions import LiveSessions, Owner
 from gameserver.tasks import Tasks
 from tests.session.standins import profile, session, turns
 
@@ -82,10 +82,10 @@ async def test_who_has_a_newer_epoch_in_sql_is_fenced() -> None:
 
 async def test_a_session_that_is_being_ended_does_not_come_back() -> None:
     bench = Bench()
-    async with bench.registry.only_one(bench.session.player_id):
+    async with bench.registry.lock(bench.session.player_id):
         bench.restorer.restore_all()
         await turns()
-        bench.session.take(SessionEvent.END)
+        bench.session.move(SessionEvent.END)
         await asyncio.sleep(0)
     assert await bench.tasks.drain(5)
     assert bench.restored == []

@@ -10,19 +10,19 @@ import pytest
 from structlog.testing import capture_logs
 
 from gameserver.observability import metrics
-from gameserver.profiles.database import HistoryLost
 from gameserver.profiles.records import Save, SaveOutcome
 from gameserver.profiles.repository import Profiles
 from gameserver.protocol.ids import Epoch, PlayerId
 from gameserver.session import refusals
 from gameserver.session import saver as module
-from gameserver.session.record import save_of
+from gameserver.session.record import to_save
 from gameserver.session.saver import BATCH_MAX, Saver
+from gameserver.sql.database import HistoryLost
 from tests.session.standins import Sql, session, turns
 
 
 def save(number: int = 1, seq: int = 1, epoch: int = 1) -> Save:
-    return msgspec.structs.replace(save_of(session(number)), seq=seq, epoch=Epoch(epoch))
+    return msgspec.structs.replace(to_save(session(number)), seq=seq, epoch=Epoch(epoch))
 
 
 class Bench:

@@ -9,6 +9,7 @@ from random import Random
 import pytest
 from structlog.testing import capture_logs
 
+from gameserver.live.tick_writer import OwnerMissing, ServerChanged, TickWriter
 from gameserver.profiles.records import Save, SaveOutcome
 from gameserver.protocol.messages import Ack
 from gameserver.session.checkpoint import Checkpoints
@@ -17,7 +18,6 @@ from gameserver.session.saver import Saver
 from gameserver.session.session import Dirty, Session
 from gameserver.session.write_behind import RETRY_S, WriteBehind
 from gameserver.store.connection import StoreUnavailable
-from gameserver.store.tick_writer import OwnerMissing, ServerChanged, TickWriter
 from gameserver.tasks import Tasks
 from tests.session.standins import Redis, StillClock, break_state, session, turns
 
@@ -341,7 +341,7 @@ async def test_a_session_that_ended_is_not_written_again_after_a_failure(bench: 
     bench.behind.mark(one, Dirty.PLACE)
     bench.redis.replies.clear()
     await bench.flush()
-    one.take(SessionEvent.FENCED)
+    one.move(SessionEvent.FENCED)
     bench.redis.is_away()
     bench.redis.replies.set()
     await turns()
@@ -458,16 +458,16 @@ async def test_after_withdraw_a_write_that_failed_is_not_repeated(bench: Bench) 
 
 
 async def test_after_a_write_that_failed_only_redis_can_tell_that_it_cannot_arrive_any_more(bench: Bench) -> None:
-    await bench.behind.settle()
+    await bench.behind.await_quiet()
     bench.behind.mark(session(1), Dirty.PLACE)
     await bench.fail_once()
     bench.redis.is_away()
     with pytest.raises(StoreUnavailable):
-        await bench.behind.settle()
+        await bench.behind.await_quiet()
     bench.redis.error = ServerChanged("redis has restarted")
-    await bench.behind.settle()
+    await bench.behind.await_quiet()
     bench.redis.is_back()
-    await bench.behind.settle()
+    await bench.behind.await_quiet()
 
 
 async def test_a_state_that_cannot_be_written_keeps_nobody_else_s_from_redis(bench: Bench) -> None:
@@ -529,7 +529,7 @@ async def test_who_is_leaving_holds_up_nobodys_acks_by_a_lost_pointer(bench: Ben
     leaving, other = session(1), session(2)
     bench.ack(leaving, 1)
     ack = bench.ack(other, 1)
-    leaving.take(SessionEvent.END)
+    leaving.move(SessionEvent.END)
     await bench.flush()
     assert bench.redis.pointers_read == [{other.player_id}] and bench.given == [ack]
 
@@ -554,7 +554,7 @@ async def test_a_changed_server_is_given_every_session_whole_with_the_next_tick(
 async def test_a_changed_server_also_gets_the_whole_of_who_is_leaving(bench: Bench) -> None:
     one, other = session(1), session(2)
     bench.watched += [one, other]
-    one.take(SessionEvent.END)
+    one.move(SessionEvent.END)
     bench.behind.mark(other, Dirty.PLACE)
     bench.redis.replies.clear()
     await bench.flush()

@@ -610,12 +610,12 @@ def test_cells_know_from_how_many_cells_they_are_seen_until_nobody_looks() -> No
     walker = stage.enter(1, 5, 5)
     others = stage.enter(2, 5, 5), stage.enter(3, 25, 5)
     stage.tick((walker, Go(15, 5)))
-    row = [stage.zone.grid.cell_at(x, 5).seen_from for x in (5, 15, 25, 35, 45)]
+    row = [stage.zone.grid.cell_at(x, 5).viewing_cell_count for x in (5, 15, 25, 35, 45)]
     assert row == [2, 3, 2, 1, 0]
     stage.inbox.lost.append(PlayerId(1))
     stage.inbox.departures += [(other, "logout") for other in others]
     stage.tick()
-    assert not any(cell.seen_from for cell in stage.zone.grid.within(50, 40, 100))
+    assert not any(cell.viewing_cell_count for cell in stage.zone.grid.within(50, 40, 100))
 
 
 def test_viewers_of_one_cell_share_one_frame() -> None:

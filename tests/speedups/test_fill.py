@@ -11,10 +11,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gameserver.speedups import plain
-from gameserver.store.resp import hset_picture, pack_hset
+from gameserver.store.resp import hset_template, pack_hset
 
 NAMES = (b"seq", b"tick", b"x", b"y", b"facing")
-PICTURE, KEY = hset_picture(*NAMES), b"session:{5}:7"
+PICTURE, KEY = hset_template(*NAMES), b"session:{5}:7"
 I64_MIN, I64_MAX = -(2**63), 2**63 - 1
 ints = st.integers(I64_MIN, I64_MAX)
 ROOM_BYTES = 2000  # the longest there are fit
@@ -75,7 +75,7 @@ def test_and_next_to_any_half(in_c: ModuleType, units: int, is_negative: bool) -
 def test_keys_and_names_may_hold_whatever_they_like(
     twin: ModuleType, key: bytes, names: tuple[bytes, ...], count: int, place: float
 ) -> None:
-    written = filled(twin, hset_picture(*names), key, count, 2, place, 1.5, 255)
+    written = filled(twin, hset_template(*names), key, count, 2, place, 1.5, 255)
     values = (b"%d" % count, b"2", b"%.4f" % place, b"1.5000", b"255")
     pairs = zip(names, values, strict=True)
     assert written == pack_hset(key, [word for pair in pairs for word in pair])

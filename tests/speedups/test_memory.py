@@ -38,9 +38,9 @@ def epolls() -> Iterator[dict[str, Any]]:
 TABLE = bytearray(128)
 LISTED = [object(), [], WIRES, int, None] * 5
 CASES: dict[str, Callable[[ModuleType, dict[str, Any]], object]] = {
-    "all of a list": lambda in_c, _: list(in_c.ahead(LISTED)),
-    "some of a list": lambda in_c, _: next(in_c.ahead(LISTED)),
-    "no list": lambda in_c, _: in_c.ahead(()),
+    "all of a list": lambda in_c, _: list(in_c.prefetched(LISTED)),
+    "some of a list": lambda in_c, _: next(in_c.prefetched(LISTED)),
+    "no list": lambda in_c, _: in_c.prefetched(()),
     "sends": lambda in_c, _: in_c.lay_out(TABLE, TABLE, 2**40, 2**32 - 1, [1, 2], [b"a", b"b"], 0),
     "no sends": lambda in_c, _: in_c.lay_out(TABLE, TABLE, 2**40, 0, [1, 2], [b"a", None], 0),
     "a descriptor too few": lambda in_c, _: in_c.lay_out(TABLE, TABLE, 2**40, 0, [], [b"a"], 0),

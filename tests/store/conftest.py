@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from gameserver.live.sessions import LiveSessions
+from gameserver.live.tick_writer import TickWriter
 from gameserver.store.connection import Store
-from gameserver.store.sessions import LiveSessions
-from gameserver.store.tick_writer import TickWriter
 from tests.servers.redis import RunningRedis
 
 

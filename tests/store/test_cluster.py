@@ -9,19 +9,19 @@ import pytest
 from redis.crc import key_slot
 
 from gameserver.check.redis import check_redis
+from gameserver.live import keys
+from gameserver.live.batch import Batch
+from gameserver.live.cluster_writer import ClusterWriter, slot_of
+from gameserver.live.nodes import NodeLeases
+from gameserver.live.sessions import LiveSessions, Removal
+from gameserver.live.tick_writer import Check, Found, OwnerMissing, ServerChanged
 from gameserver.protocol.ids import Epoch, NodeId, PlayerId
-from gameserver.store import keys
-from gameserver.store.batch import Batch
-from gameserver.store.cluster import PERIOD_S, Claim, believe, claims_in, owners_by, slot_of
-from gameserver.store.cluster_writer import ClusterWriter
+from gameserver.store.cluster import PERIOD_S, Claim, believe, claims_in, owners_by
 from gameserver.store.connection import Store, StoreUnavailable
-from gameserver.store.nodes import NodeLeases
-from gameserver.store.sessions import LiveSessions, Removal
-from gameserver.store.tick_writer import Check, Found, OwnerMissing, ServerChanged
+from tests.live.batches import SessionWrite, batch_of, session_write
 from tests.servers.cluster import ClusterNode, RedisCluster
 from tests.servers.ports import free_port
 from tests.servers.redis import RunningRedis
-from tests.store.batches import SessionWrite, batch_of, session_write
 
 HERE, THERE = NodeId("here"), NodeId("there")
 OURS, NEWER = Epoch(9), Epoch(10)

@@ -10,13 +10,13 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 from structlog.testing import capture_logs
 
+from gameserver.live.tick_writer import TickWriter
 from gameserver.observability.metrics import REGISTRY
 from gameserver.protocol.ids import Epoch, PlayerId
 from gameserver.store.connection import Store, StoreUnavailable
-from gameserver.store.tick_writer import TickWriter
+from tests.live.batches import batch_of, session_write
 from tests.servers.ports import free_port
 from tests.servers.redis import RunningRedis
-from tests.store.batches import batch_of, session_write
 
 
 async def test_an_open_store_answers(store: Store) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gameserver.store.resp import hset_picture, pack, pack_hset
+from gameserver.store.resp import hset_template, pack, pack_hset
 
 words = st.binary(max_size=2000)
 fields = st.lists(st.tuples(words, words), min_size=1, max_size=80)
@@ -32,7 +32,7 @@ def test_an_hset_of_any_size_is_packed_as_hiredis_packs_it(key: bytes, some: lis
 
 @given(words, fields)
 def test_a_picture_with_its_values_is_the_packed_command(key: bytes, some: list[tuple[bytes, bytes]]) -> None:
-    picture = hset_picture(*(name for name, _ in some))
+    picture = hset_template(*(name for name, _ in some))
     words = tuple(part for word in (key, *(value for _, value in some)) for part in (len(word), word))
     assert picture % words == pack_hset(key, [word for pair in some for word in pair])
 

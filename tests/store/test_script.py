@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 import gameserver.store
+from gameserver.live.sessions import LiveSessions, Removal
 from gameserver.protocol.ids import Epoch, NodeId, PlayerId
 from gameserver.store.connection import Store
-from gameserver.store.sessions import LiveSessions, Removal
 from tests.servers.redis import RunningRedis
 
 SCRIPTS = sorted((Path(gameserver.store.__file__).parent / "scripts").glob("*.lua"))

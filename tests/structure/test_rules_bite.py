@@ -10,7 +10,7 @@ from tests.structure.rules import FUNCTION_LINES_MAX, LINES_MAX, RULES
 
 GOOD = {
     "gameserver/__init__.py": "from gameserver.world.zone import Zone\n",
-    "gameserver/app.py": "from gameserver.edge.server import Edge\nfrom gameserver.session.host import Host\n",
+    "gameserver/app.py": "from gameserver.edge.server import Edge\nfrom gameserver.session.dispatch import Host\n",
     "gameserver/demo.py": "import math\nimport msgspec\nfrom gameserver import Zone\n",
     "gameserver/protocol/messages.py": "import msgspec\n",
     "gameserver/world/zone.py": (
@@ -19,18 +19,18 @@ GOOD = {
     ),
     "gameserver/simulation/tick.py": "from gameserver.world import zone\n",
     "gameserver/simulation/loop.py": "import asyncio\nfrom gameserver.simulation import tick\n",
-    "gameserver/session/host.py": "import structlog\nfrom gameserver.simulation.loop import Loop\n",
-    "gameserver/edge/server.py": "import websockets\nfrom prometheus_client import generate_latest\n",
+    "gameserver/session/dispatch.py": "import structlog\nfrom gameserver.simulation.loop import Loop\n",
+    "gameserver/edge/server.py": "import websockets\n",
     "gameserver/observability/metrics.py": (
         "from prometheus_client import Counter, Histogram\n"
         "CLOSES = Counter('gameserver_closes_total', 'Closes', ['reason'])\n"
         "TICK_SECONDS = Histogram('gameserver_tick_seconds', 'Tick')\n"
     ),
-    "gameserver/profiles/database.py": "from collections import Counter\nimport sqlalchemy\nSEEN = Counter('x')\n",
-    "gameserver/store/scripts/open.lua": (
+    "gameserver/sql/database.py": "from collections import Counter\nimport sqlalchemy\nSEEN = Counter('x')\n",
+    "gameserver/live/scripts/open.lua": (
         "-- KEYS[1]  the hash\n-- ARGV[1]  epoch\n-- ARGV[2…] the rest\n\nreturn KEYS[1] .. ARGV[1] .. ARGV[7]\n"
     ),
-    "setup.py": "COMPILED = {'world': 'zone', 'session': 'host'}\n",
+    "setup.py": "COMPILED = {'world': 'zone', 'session': 'dispatch'}\n",
     "client_demo/swarm.py": "class Bot:\n    pass\n",
     "tests/test_zone.py": "def test_zone():\n    pass\n",
     "docs/operations.md": "Files lie in /data, ~/work/x or ${HOME}/home/x; see https://example.org/work/play.\n",
@@ -41,22 +41,22 @@ TWO_ERRORS = "def f():\n    try: pass\n    except KeyError as error: pass\n    e
 
 # rule, file, what is planted there, what the complaint says
 PLANTED = [
-    ("imports_point_down", "gameserver/world/zone.py", "from gameserver.store.keys import session", "store.keys"),
+    ("imports_point_down", "gameserver/world/zone.py", "from gameserver.live.keys import session", "live.keys"),
     ("imports_point_down", "gameserver/world/zone.py", "from ..store import keys", "store.keys"),
     ("imports_point_down", "gameserver/edge/server.py", "import gameserver.world.zone", "edge may not"),
     ("imports_point_down", "gameserver/edge/server.py", "from gameserver.simulation import loop", "edge may not"),
     ("imports_point_down", "gameserver/edge/server.py", "def f():\n    import gameserver.session", "edge may not"),
-    ("imports_point_down", "gameserver/session/host.py", "from gameserver.edge.server import Edge", "session may not"),
+    ("imports_point_down", "gameserver/session/dispatch.py", "from gameserver.edge import server", "session may not"),
     ("imports_point_down", "gameserver/simulation/loop.py", "from gameserver import edge", "simulation may not"),
     ("imports_point_down", "gameserver/protocol/messages.py", "import gameserver.world.zone", "protocol may not"),
     ("imports_point_down", "gameserver/config.py", "from gameserver.clock import Clock", "config may not"),
     ("imports_point_down", "gameserver/demo.py", "from gameserver.world.zone import Zone", "demo may not"),
     ("imports_point_down", "gameserver/demo.py", "from gameserver import app", "demo may not"),
     ("every_part_has_its_place", "gameserver/lobby/rooms.py", "", "gameserver/lobby"),
-    ("plain_json_goes_through_orjson", "gameserver/session/host.py", "import json", "use orjson"),
+    ("plain_json_goes_through_orjson", "gameserver/session/dispatch.py", "import json", "use orjson"),
     ("plain_json_goes_through_orjson", "client_demo/swarm.py", "from json import dumps", "use orjson"),
-    ("one_vendor_per_folder", "gameserver/session/host.py", "import redis.asyncio", "redis is not for session"),
-    ("one_vendor_per_folder", "gameserver/store/keys.py", "from sqlalchemy import text", "not for store"),
+    ("one_vendor_per_folder", "gameserver/session/dispatch.py", "import redis.asyncio", "redis is not for session"),
+    ("one_vendor_per_folder", "gameserver/live/keys.py", "from sqlalchemy import text", "not for live"),
     ("one_vendor_per_folder", "gameserver/accounts/sign_in.py", "import websockets", "not for accounts"),
     ("one_vendor_per_folder", "gameserver/edge/server.py", "import fastapi", "fastapi is not for edge"),
     ("one_vendor_per_folder", "gameserver/world/zone.py", "import structlog", "structlog is not for world"),
@@ -74,9 +74,9 @@ PLANTED = [
     ("names_say_something", "gameserver/session/utils.py", "", "'utils'"),
     ("names_say_something", "gameserver/session/session_manager.py", "", "'manager'"),
     ("names_say_something", "gameserver/core/zone.py", "", "'core'"),
-    ("names_say_something", "gameserver/session/host.py", "class SessionManager: pass", "SessionManager"),
+    ("names_say_something", "gameserver/session/dispatch.py", "class SessionManager: pass", "SessionManager"),
     ("names_say_something", "client_demo/swarm.py", "class BaseBot: pass", "BaseBot"),
-    ("names_say_something", "gameserver/session/host.py", "class PlayerINFO: pass", "PlayerINFO"),
+    ("names_say_something", "gameserver/session/dispatch.py", "class PlayerINFO: pass", "PlayerINFO"),
     ("metrics_are_declared_once_and_named_well", "gameserver/edge/server.py", "from prometheus_client import Gauge",
      "metrics are declared in"),
     ("metrics_are_declared_once_and_named_well", "gameserver/observability/metrics.py", "Gauge('ticks', 'x')",
@@ -87,11 +87,11 @@ PLANTED = [
      "Histogram('gameserver_tick', 'x')", "no unit"),
     ("metrics_are_declared_once_and_named_well", "gameserver/observability/metrics.py",
      "Counter('gameserver_says_total', 'x', ['player_id'])", "player_id"),
-    ("errors_in_compiled_modules_have_names_of_their_own", "gameserver/session/host.py", TWO_ERRORS, "error is an"),
-    ("scripts_declare_keys_and_arguments", "gameserver/store/scripts/bare.lua", "return 1", "does not begin"),
-    ("scripts_declare_keys_and_arguments", "gameserver/store/scripts/open.lua", "redis.call('DEL', KEYS[2])",
+    ("errors_in_compiled_modules_have_names_of_their_own", "gameserver/session/dispatch.py", TWO_ERRORS, "error is an"),
+    ("scripts_declare_keys_and_arguments", "gameserver/live/scripts/bare.lua", "return 1", "does not begin"),
+    ("scripts_declare_keys_and_arguments", "gameserver/live/scripts/open.lua", "redis.call('DEL', KEYS[2])",
      "KEYS[2]"),
-    ("scripts_declare_keys_and_arguments", "gameserver/store/scripts/keep.lua", "-- KEYS[1]  x\nreturn ARGV[1]",
+    ("scripts_declare_keys_and_arguments", "gameserver/live/scripts/keep.lua", "-- KEYS[1]  x\nreturn ARGV[1]",
      "ARGV[1]"),
     ("nothing_names_a_machine", "docs/operations.md", "Logs are in /" + "home/anna/logs.", "/" + "home/anna"),
     ("nothing_names_a_machine", ".ci/run", "cd /" + "work/project", ".ci/run"),

@@ -27,7 +27,7 @@ class Player:
         await self.page.click("#new-guest")
         return await self.in_game()
 
-    async def fill_in(self, name: str, password: str, button: str) -> None:
+    async def add_rendered(self, name: str, password: str, button: str) -> None:
         await self.page.fill("#name", name)
         await self.page.fill("#password", password)
         await self.page.click(f"#{button}")

@@ -150,7 +150,7 @@ async def test_a_lost_socket_comes_back_by_itself_and_nothing_is_done_twice(open
 async def test_the_page_is_worth_looking_at(open_page: OpenPage, tmp_path: Path) -> None:
     ada, *others = [await open_page(viewport={"width": 1280, "height": 800}) for _ in range(4)]
     for player, name in zip((ada, *others), ("Ada", "Bertil", "Chidi", "Dorota"), strict=True):
-        await player.fill_in(name, "correct horse battery", "register")
+        await player.add_rendered(name, "correct horse battery", "register")
         await player.in_game()
     for kind in ("apple", "flower", "coin"):
         await ada.pick_up(kind)

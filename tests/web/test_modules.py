@@ -64,7 +64,7 @@ def walk(seed: int, ticks: int = 120) -> dict[str, object]:
     grid = Grid(SIDE, SIDE, 16.0)
     entities = [place(grid, EntityId(i + 1), random) for i in range(40)]
     looking: Cell | None = None
-    seen_from: Cell | None = None  # None: the viewer needs a full view
+    viewing_cell_count: Cell | None = None  # None: the viewer needs a full view
     story = []
     for tick in range(1, ticks):
         for entity in entities:
@@ -75,13 +75,13 @@ def walk(seed: int, ticks: int = 120) -> dict[str, object]:
         looking = now
         if random.random() < 0.1:
             grid.forget_changes()
-            seen_from = None
+            viewing_cell_count = None
             continue
-        crossings = {} if now is seen_from else {VIEWER: (seen_from, now)}
+        crossings = {} if now is viewing_cell_count else {VIEWER: (viewing_cell_count, now)}
         sent = TickEncoder(tick, grid).frames(crossings)
         story.append({"tick": tick, "hex": [f.payload.hex() for f in sent], "view": view(now)})
         grid.forget_changes()
-        seen_from = now
+        viewing_cell_count = now
     return {"me": entities[0].id, "story": story}
 
 

@@ -20,12 +20,12 @@ def new_name() -> str:
 async def test_an_account_is_registered_and_logged_into_again(open_page: OpenPage) -> None:
     name = new_name()
     player = await open_page()
-    await player.fill_in(name, PASSWORD, "register")
+    await player.add_rendered(name, PASSWORD, "register")
     first = await player.in_game()
     assert first["name"] == name
     await player.log_out()
     assert "saved" in await player.page.inner_text("#notice")
-    await player.fill_in(name, PASSWORD, "login")
+    await player.add_rendered(name, PASSWORD, "login")
     again = await player.in_game()
     assert (again["name"], again["playerId"]) == (name, first["playerId"])
 
@@ -33,29 +33,29 @@ async def test_an_account_is_registered_and_logged_into_again(open_page: OpenPag
 async def test_a_wrong_password_is_told_in_words_and_can_be_mended(open_page: OpenPage) -> None:
     name = new_name()
     player = await open_page()
-    await player.fill_in(name, PASSWORD, "register")
+    await player.add_rendered(name, PASSWORD, "register")
     await player.in_game()
     await player.log_out()
-    await player.fill_in(name, "something else", "login")
+    await player.add_rendered(name, "something else", "login")
     await player.page.wait_for_selector("#problem >> text=Name or password is wrong")
-    await player.fill_in(name, PASSWORD, "login")
+    await player.add_rendered(name, PASSWORD, "login")
     await player.in_game()
 
 
 async def test_a_taken_name_is_told_in_words(open_page: OpenPage) -> None:
     name = new_name()
     first, second = await open_page(), await open_page()
-    await first.fill_in(name, PASSWORD, "register")
+    await first.add_rendered(name, PASSWORD, "register")
     await first.in_game()
-    await second.fill_in(name, PASSWORD, "register")
+    await second.add_rendered(name, PASSWORD, "register")
     await second.page.wait_for_selector("#problem >> text=Somebody has that name already")
 
 
 async def test_an_empty_or_short_password_is_told_before_anything_is_sent(open_page: OpenPage) -> None:
     player = await open_page()
-    await player.fill_in("Ada", "", "login")
+    await player.add_rendered("Ada", "", "login")
     await player.page.wait_for_selector("#problem >> text=Please fill in")
-    await player.fill_in("Ada", "short", "register")
+    await player.add_rendered("Ada", "short", "register")
     await player.page.wait_for_selector("#problem >> text=at least")
     assert await player.page.evaluate("game.state.phase") == "signed_out"
 

@@ -23,7 +23,7 @@ class Server:
         self.stored: tuple[str, list[int]] = (self.log.encode(), [])
 
     def receive(self, seq: int, answer: Answer) -> None:
-        if self.log.standing(seq) == "new":
+        if self.log.status_of(seq) == "new":
             self.log.begin(seq)
             self.applied.append(seq)
             self.log.finish(seq, answer)
@@ -77,26 +77,26 @@ def test_a_log_is_read_as_it_was_written(answered: list[tuple[int, Answer]], beg
 
 def test_an_empty_text_is_an_empty_log() -> None:
     log = ActionLog.decode("")
-    assert (log.last_seq, log.standing(1)) == (0, "new")
-    assert ActionLog.decode(ActionLog().encode()).standing(1) == "new"
+    assert (log.last_seq, log.status_of(1)) == (0, "new")
+    assert ActionLog.decode(ActionLog().encode()).status_of(1) == "new"
 
 
 def test_an_action_whose_answer_died_with_the_process_may_be_applied_when_it_comes_again() -> None:
     log = ActionLog("line")
     log.begin(4)
-    assert log.standing(4) == "pending"
+    assert log.status_of(4) == "pending"
     log.finish(5, "stored")
     read = ActionLog.decode(log.encode())
-    assert (read.standing(4), read.standing(5), read.standing(3)) == ("new", "answered", "forgotten")
+    assert (read.status_of(4), read.status_of(5), read.status_of(3)) == ("new", "answered", "forgotten")
     read.begin(4)
-    assert (read.standing(4), read.last_seq) == ("pending", 5)
+    assert (read.status_of(4), read.last_seq) == ("pending", 5)
 
 
 def test_only_so_many_answers_are_kept() -> None:
     log = ActionLog("line")
     for seq in range(1, ANSWERS_MAX + 3):
         log.finish(seq, "stored")
-    assert (log.standing(2), log.standing(3)) == ("forgotten", "answered")
+    assert (log.status_of(2), log.status_of(3)) == ("forgotten", "answered")
 
 
 def test_a_new_client_numbers_anew_and_hears_nothing_of_the_one_before() -> None:
@@ -104,7 +104,7 @@ def test_a_new_client_numbers_anew_and_hears_nothing_of_the_one_before() -> None
     log.finish(7, "stored")
     log.begin(8)
     log.start_lineage("two")
-    assert [log.standing(seq) for seq in (1, 7, 8)] == ["new"] * 3
+    assert [log.status_of(seq) for seq in (1, 7, 8)] == ["new"] * 3
     assert log.encode() == "two 0" and log.changed
 
 

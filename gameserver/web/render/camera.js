@@ -1,6 +1,6 @@
 // Which part of the zone is on the screen. All lengths on the screen are device pixels.
 
-import { clamp } from "./chance.js";
+import { clamp } from "./random.js";
 
 const UNITS_ACROSS = 15; // world units along the shorter side of the screen
 // How much of the wood around the zone may be seen, in units: at the top there is room for names, below for the bag.

@@ -1,6 +1,6 @@
 // Short-lived things on the ground: sparkles where something was picked up, "+1 apple", a ring where one tapped.
 
-import { dice } from "./chance.js";
+import { dice } from "./random.js";
 import { disc } from "./sprites.js";
 
 const LIFE_MS = 900;

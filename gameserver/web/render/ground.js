@@ -1,7 +1,7 @@
 // The meadow's floor: grass, trails, daisies and the dark wood outside the zone. Painted in square tiles, each once,
 // a few a frame, and copied from then on. The same place always looks the same, to everybody.
 
-import { clamp, dice, hash, noise, roughNoise, smoothstep } from "./chance.js";
+import { clamp, dice, hash, noise, roughNoise, smoothstep } from "./random.js";
 import { disc } from "./sprites.js";
 
 const TILE_UNITS = 6;

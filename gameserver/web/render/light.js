@@ -1,6 +1,6 @@
 // Weather over everything: shadows of clouds that drift, motes in the sun, a darker rim. Cheap: three sprites.
 
-import { dice } from "./chance.js";
+import { dice } from "./random.js";
 
 const CLOUDS = 7;
 const MOTES = 26;

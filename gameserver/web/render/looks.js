@@ -1,6 +1,6 @@
 // How a player looks, from its name alone, so that everybody sees the same person. Pure.
 
-import { hashText } from "./chance.js";
+import { hashText } from "./random.js";
 
 // Hues far enough apart to be told at a glance, none of them the meadow's green.
 const HUES = [4, 22, 40, 52, 176, 194, 212, 230, 252, 272, 294, 318, 340];

@@ -1,7 +1,7 @@
 // Draws players: shadow, figure in the right step, name, words. Owns what each figure is in the middle of (its step,
 // its fading in), which the server does not know.
 
-import { clamp } from "./chance.js";
+import { clamp } from "./random.js";
 import { figure, FIGURE_HEIGHT, STEPS } from "./figures.js";
 import { drawBubble, drawName } from "./labels.js";
 import { lookOf } from "./looks.js";

@@ -1,7 +1,7 @@
 // One picture of the meadow, layer by layer; `draw` is the list. Owns the canvas, the camera and the caches.
 // Reads the session, never changes it.
 
-import { Attract } from "./attract.js";
+import { Attract } from "./title_screen.js";
 import { Camera } from "./camera.js";
 import { Effects } from "./effects.js";
 import { Ground } from "./ground.js";

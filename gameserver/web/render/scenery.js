@@ -1,7 +1,7 @@
 // What grows and only looks pretty: tall grass inside the zone, trees and bushes around it. Not known to the server,
 // so nothing of it stands where it would seem to be in the way.
 
-import { dice, hash, noise } from "./chance.js";
+import { dice, hash, noise } from "./random.js";
 import { disc, shadow, stand } from "./sprites.js";
 
 const TUFT_CELL_UNITS = 4;

@@ -1,7 +1,7 @@
 // Everything that is not a player: what lies about, and butterflies. A kind this page does not know becomes a small
 // crystal in a colour of its own with its first letter, so that a new game is playable before it has pictures.
 
-import { hashText } from "./chance.js";
+import { hashText } from "./random.js";
 import { disc, lit, shadow, stand } from "./sprites.js";
 
 const PETALS = [

@@ -1,0 +1,1 @@
+"""Live sessions in Redis: keys, scripts, leases, and the tick's write."""

@@ -1,0 +1,251 @@
+"""Live sessions: who owns a player's session, and the hash it lives in.
+
+Law: the key's name is the fence. A session is live when ``owner:{player}`` names its epoch; opening moves the hash to
+the new epoch's name in one step, so whoever still writes under the old name changes nothing that is read. Live state
+is deleted only by ``remove``, after its seq is committed in SQL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from enum import StrEnum
+from itertools import chain
+from typing import NamedTuple
+
+import structlog
+
+from gameserver.failpoints import Failpoint, Guard, is_off, reach
+from gameserver.live import keys
+from gameserver.live.keys import SCRIPTS
+from gameserver.protocol.ids import Epoch, NodeId, PlayerId
+from gameserver.store.connection import Store, StoreUnavailable
+from gameserver.store.pipeline import is_of_another_type
+from gameserver.store.script import Script
+
+log = structlog.get_logger(__name__)
+
+_OPEN = Script(SCRIPTS / "open.lua")
+_RESTORE = Script(SCRIPTS / "restore.lua")
+_REMOVE = Script(SCRIPTS / "remove.lua")
+_DISCARD = Script(SCRIPTS / "discard.lua")
+log = structlog.get_logger(__name__)
+OPEN_TRIES_MAX = 5  # each further one means that somebody else opened or removed the session in between
+
+
+class Owner(NamedTuple):
+    """What ``owner:{player}`` holds."""
+
+    epoch: Epoch
+    node: NodeId
+    zone: str
+    history: str = ""  # of SQL, in which the epoch was issued; empty where a release without histories wrote it
+    is_foreign: bool = False  # the session is of another history than ours: it is given to nobody
+
+
+class StaleEpoch(Exception):  # noqa: N818  an answer, not a malfunction
+    """The player's session was opened under this epoch or a newer one."""
+
+
+class Removal(StrEnum):
+    """What ``LiveSessions.remove`` found."""
+
+    REMOVED = "removed"
+    NEWER = "newer"  # the hash holds a higher seq than was saved: save again
+    NOT_OURS = "not_ours"  # another epoch is live; only our own dead hash was deleted
+    GONE = "gone"  # there was nothing
+
+
+class LiveSessions:
+    """The session hashes of all players. Every method raises StoreUnavailable and may then be called again."""
+
+    def __init__(self, store: Store):
+        self._store = store
+        self._opening: set[str] = set()  # entries of sessions whose open is under way
+        self._history = ""  # of SQL; empty: none is kept
+        self._adopts_unnamed = True
+
+    def enter(self, history: str, *, adopts_unnamed: bool) -> None:
+        """From now on only sessions of this history are given to anybody, with those of no history if
+        ``adopts_unnamed``."""
+        self._history = history
+        self._adopts_unnamed = adopts_unnamed
+
+    def _is_foreign(self, history: str) -> bool:
+        if not self._history or is_off(Guard.HISTORY):
+            return False
+        return history != self._history and not (history == "" and self._adopts_unnamed)
+
+    async def owner(self, player: PlayerId) -> Owner | None:
+        """Which session of the player is live; None when the player has none."""
+        owner = _owner(await self._hash("owner", keys.owner(player)))
+        return owner and owner._replace(is_foreign=self._is_foreign(owner.history))
+
+    async def read(self, player: PlayerId, epoch: Epoch) -> dict[str, str] | None:
+        """The fields under this epoch's name; None when there is no such hash."""
+        fields = await self._hash("read", keys.session(player, epoch))
+        return fields or None
+
+    async def open(
+        self,
+        player: PlayerId,
+        epoch: Epoch,
+        node: NodeId,
+        zone: str,
+        initial: Mapping[str, str],
+        *,
+        take_over: bool = True,
+    ) -> dict[str, str]:
+        """Make this epoch's session the live one and return its fields: those of the older epoch's session if one is
+        live, else ``initial``. A session of another history is set aside, and so is any if not ``take_over``. Raises
+        StaleEpoch when this epoch or a newer one is live already.
+
+        The session is on the node's list before it is live, so a node that dies in between leaves an entry too many
+        and never one too few.
+        """
+        entry = keys.node_session(player, epoch)
+        self._opening.add(entry)
+        try:
+            await self.enlist({player: epoch}, node)
+            reach(Failpoint.OPEN_ENLISTED)
+            return await self._open_enlisted(player, epoch, node, zone, initial, take_over)
+        finally:
+            self._opening.discard(entry)
+
+    async def restore(
+        self, player: PlayerId, epoch: Epoch, node: NodeId, zone: str, fields: Mapping[str, str], before: Owner | None
+    ) -> None:
+        """Make our session, of which the server has lost the pointer (``before`` is what it has instead), the live one
+        again. ``fields`` are all of it; those that ticks have written meanwhile are kept. Raises StaleEpoch when a
+        newer epoch is live, and StoreUnavailable also when the pointer is not ``before`` any more."""
+        await self.enlist({player: epoch}, node)
+        old_epoch = epoch if before is None or before.is_foreign else before.epoch
+        where = [keys.owner(player), keys.session(player, epoch), keys.session(player, old_epoch)]
+        believed = "" if before is None else before.epoch
+        args: list[str | int] = [epoch, node, zone, believed, self._history, *chain.from_iterable(fields.items())]
+        outcome = await _RESTORE.run(self._store, where, args)
+        if outcome == "stale":
+            await self._strike(player, epoch, node)
+            raise StaleEpoch(f"player {player}: a newer epoch than {epoch} is live")
+        if outcome == "moved":
+            raise StoreUnavailable(f"restore: the owner of player {player} changed")
+        if before is not None and before.node == node and before.epoch != epoch:
+            await self._strike(player, before.epoch, node)
+
+    async def remove(self, player: PlayerId, epoch: Epoch, node: NodeId, saved_seq: int) -> Removal:
+        """Delete the session after ``saved_seq`` was committed. No write of it may be under way or follow."""
+        where = [keys.owner(player), keys.session(player, epoch)]
+        removal = Removal(await _REMOVE.run(self._store, where, [epoch, saved_seq]))
+        if removal is not Removal.NEWER:
+            await self._strike(player, epoch, node)
+        return removal
+
+    async def discard(self, player: PlayerId, epoch: Epoch, node: NodeId) -> None:
+        """After being fenced: delete what we wrote under our dead epoch's name and take it off the node's list. The
+        pointer and the session it names are never touched."""
+        where = [keys.owner(player), keys.session(player, epoch)]
+        if await _DISCARD.run(self._store, where, [epoch]):
+            await self._strike(player, epoch, node)
+
+    async def sessions_of(self, node: NodeId) -> set[PlayerId]:
+        """Players on the node's list. Some may have moved on: ``owner`` tells."""
+        key = keys.node_sessions(node)
+        members = await self._store.command("sessions_of", "SMEMBERS", key)
+        return {keys.player_of(member) for member in members}
+
+    async def enlist(self, sessions: Mapping[PlayerId, Epoch], node: NodeId) -> None:
+        """Put them on the node's list, where they were already unless the server has lost it."""
+        members = [keys.node_session(player, epoch) for player, epoch in sessions.items()]
+        await self._store.command("enlist", "SADD", keys.node_sessions(node), *members)
+
+    async def ignore(self, player: PlayerId, node: NodeId) -> None:
+        """Take the player, whose session is of another history, off the node's list. The session stays where it is
+        until the player's next session sets it aside."""
+        key = keys.node_sessions(node)
+        members = await self._store.command("sessions_of", "SMEMBERS", key)
+        for member in members:
+            if keys.player_of(member) == player and member not in self._opening:
+                await self._store.command("strike", "SREM", key, member)
+
+    async def strike_stale(self, player: PlayerId, node: NodeId) -> None:
+        """Take every entry of the player off the node's list, except one whose session is live on that node, and delete
+        what was written under the dead epochs' names.
+
+        The list is read before the owner, and what is being opened meanwhile is left alone: an entry is there before
+        its session is live, and would look stale.
+        """
+        key = keys.node_sessions(node)
+        members = await self._store.command("sessions_of", "SMEMBERS", key)
+        keep = set(self._opening)
+        owner = await self.owner(player)
+        if owner is not None and owner.node == node:
+            keep.add(keys.node_session(player, owner.epoch))
+        for member in members:
+            if keys.player_of(member) == player and member not in keep:
+                await self.discard(player, keys.epoch_of(member), node)
+
+    async def _open_enlisted(
+        self, player: PlayerId, epoch: Epoch, node: NodeId, zone: str, initial: Mapping[str, str], take_over: bool
+    ) -> dict[str, str]:
+        for _ in range(OPEN_TRIES_MAX):
+            before = await self.owner(player)
+            is_set_aside = before is not None and (before.is_foreign or not take_over)
+            outcome, fields = await self._try_open(player, epoch, node, zone, initial, before, is_set_aside)
+            if outcome == "opened" and before is not None and is_set_aside:
+                log.warning("session_of_another_history", player_id=player, set_aside=_set_aside(player, before))
+            if outcome == "stale":
+                await self._strike(player, epoch, node)
+                raise StaleEpoch(f"player {player}: epoch {epoch} is not newer than {fields[0]}")
+            if outcome == "opened":
+                if before is not None and before.node == node:  # another node's entry leads to what it may yet write
+                    with suppress(StoreUnavailable):  # the session is open; an entry too many does no harm
+                        await self._strike(player, before.epoch, before.node)
+                return dict(zip(fields[::2], fields[1::2], strict=True))
+        raise StoreUnavailable(f"open: the owner of player {player} changed {OPEN_TRIES_MAX} times")
+
+    async def _try_open(
+        self,
+        player: PlayerId,
+        epoch: Epoch,
+        node: NodeId,
+        zone: str,
+        initial: Mapping[str, str],
+        before: Owner | None,
+        is_set_aside: bool,
+    ) -> tuple[str, list[str]]:
+        believed = before or Owner(Epoch(epoch - 1), node, zone)
+        where = [keys.owner(player), keys.session(player, epoch), keys.session(player, believed.epoch)]
+        where.append(_set_aside(player, believed))
+        args: list[str | int] = [epoch, node, zone, "" if before is None else before.epoch, believed.history]
+        args += [self._history, "0" if is_set_aside else "1", *chain.from_iterable(initial.items())]
+        outcome, *fields = await _OPEN.run(self._store, where, args)
+        return outcome, fields
+
+    async def _hash(self, operation: str, key: str) -> dict[str, str]:
+        """Return the fields. What is no hash is deleted: else the player could never be opened again."""
+        try:
+            fields: dict[str, str] = await self._store.command(operation, "HGETALL", key)
+        except StoreUnavailable as error:
+            if not is_of_another_type(error.__cause__):
+                raise
+            log.exception("key_of_another_type", key=key)
+            await self._store.command("clear", "DEL", key)
+            return {}
+        return fields
+
+    async def _strike(self, player: PlayerId, epoch: Epoch, node: NodeId) -> None:
+        key, member = keys.node_sessions(node), keys.node_session(player, epoch)
+        await self._store.command("strike", "SREM", key, member)
+
+
+def _owner(fields: Mapping[str, str]) -> Owner | None:
+    """Return None for a pointer that has lost its epoch, because it points nowhere. The scripts see the same."""
+    if not fields.get("epoch", "").isdigit():
+        return None
+    return Owner(
+        Epoch(int(fields["epoch"])), NodeId(fields.get("node", "")), fields.get("zone", ""), fields.get("history", "")
+    )
+
+
+def _set_aside(player: PlayerId, owner: Owner) -> str:
+    return keys.foreign(player, owner.history, owner.epoch)

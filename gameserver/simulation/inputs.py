@@ -1,0 +1,167 @@
+"""A tick's inputs being applied, in the order they came; an action once, however often it comes.
+
+Law: the actions of a player whose inventory is frozen by an exchange wait for its outcome, in order, and not for long.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final, cast
+
+from gameserver.protocol.constants import ANSWERS_MAX
+from gameserver.protocol.errors import Refusal, RefusalCode
+from gameserver.protocol.ids import PlayerId
+from gameserver.protocol.messages import IS_ACTION, AckLevel, Action, ClientMessage, Describe, Say, Whisper
+from gameserver.simulation.game import Game
+from gameserver.simulation.inbox import Inputs
+from gameserver.simulation.result import FailedCall, TickResult, Verdict
+from gameserver.simulation.speech import Presence, describe, say, whisper
+from gameserver.world.entity import Player
+from gameserver.world.exchange import ExchangeOp
+from gameserver.world.journal import undo_since
+from gameserver.world.zone import WaitingAction, Zone
+
+EXCHANGE_PATIENCE_S: Final = 1.0  # an action waits this long behind an exchange of its player's, then it is refused
+SPEECH: Final = (Say, Whisper)  # acked as accepted: a line is kept behind play
+
+
+class InputApplier:
+    """The inputs of one tick being applied."""
+
+    def __init__(self, zone: Zone, game: Game, presence: Presence, result: TickResult):
+        self.zone = zone
+        self.game = game
+        self.presence = presence
+        self.result = result
+        self._handlers = game.handlers
+
+    def take(self, player: Player, said: Inputs) -> None:
+        if not isinstance(said, list):
+            self.take_one(player, said)
+            return
+        for message in said:
+            self.take_one(player, message)
+
+    def take_one(self, player: Player, message: ClientMessage) -> None:
+        if IS_ACTION[type(message)]:
+            self.take_action(player, cast(Action, message))
+        else:
+            self.apply_input(player, message)
+
+    def apply_input(self, player: Player, message: ClientMessage) -> None:
+        try:
+            self._handle(player, message)
+        except Refusal as refusal:
+            self.result.verdicts.append(Verdict(player, None, refusal=refusal))
+
+    def take_action(self, player: Player, action: Action) -> None:
+        """Apply it now, or behind the exchange its player waits for."""
+        waiting = self.zone.waiting.get(player.player_id)
+        is_known = player.actions.status_of(action.seq) != "new"  # then it is never refused, as if it changed nothing
+        if is_known or (waiting is None and not player.inventory.frozen):
+            self.apply_action(player, action)
+            return
+        if waiting is None:
+            waiting = self.zone.waiting[player.player_id] = deque()
+        lineage = player.actions.lineage
+        if any(before.action.seq == action.seq and before.lineage == lineage for before in waiting):
+            return  # it came again, and has one answer: refused with the first, it must not be applied with the second
+        if len(waiting) < ANSWERS_MAX:
+            waiting.append(WaitingAction(self.zone.tick, lineage, action))
+        else:
+            self.result.verdicts.append(Verdict(player, action.seq, refusal=_behind_exchange()))
+
+    def apply_waiting(self, player_id: PlayerId) -> None:
+        waiting = self.zone.waiting[player_id]
+        player = self.zone.players.get(player_id)
+        latest_tick = self.zone.tick - EXCHANGE_PATIENCE_S / self.zone.tick_s
+        while player is not None and waiting:
+            came_tick, lineage, action = waiting[0]
+            if lineage != player.actions.lineage:
+                waiting.popleft()  # of a client that is gone; the one after it numbers anew
+                continue
+            if player.inventory.frozen and came_tick > latest_tick:
+                return
+            waiting.popleft()
+            if player.inventory.frozen:
+                self.result.verdicts.append(Verdict(player, action.seq, refusal=_behind_exchange()))
+            else:
+                self.apply_action(player, action)
+        del self.zone.waiting[player_id]
+
+    def apply_action(self, player: Player, action: Action) -> None:
+        """Apply it if it was not applied before; else give the answer it had."""
+        match player.actions.status_of(action.seq):
+            case "new":
+                self._apply_new(player, action)
+            case "answered":
+                self._answer_again(player, action.seq)
+            case "forgotten":
+                refusal = Refusal(RefusalCode.ALREADY_ANSWERED, "this seq was answered long ago")
+                self.result.verdicts.append(Verdict(player, action.seq, refusal=refusal))
+            case "pending":
+                pass  # its answer is on its way, to whichever connection the player has then
+
+    def _apply_new(self, player: Player, action: Action) -> None:
+        zone, log = self.zone, player.actions
+        log.begin(action.seq)
+        asked = len(zone.exchanges)
+        zone.current_op = ExchangeOp.of_action(player, action.seq)
+        try:
+            self._handle(player, action)
+        except Refusal as refusal:
+            answer(player, action.seq, refusal, self.result)
+        else:
+            if len(zone.exchanges) == asked:  # else the exchange's outcome is the answer
+                answer(player, action.seq, "accepted" if type(action) in SPEECH else "stored", self.result)
+        finally:
+            zone.current_op = None
+
+    def _answer_again(self, player: Player, seq: int) -> None:
+        before = player.actions.answer_to(seq)
+        if isinstance(before, RefusalCode):
+            self.result.verdicts.append(Verdict(player, seq, refusal=Refusal(before, "as answered before")))
+        else:
+            self.result.verdicts.append(Verdict(player, seq, level=before))
+
+    def _handle(self, player: Player, message: ClientMessage) -> None:
+        """Call the handler. Raises Refusal when it refuses, or has a bug; then nothing of what it did is left."""
+        journal = self.zone.journal
+        before = len(journal)
+        try:
+            if (handler := self._handlers.get(type(message))) is not None:
+                handler(self.game, self.zone, player, message)
+            else:
+                self._handle_built_in(player, message)
+        except Refusal:
+            undo_since(journal, before)
+            raise
+        except Exception as error:
+            undo_since(journal, before)
+            self.result.errors.append(FailedCall(type(message).__name__, False, player, error))
+            raise Refusal(RefusalCode.INTERNAL, "an error on our side") from error
+
+    def _handle_built_in(self, player: Player, message: ClientMessage) -> None:
+        match message:
+            case Say():
+                say(self.zone, player, message)
+            case Whisper():
+                whisper(self.zone, player, message, self.presence)
+            case Describe():
+                describe(self.zone, player, message)
+            case _:
+                raise LookupError(f"the game handles no {type(message).__name__}")
+
+
+def _behind_exchange() -> Refusal:
+    return Refusal(RefusalCode.TRY_LATER, "an exchange of yours is still under way", retry_after_ms=1000)
+
+
+def answer(player: Player, seq: int, given: AckLevel | Refusal, result: TickResult) -> None:
+    """Log the answer, so that it can be given again, and give it."""
+    if isinstance(given, Refusal):
+        player.actions.finish(seq, given.code)
+        result.verdicts.append(Verdict(player, seq, refusal=given))
+    else:
+        player.actions.finish(seq, given)
+        result.verdicts.append(Verdict(player, seq, level=given))
