@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,10 @@ from gameserver.edge import wire
 ROOT = Path(__file__).parents[1]
 # What the tests start is of this tree, too, and not of the one that is installed: scripts/test --compiled has a copy.
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+
+# A shell that runs the tests in the background lets them ignore SIGINT, and what they start would ignore it, too.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A busy machine is no failure: how long an example takes is not what these tests are about.
 settings.register_profile("calm", deadline=None, suppress_health_check=[HealthCheck.too_slow])

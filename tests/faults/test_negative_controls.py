@@ -1,4 +1,7 @@
-"""The suite bites: with one guard of the server switched off it finds a broken promise within 50 rounds."""
+"""The suite bites: with one guard of the server switched off it finds a broken promise within 50 rounds.
+
+Every run plays the control in ``IN_EVERY_RUN`` and the one of the check of items. ``-m long`` plays the others.
+"""
 
 from __future__ import annotations
 
@@ -26,6 +29,7 @@ FOUND_BY: dict[Guard, tuple[str, str, dict[str, str]]] = {
     Guard.HISTORY: ("restore-older-sql", "true acks", {}),
     Guard.DELETE_AFTER_COMMIT: (f"failpoint:{Failpoint.SAVE_BEFORE_SQL}", "true acks", {}),
 }
+IN_EVERY_RUN = Guard.WHOLE_HASH
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,13 @@ def test_each_guard_has_its_control() -> None:
 
 
 @pytest.mark.asyncio(loop_scope="module")
-@pytest.mark.parametrize("asked", [Control(guard) for guard in FOUND_BY], ids=lambda asked: asked.name)
+@pytest.mark.parametrize(
+    "asked",
+    [
+        pytest.param(Control(guard), id=guard.value, marks=[] if guard == IN_EVERY_RUN else [pytest.mark.long])
+        for guard in FOUND_BY
+    ],
+)
 async def test_without_a_guard_a_promise_is_seen_to_break(playing: Playing, asked: Control) -> None:
     found = await playing.outcome(asked.name)
     assert found is not None, f"{ROUNDS_MAX} rounds without {asked.guard}, and no broken promise was seen"

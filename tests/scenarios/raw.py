@@ -37,7 +37,15 @@ class Raw:
         self.seq = 0
 
     async def __aenter__(self) -> Self:
-        self._socket = await connect(self._url, subprotocols=["gameserver.v1"], max_size=None, compression=None)  # type: ignore[list-item]
+        """Connect, with room for all that a test does not read: behind a full queue the answer to ``close`` is not read
+        either, and ``close`` waits ten seconds for it."""
+        self._socket = await connect(
+            self._url,
+            subprotocols=["gameserver.v1"],  # type: ignore[list-item]
+            max_size=None,
+            max_queue=None,
+            compression=None,
+        )
         return self
 
     async def __aexit__(

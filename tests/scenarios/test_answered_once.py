@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,11 @@ class Shop(Game):
 """
 
 
+def delays_ms(*every_run: int, long: Iterable[int]) -> list[Any]:
+    """Return the delays that each run tries, and between them those of ``-m long``."""
+    return [*every_run, *(pytest.param(ms, marks=pytest.mark.long) for ms in long)]
+
+
 @pytest.fixture(scope="module")
 def shop(mariadb: MariaDb, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A server that the tests of this module share."""
@@ -90,7 +95,7 @@ async def send_at_once(player: Raw, *messages: dict[str, Any]) -> None:
         await player.socket.send(json.dumps(message))
 
 
-@pytest.mark.parametrize("delay_ms", range(0, 31, 3))
+@pytest.mark.parametrize("delay_ms", delays_ms(0, 6, 15, 30, long=(3, 9, 12, 18, 21, 24, 27)))
 async def test_an_action_sent_again_after_a_resume_is_answered_once(shop: RunningGame, delay_ms: int) -> None:
     async with customer(shop, coins=2) as player:
         await player.send("put", seq=7)
@@ -105,7 +110,7 @@ async def test_an_action_sent_again_after_a_resume_is_answered_once(shop: Runnin
         assert answers(player) == [(7, "durable")]
 
 
-@pytest.mark.parametrize("delay_ms", range(0, 31, 3))
+@pytest.mark.parametrize("delay_ms", delays_ms(0, 6, 15, 30, long=(3, 9, 12, 18, 21, 24, 27)))
 async def test_a_stored_action_sent_again_after_a_resume_is_answered_once(shop: RunningGame, delay_ms: int) -> None:
     async with customer(shop) as player:
         await player.send("mint", seq=7)
@@ -119,7 +124,7 @@ async def test_a_stored_action_sent_again_after_a_resume_is_answered_once(shop: 
         assert answers(player) == [(7, "stored")]
 
 
-@pytest.mark.parametrize("delay_ms", [0, 5, 10, 20, 30])
+@pytest.mark.parametrize("delay_ms", delays_ms(0, 10, long=(5, 20, 30)))
 @pytest.mark.parametrize("action", ["mint", "put", "say"])
 async def test_an_action_is_answered_before_the_logout_behind_it(shop: RunningGame, action: str, delay_ms: int) -> None:
     level = {"mint": "stored", "put": "durable", "say": "accepted"}[action]

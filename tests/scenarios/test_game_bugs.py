@@ -225,6 +225,7 @@ async def test_a_zone_that_cannot_tick_any_more_comes_back_by_itself(buggy: Runn
     assert len(logged(buggy, "hook_raised")) <= 2  # and not one for each tick
 
 
+@pytest.mark.long  # four pauses, of 30 s. Every run has the pauses in simulation/test_restarts, and one restart above
 async def test_a_zone_that_keeps_failing_is_given_up_and_its_players_are_kept(buggy: RunningGame) -> None:
     async with Raw(buggy.ws_url) as player:
         await player.sign_in("register", name="Ann", password="a long password")

@@ -52,7 +52,10 @@ async def guessing(game: RunningGame, name: str, per_s: float, addresses: list[s
         await task
 
 
-@pytest.mark.parametrize(("per_s", "addresses"), [(3, 1), (10, 1), (30, 20)])
+@pytest.mark.parametrize(
+    ("per_s", "addresses"),
+    [pytest.param(3, 1, marks=pytest.mark.long), pytest.param(10, 1, marks=pytest.mark.long), (30, 20)],
+)
 async def test_the_owner_comes_in_from_home_whoever_guesses_elsewhere(
     running_server: RunningGame, per_s: float, addresses: int
 ) -> None:

@@ -22,7 +22,7 @@ from tests.servers.redis import RunningRedis
 
 NAME = "twice"
 LEASE = f"node:{NAME}"
-LEASE_S = 5.0
+LEASE_S = 3.0
 
 
 class Place:

@@ -4,14 +4,24 @@ is taken from SQL and never made up."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
 from gameserver.session.live_hash import NAMES
 from tests.scenarios.raw import Raw
 from tests.scenarios.stores import Stores, eventually
-from tests.servers.game import RunningGame
+from tests.servers.game import RunningGame, running_game
+from tests.servers.mariadb import MariaDb
+
+
+@pytest.fixture(scope="module")
+def own_server(mariadb: MariaDb, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGame]:
+    """A server of this module's own, to kill and restart. Its grace period is long: no session ends meanwhile."""
+    settings = {"grace_s": "60", "checkpoint_s": "2", "sql_timeout_s": "1"}
+    url = mariadb.url(mariadb.migrated_database())
+    with running_game(tmp_path_factory.mktemp("lost_keys"), url, **settings) as game:
+        yield game
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -15,24 +14,34 @@ import pytest
 from tests.scenarios.raw import Raw
 from tests.scenarios.stores import Stores, eventually
 from tests.servers.game import RunningGame
+from tests.servers.mariadb import MariaDb
 from tests.servers.redis import RunningRedis
 
 PASSWORD = "a long enough password"
 
 
-@pytest.fixture
-def nodes(mariadb_url: str, tmp_path: Path) -> Iterator[tuple[RunningGame, RunningGame]]:
+@pytest.fixture(scope="module")
+def both(mariadb: MariaDb, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningGame, RunningGame]]:
+    """Two nodes that the tests of this module share."""
     redis = RunningRedis("redis7").start()
-    folders = (tmp_path / "one", tmp_path / "other")
-    for folder in folders:
-        folder.mkdir()
-    games = [RunningGame(folder, redis.url, mariadb_url, grace_s="4", lease_s="3") for folder in folders]
+    sql_url = mariadb.url(mariadb.migrated_database())
+    folders = (tmp_path_factory.mktemp("one"), tmp_path_factory.mktemp("other"))
+    games = [RunningGame(folder, redis.url, sql_url, grace_s="4", lease_s="3") for folder in folders]
     try:
-        yield games[0].start(), games[1].start()
+        yield games[0], games[1]
     finally:
         for game in games:
             game.stop()
         redis.remove()
+
+
+@pytest.fixture
+def nodes(both: tuple[RunningGame, RunningGame]) -> tuple[RunningGame, RunningGame]:
+    """Both run, whichever the test before has killed."""
+    for game in both:
+        if not game.is_running:
+            game.start()
+    return both
 
 
 @pytest.fixture

@@ -1,4 +1,7 @@
-"""A real Chromium, and pages of the running game in it. A page that logs an error or throws fails its test."""
+"""A real Chromium, and pages of the running game in it. A page that logs an error or throws fails its test.
+
+The tests share the browser, so they share an event loop: ``asyncio(loop_scope="session")``.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
 from tests.web.player import Player
@@ -23,6 +27,7 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 DEADLINE_MS = 30_000
+SMALL: dict[str, Any] = {"viewport": {"width": 900, "height": 600}}  # fewer pixels to draw without a graphics card
 
 OpenPage = Callable[..., Awaitable[Player]]
 
@@ -33,7 +38,7 @@ def game_url(running_server: Any) -> str:
     return str(running_server.url)
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
@@ -41,16 +46,16 @@ async def browser() -> AsyncIterator[Browser]:
         await browser.close()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def open_page(browser: Browser, game_url: str) -> AsyncIterator[OpenPage]:
     """``await open_page()`` opens the page in a browser profile of its own, ``open_page(context)`` as one more tab.
 
-    Other keywords go to the profile, as ``has_touch``.
+    Other keywords go to the profile, as ``has_touch``. The page is small unless they say otherwise.
     """
     errors: list[str] = []
 
     async def open_one(context: BrowserContext | None = None, **profile: Any) -> Player:
-        page = await (context or await browser.new_context(**profile)).new_page()
+        page = await (context or await browser.new_context(**(SMALL | profile))).new_page()
         page.set_default_timeout(DEADLINE_MS)
         _listen(page, errors)
         await page.goto(game_url)

@@ -8,7 +8,7 @@ from playwright.async_api import Browser
 from tests.servers.game import RunningGame
 from tests.web.player import Player
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
 
 
 async def test_a_player_goes_on_where_it_was_after_a_kill_of_the_server(

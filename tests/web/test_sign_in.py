@@ -8,7 +8,7 @@ import pytest
 
 from tests.web.conftest import OpenPage
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 PASSWORD = "correct horse battery"
 
@@ -24,7 +24,7 @@ async def test_an_account_is_registered_and_logged_into_again(open_page: OpenPag
     first = await player.in_game()
     assert first["name"] == name
     await player.log_out()
-    assert "saved" in await player.page.inner_text("#notice")
+    assert await player.page.inner_text("#notice") == "You are logged out. What you did is kept."
     await player.add_rendered(name, PASSWORD, "login")
     again = await player.in_game()
     assert (again["name"], again["playerId"]) == (name, first["playerId"])
