@@ -68,6 +68,7 @@ STAGES: dict[str, tuple[str, ...]] = {
         "gameserver/speedups/plain.py:fill",
         "gameserver/store/",
         "gameserver/profiles/",
+        "gameserver/sql/",
         "asyncio/streams.py",  # only Redis is spoken to by streams
         "redis/",
         "sqlalchemy/",
