@@ -188,7 +188,7 @@ def merge_newer(session: Session, fields: Mapping[str, str], state_type: type[Pl
         player.inventory = live.inventory
     elif live.inventory_seq != player.inventory.seq or live.inventory is None:
         has_all = False
-        for kind in live.kinds - player.inventory.holdings.keys():
+        for kind in live.kinds.difference(player.inventory.holdings):
             player.inventory.holdings[kind] = Holding()  # to be written over what Redis has of it
     session.kinds_written, session.foreign_fields = len(live.kinds), live.foreign_fields
     if not has_all:  # the next write brings the hash whole, lest old fields hide under a new seq
