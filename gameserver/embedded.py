@@ -174,8 +174,8 @@ class EmbeddedValkey:
 
     async def _shut_down(self) -> None:
         store = Store(self.url, timeout_s=STOP_DEADLINE_S)
-        with suppress(StoreUnavailable):  # a server that ends does not answer
-            await store.command("shutdown", "SHUTDOWN")
+        with suppress(StoreUnavailable):
+            await store.shut_down()
         await store.close()
         with suppress(TimeoutError):
             async with asyncio.timeout(STOP_DEADLINE_S):

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from gameserver.embedded import EmbeddedValkey, EmbeddedValkeyError, FilesInUse
 from gameserver.store.connection import Store, StoreUnavailable
@@ -81,6 +82,14 @@ async def test_stop_ends_the_process(embed: Embed, folder: Path) -> None:
     pid = await pid_of(await valkey.start())
     await valkey.stop()
     assert not is_running(pid)
+
+
+async def test_an_orderly_stop_warns_of_nothing(embed: Embed, folder: Path) -> None:
+    valkey = embed(folder)
+    await valkey.start()
+    with capture_logs() as logged:
+        await valkey.stop()
+    assert [line["event"] for line in logged if line["log_level"] != "info"] == []
 
 
 async def test_stopping_what_was_never_started_does_nothing(embed: Embed, folder: Path) -> None:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from typing import Any, TypeVar
 
 import structlog
 from redis.asyncio.connection import AbstractConnection
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisClusterException, RedisError
 
 from gameserver.observability.metrics import STORE_ERRORS, STORE_SECONDS
@@ -83,6 +84,10 @@ class Store:
         """One command and its reply, as text. ``operation`` is its name in the metrics. Raises StoreUnavailable."""
         return await self.run(operation, lambda send: send(*words))
 
+    async def shut_down(self) -> None:
+        """End the server. Raises StoreUnavailable."""
+        await self.run("shutdown", _send_shutdown)
+
     async def run(self, operation: str, work: Callable[[Send], Awaitable[T]]) -> T:
         """Do ``work`` within the deadline, in a task of its own: when the caller is cancelled the work still ends as
         it would have. Raises StoreUnavailable."""
@@ -132,3 +137,9 @@ class Store:
         with self.measured(operation):
             async with asyncio.timeout(self.timeout_s):
                 return await work()
+
+
+async def _send_shutdown(send: Send) -> None:
+    """Send SHUTDOWN. A server that ends closes the connection without an answer, which is no failure."""
+    with suppress(RedisConnectionError):
+        await send("SHUTDOWN")
