@@ -1,4 +1,5 @@
-"""The log lines about calls of the game that went wrong, each kind once in ten seconds. The metrics count all."""
+"""The log lines about calls of the game that went wrong. Each place that raises is logged once in ten seconds. The
+metrics count all."""
 
 from __future__ import annotations
 
@@ -31,7 +32,7 @@ class GameLog:
             metrics.HOOK_ERRORS.labels(error.call).inc()
         else:
             metrics.HANDLER_ERRORS.inc()
-        held_back = self._errors.held_back(f"{zone} {error.call}")
+        held_back = self._errors.held_back(f"{zone} {error.call} {_place_of(error.error)}")
         if held_back is None:
             return
         log.error(
@@ -42,3 +43,11 @@ class GameLog:
             held_back=held_back,
             exc_info=error.error,
         )
+
+
+def _place_of(error: BaseException) -> str:
+    """Return the error's type and the line that raised: two mistakes in one handler are two lines in the log."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return f"{type(error).__name__} {trace.tb_lineno if trace is not None else 0}"
