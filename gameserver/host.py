@@ -222,7 +222,6 @@ class Host:
             write_behind=self.write_behind,
             clock=self._clock,
             opened=self._checkpoints.add,
-            recovered=self._checkpoints.save_soon,
             fenced=self._fence,
         )
         self._reaper = Reaper(

@@ -59,8 +59,18 @@ class Checkpoints:
         self._under_way: set[Session] = set()
 
     def add(self, session: Session) -> None:
-        """The first is due after a random part of the period: sessions opened together are not saved together."""
+        """Plan the session's first turn after a random part of the period: sessions opened together are not saved
+        together. A session that was played before, elsewhere, is saved at once: its turn there will not come."""
         self._plan(session, self._clock.monotonic_s() + self._random.uniform(0, self._period_s))
+        if session.tick and session.seq > session.saved_seq:
+            self._save_taken_over(session)
+
+    def _save_taken_over(self, session: Session) -> None:
+        """Save what Redis has of the session. If Redis lacks some of it, wait for the write that brings the rest."""
+        if session.dirty:
+            self.save_soon(session)
+        elif (save := _snapshot(session)) is not None:
+            self.save([(session, save)])
 
     def save_soon(self, session: Session) -> None:
         """Take a snapshot of the session with the next ones, besides its turn."""

@@ -116,13 +116,13 @@ class Ender:
 
     async def _save_and_remove(self, session: Session) -> Ending:
         # Redis gets the last state, too: while SQL is away it is what another node would claim.
-        await self._write_behind.stored(session, Dirty.PLACE | Dirty.STATUS, STORED_PATIENCE_S)
+        is_stored = await self._write_behind.stored(session, Dirty.PLACE | Dirty.STATUS, STORED_PATIENCE_S)
         while True:
             await self._write_behind.withdraw(session)
             session.seq += 1
             if is_off(Guard.DELETE_AFTER_COMMIT):
                 await self._live.remove(session.player_id, session.epoch, self._node, session.seq)
-            saved = await self._saver.save(to_save(session), is_last=True)
+            saved = await self._save(session, is_stored)
             if saved is SaveOutcome.FENCED:
                 await self.discard(session)
                 return Ending.NOT_OURS
@@ -133,6 +133,17 @@ class Ender:
             removal = await self._remove(session)
             if removal is not Removal.NEWER:
                 return Ending.NOT_OURS if removal is Removal.NOT_OURS else Ending.DONE
+            is_stored = True  # under a newer seq, which SQL is to have, too
+
+    async def _save(self, session: Session, is_stored: bool) -> SaveOutcome:
+        """Save the session. While SQL is away and Redis lacks the last state, Redis gets it as soon as it is back."""
+        saving = self._saver.save(to_save(session), is_last=True)
+        if is_stored:
+            return await saving
+        self._write_behind.mark_whole(session)
+        saved = await saving
+        await self._write_behind.withdraw(session)
+        return saved
 
     async def _remove(self, session: Session) -> Removal:
         while True:

@@ -35,9 +35,8 @@ log = structlog.get_logger(__name__)
 
 
 class Reception:
-    """``opened(session)`` is called for each session that was not running here before, ``recovered(session)`` for those
-    whose process died: what Redis has of them should soon be in SQL, too. ``fenced(session)`` is called for one that
-    another node turns out to have taken over."""
+    """``opened(session)`` is called for each session that was not running here before, as Redis has it.
+    ``fenced(session)`` is called for one that another node turns out to have taken over."""
 
     def __init__(
         self,
@@ -49,7 +48,6 @@ class Reception:
         write_behind: WriteBehind,
         clock: Clock,
         opened: Callable[[Session], None],
-        recovered: Callable[[Session], None],
         fenced: Callable[[Session], None],
     ):
         self._link = link
@@ -59,7 +57,6 @@ class Reception:
         self._write_behind = write_behind
         self._clock = clock
         self._opened = opened
-        self._recovered = recovered
         self._fenced = fenced
         self._expected: set[ConnectionId] = set()  # connections whose session is being opened
         self.accepting = True
@@ -114,7 +111,6 @@ class Reception:
                 self._write_behind.mark(session, Dirty.STATUS)  # that it waits: its last owner may be alive after all
                 reach(Failpoint.RECOVER_OPENED)
                 self._arrive(session)
-                self._recovered(session)
 
     async def _attempt(
         self,

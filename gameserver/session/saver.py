@@ -159,6 +159,7 @@ class Saver:
             pause_s = RETRY_MIN_S if is_answered else min(pause_s * 2, RETRY_MAX_S)
             if not is_answered:
                 await asyncio.sleep(pause_s)
+                self._wake_alone.set()  # while this save was under way, the other lanes found nothing to do
 
     def _next_suspect(self) -> Key | None:
         busy = {player for player, _ in self._under_way}

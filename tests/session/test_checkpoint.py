@@ -11,7 +11,7 @@ from gameserver.profiles.records import Save, SaveOutcome
 from gameserver.session.checkpoint import BATCH, BATCHES_MIN, Checkpoints
 from gameserver.session.lifecycle import SessionEvent
 from gameserver.session.saver import Saver
-from gameserver.session.session import Session
+from gameserver.session.session import Dirty, Session
 from gameserver.tasks import Tasks
 from tests.session.standins import StillClock, break_state, session, turns
 
@@ -73,6 +73,27 @@ async def test_each_session_is_saved_once_a_period_as_long_as_it_changes() -> No
         assert len(bench.saved) == period and one.saved_seq == one.seq
     await bench.seconds(2 * PERIOD_S)
     assert len(bench.saved) == 4, "nothing changed since"
+
+
+async def test_a_session_that_was_played_elsewhere_is_saved_at_once() -> None:
+    """Else each move to another node would put its checkpoint off, and a player could lose more than one period."""
+    bench, fresh, moved = Bench(), session(1), session(2)
+    for one in (fresh, moved):
+        one.seq = 1
+    moved.tick = 7
+    bench.checkpoints.add(fresh)
+    bench.checkpoints.add(moved)
+    assert [(save.player_id, save.seq) for save in bench.saved] == [(2, 1)]
+
+
+async def test_a_session_from_elsewhere_of_which_redis_lacks_some_is_saved_with_the_next_write() -> None:
+    bench, one = Bench(), session()
+    one.seq, one.tick, one.dirty = 1, 7, Dirty.ALL
+    bench.checkpoints.add(one)
+    assert bench.saved == []
+    one.seq, one.dirty = 2, Dirty.NOTHING
+    await bench.seconds(0.1)
+    assert [save.seq for save in bench.saved] == [2]
 
 
 async def test_a_session_that_has_ended_is_not_saved() -> None:

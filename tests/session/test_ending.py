@@ -23,6 +23,8 @@ class Bench:
         self.steps: list[str] = []
         self.session_log: list[SessionLogEntry] = []
         self.outcome = SaveOutcome.SAVED
+        self.is_stored = True
+        self.removals: list[Removal] = []  # what the next ones find, before one removes
         saver: Saver = self  # type: ignore[assignment]
         live: LiveSessions = self  # type: ignore[assignment]
         write_behind: WriteBehind = self  # type: ignore[assignment]
@@ -38,7 +40,7 @@ class Bench:
 
     async def stored(self, session: Session, dirty: int, timeout_s: float) -> bool:
         self.steps.append("stored")
-        return True
+        return self.is_stored
 
     def acknowledge(self, session: Session) -> None:
         self.steps.append("acknowledged")
@@ -64,7 +66,7 @@ class Bench:
 
     async def remove(self, player: PlayerId, epoch: Epoch, node: NodeId, saved_seq: int) -> Removal:
         self.steps.append("removed")
-        return Removal.REMOVED
+        return self.removals.pop(0) if self.removals else Removal.REMOVED
 
     def add(self, stay: SessionLogEntry) -> None:
         self.session_log.append(stay)
@@ -81,6 +83,15 @@ async def test_live_state_is_removed_after_the_save() -> None:
     assert await bench.ender.finish(one, "logout") is Ending.DONE
     assert bench.steps == ["stored", "withdrawn", "saved", "acknowledged", "settled", "removed", "forgotten"]
     assert one.state is SessionState.ENDED and [stay.reason for stay in bench.session_log] == ["logout"]
+
+
+async def test_what_redis_lacks_at_the_end_is_still_to_be_written_while_sql_is_asked() -> None:
+    bench, one = Bench(), ending()
+    bench.is_stored, bench.removals = False, [Removal.NEWER]
+    assert await bench.ender.finish(one, "logout") is Ending.DONE
+    first = ["stored", "withdrawn", "saved", "marked", "withdrawn", "acknowledged", "settled", "removed"]
+    again = ["withdrawn", "saved", "acknowledged", "settled", "removed", "forgotten"]  # Redis had got it meanwhile
+    assert bench.steps == first + again
 
 
 async def test_a_session_that_cannot_be_saved_as_it_is_ends_and_its_live_state_stays() -> None:

@@ -43,7 +43,6 @@ class Bench:
             write_behind=write_behind,
             clock=StillClock(),
             opened=lambda session: None,
-            recovered=lambda session: None,
             fenced=lambda session: None,
         )
 

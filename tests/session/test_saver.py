@@ -17,7 +17,7 @@ from gameserver.session import refusals
 from gameserver.session import saver as module
 from gameserver.session.record import to_save
 from gameserver.session.saver import BATCH_MAX, Saver
-from gameserver.sql.database import HistoryLost
+from gameserver.sql.database import HistoryLost, OutcomeUnknown
 from tests.session.standins import Sql, session, turns
 
 
@@ -125,6 +125,23 @@ async def test_a_save_that_sql_is_slow_to_refuse_does_not_hold_up_those_beside_i
     assert not refused.done()
     assert await asyncio.wait_for(bench.saver.save(save(50)), 0.25) is SaveOutcome.SAVED
     assert await asyncio.wait_for(refused, 5) is SaveOutcome.REFUSED
+
+
+async def test_a_save_that_goes_alone_while_sql_goes_away_is_tried_again(bench: Bench) -> None:
+    bench.sql.error = OutcomeUnknown("cut")
+    bench.sql.replies.clear()
+    outcome = bench.saver.save(save())
+    await turns()
+    bench.sql.replies.set()
+    bench.sql.replies.clear()
+    await turns()
+    assert len(bench.sql.batches) == 2, "it goes alone now"
+    bench.sql.is_away()
+    bench.sql.replies.set()
+    await turns()
+    bench.sql.is_back()
+    async with asyncio.timeout(2.0):
+        assert await outcome is SaveOutcome.SAVED
 
 
 async def test_a_save_is_refused_only_after_it_failed_twice_alone(bench: Bench) -> None:
