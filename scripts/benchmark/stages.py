@@ -66,6 +66,7 @@ STAGES: dict[str, tuple[str, ...]] = {
         "gameserver/session/publisher.py:_mark",
         "gameserver/session/publisher.py:_take_changes",
         "gameserver/speedups/plain.py:fill",
+        "gameserver/live/",
         "gameserver/store/",
         "gameserver/profiles/",
         "gameserver/sql/",
