@@ -18,6 +18,7 @@ from gameserver.session.session import Dirty, Session
 from gameserver.simulation.declared import wrong_zone
 from gameserver.simulation.game import Game
 from gameserver.sql.backlog import Backlog
+from gameserver.sql.database import ProfilesUnavailable
 from gameserver.store.connection import StoreUnavailable
 from gameserver.world.entity import Player
 from gameserver.world.zone import ZoneSpec
@@ -95,12 +96,16 @@ class Opener:
         return fields is not None and tokens.fits(token, tuple(fields.get("resume", "").split()))
 
     async def is_taken_over(self, session: Session) -> bool:
-        """Whether another node has opened the player's session since; False while Redis cannot tell."""
+        """Return whether another node has opened the player's session since; False while the stores cannot tell. If
+        Redis names no owner, the session may have ended there: SQL knows."""
         try:
             owner = await self._live.owner(session.player_id)
-        except StoreUnavailable:
+            if owner is not None:
+                return owner.epoch > session.epoch
+            profile = await self._profiles.current(session.player_id)
+        except (StoreUnavailable, ProfilesUnavailable):
             return False
-        return owner is not None and owner.epoch > session.epoch
+        return profile is not None and profile.epoch > session.epoch
 
     def _as_saved(self, profile: Profile) -> Session:
         kind = self._game.kinds.index(self._game.player_kind)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from gameserver.failpoints import Failpoint
 from tests.model import world
-from tests.model.script import SCRIPTS, Cut, DieAt, Down, Empty, Hang, Relog
+from tests.model.script import SCRIPTS, Cut, DieAt, Down, Empty, Hang, Kill, Relog, SignInAgain, Stop
 from tests.model.world import ConnectionEvent
 
 MENDED: list[tuple[int, int, list[ConnectionEvent]]] = [
@@ -25,6 +25,15 @@ MENDED: list[tuple[int, int, list[ConnectionEvent]]] = [
     (1, 1, [Down(0.0, "redis"), Down(4.0, "sql"), Relog(4.0, 0), Cut(1.0, 0)]),
     # A session moved from node to node, and at each one its first checkpoint was to come.
     (564, 1, [Cut(0.0, 0), *(DieAt(4.0, Failpoint.TICK_BEFORE_WRITE, times) for times in (2, 1)), Empty(0.0)]),
+    # A node slept. The session had moved on and ended elsewhere, and was shown as the sleeper had it.
+    (
+        1,
+        1,
+        [
+            *(Empty(0.05), Empty(0.5), Cut(0.05, 0), SignInAgain(0.5, 0)),
+            *(Stop(0.0, "b"), Relog(1.0, 0), Kill(2.0, "a")),
+        ],
+    ),
 ]
 
 
