@@ -202,6 +202,8 @@ async def _save_all(connection: AsyncConnection, saves: Sequence[Save], standing
     guards = {of: SaveGuard(row["epoch"], row["saved_seq"], row["inventory_seq"]) for of, row in rows.items()}
     if failpoints.is_off(failpoints.Guard.SAVE_GUARD):
         saves = [_unguarded(save, guards[save.player_id]) for save in saves]
+    for save in saves:
+        _check_epoch(save, guards.get(save.player_id), standing)
     outcomes = [_judge(save, guards.get(save.player_id)) for save in saves]
     due = [save for save, outcome in zip(saves, outcomes, strict=True) if outcome is SaveOutcome.SAVED]
     if due:
@@ -240,6 +242,13 @@ async def _lock_rows(
     if not found:  # without a row there was no further column either
         await standing.check_in(connection)
     return found
+
+
+def _check_epoch(save: Save, guard: SaveGuard | None, standing: Standing) -> None:
+    """Raise HistoryLost if SQL has a lower epoch than the session. Epochs only rise, so SQL is being set back, and the
+    marks are yet to come."""
+    if guard is not None and guard.epoch < save.epoch and standing.history_id:
+        standing.check(is_same=False)
 
 
 def _judge(save: Save, guard: SaveGuard | None) -> SaveOutcome:
