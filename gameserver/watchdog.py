@@ -30,7 +30,7 @@ SPARING_S: Final = 10.0
 EXIT_STALLED: Final = 70
 
 _PACKAGE = Path(__file__).parent
-_OTHERS = tuple(f"{os.sep}{name}{os.sep}" for name in ("asyncio", "uvloop", "concurrent"))
+_OTHERS = tuple(f"{os.sep}{name}{os.sep}" for name in ("asyncio", "uvloop", "concurrent", "logging", "structlog"))
 
 log = structlog.get_logger(__name__)
 
@@ -98,14 +98,15 @@ class Watchdog:
         began_s = beat.began_s
         if self._slow_call is None:
             if began_s and now_s - began_s >= SLOW_S:
-                self._slow_call = beat.phase, beat.zone, call_in(self._stack())
+                self._slow_call = beat.phase, beat.zone, game_call(self._stack())
         elif beat.phase != self._slow_call[0] or not began_s:
             _, zone, call = self._slow_call
             self._tell_slow_call(zone, call, beat)
             self._slow_call = None
 
     def _tell_slow_call(self, zone: str, call: str, beat: Heartbeat) -> None:
-        held_back = self._sparing.held_back(f"{zone} {call}")
+        """Log the call. Where no function of the game was running, the machine was slow, and there is none to name."""
+        held_back = self._sparing.held_back(f"{zone} {call}") if call else None
         if held_back is not None:
             log.warning("slow_call", zone=zone, call=call, seconds=round(beat.longest_s, 3), held_back=held_back)
         beat.longest_s = 0.0
@@ -126,13 +127,17 @@ class Watchdog:
 
 
 def call_in(stack: list[FrameType]) -> str:
-    """Return the qualified name of the game's function in the stack: the first one behind the server's own. Where the
-    loop is in none, the innermost function's."""
+    """Return the qualified name of the game's function in the stack. Where there is none, the innermost function's."""
+    return game_call(stack) or (stack[-1].f_code.co_qualname if stack else "")
+
+
+def game_call(stack: list[FrameType]) -> str:
+    """Return the qualified name of the first function behind the server's own frames, or "" where there is none."""
     ours = [at for at, frame in enumerate(stack) if _is_ours(frame)]
-    for frame in stack[ours[-1] + 1 :] if ours else stack:
+    for frame in stack[ours[-1] + 1 :] if ours else ():
         if not any(other in frame.f_code.co_filename for other in _OTHERS):
             return frame.f_code.co_qualname
-    return stack[-1].f_code.co_qualname if stack else ""
+    return ""
 
 
 def _is_ours(frame: FrameType) -> bool:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import signal
+import threading
 from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
+from gameserver.observability.sparing import Sparing
 from gameserver.simulation.heartbeat import Heartbeat
 from gameserver.watchdog import EXIT_STALLED, SLOW_S, SPARING_S, STALLED_S, Watchdog
 from tests.simulation.test_loop import StillClock
@@ -21,12 +23,22 @@ class Bench:
         self.dog = Watchdog(self.beat, self.clock, 5.0, self.left.append)
         self.beat.zone = "north"
 
-    def phase(self, takes_s: float) -> list[dict[str, Any]]:
-        """A phase that takes so long, with a look in the middle and one behind it. Return the log lines."""
+    def look(self) -> float:
+        """Look from another thread, as the watchdog does. Return the time."""
+        thread = threading.Thread(target=self.dog.look)
+        thread.start()
+        thread.join()
+        return self.clock.now_s
+
+    def phase(self, takes_s: float, in_game: bool = True) -> list[dict[str, Any]]:
+        """Play a phase that takes so long, with a look in the middle and one behind it. Return the log lines."""
         with capture_logs() as lines:
             self.beat.begin(self.clock.now_s, 0.05)
             self.clock.now_s += takes_s
-            self.dog.look()
+            if in_game:
+                Sparing(1.0, self.look).held_back("")  # a function of the server that calls one that is not
+            else:
+                self.look()
             self.beat.end(self.clock.now_s, self.clock.now_s + 0.05)
             self.dog.look()
         return [dict(line) for line in lines]
@@ -45,6 +57,13 @@ def test_a_slow_phase_is_named_with_its_time_once_in_a_while() -> None:
     bench.clock.now_s += SPARING_S
     (line,) = bench.phase(SLOW_S)
     assert line["held_back"] == 1
+
+
+def test_a_slow_phase_in_which_no_function_of_the_game_runs_is_not_worth_a_line() -> None:
+    bench = Bench()
+    assert bench.phase(2 * SLOW_S, in_game=False) == []
+    (line,) = bench.phase(SLOW_S)
+    assert (line["call"], line["seconds"]) == ("Bench.look", SLOW_S)
 
 
 def test_a_stall_is_told_at_once_with_its_stack_and_so_is_its_end() -> None:
