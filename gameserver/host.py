@@ -304,10 +304,8 @@ class Host:
         for service in self._services:
             service.remove_done_callback(self._service_ended)
         self._loop.stop()
-        try:
-            self.zones.stop()
-        except Exception:
-            log.exception("the game's on_stop raised")
+        for zone, error in self.zones.stop().items():
+            log.error("on_stop_failed", zone=zone, exc_info=error)
 
     async def stop(self) -> None:
         """End every task."""

@@ -21,6 +21,7 @@ from gameserver.sql.backlog import Backlog
 from gameserver.sql.database import ProfilesUnavailable
 from gameserver.store.connection import StoreUnavailable
 from gameserver.world.entity import Player
+from gameserver.world.journal import Journal, undo_since
 from gameserver.world.zone import ZoneSpec
 
 LOOKS_MAX = 3
@@ -139,11 +140,16 @@ class Opener:
     def _first_zone_of(self, player: Player) -> str:
         """Return the zone that the game chooses; the first one where it fails to name one of its zones."""
         first = self._game.zones[0].name
+        journal: Journal = []
+        player.note_kept_in({}, journal)
         try:
             chosen = self._game.choose_zone(player)
-        except Exception:
+        except BaseException:  # it awaits nothing, so what it raises is the game's own
+            undo_since(journal, 0)
             log.exception("choose_zone_failed", player_id=player.player_id, zone=first)
             return first
+        finally:
+            player.note_kept_nowhere()
         if self._spec_of(chosen) is None:
             problem = str(wrong_zone(type(self._game), chosen))
             log.error("zone_unknown", problem=problem, player_id=player.player_id, zone=first)

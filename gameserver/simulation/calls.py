@@ -1,5 +1,9 @@
 """Calls of the game's hooks. Law: a call is whole or nothing. What a hook changed before it raised is undone, and the
-tick goes on; a bug costs what this one call would have done. (A handler's call is in ``turn``: it may also refuse.)"""
+tick goes on; a bug costs what this one call would have done. (A handler's call is in ``inputs``: it may also refuse.)
+
+Here and in ``inputs`` everything that is raised is caught, ``SystemExit`` and ``CancelledError`` too: one player's call
+of ``exit()`` is not to end the node. A call of the game awaits nothing and no signal interrupts it, so whatever it
+raises is the game's own."""
 
 from __future__ import annotations
 
@@ -16,7 +20,7 @@ def whole(hook: str, call: Callable[[], None], zone: Zone, player: Player | None
     before = len(zone.journal)
     try:
         call()
-    except Exception as error:
+    except BaseException as error:
         undo_since(zone.journal, before)
         result.errors.append(FailedCall(hook, True, player, error))
         return False

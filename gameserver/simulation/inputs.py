@@ -136,7 +136,7 @@ class InputApplier:
         except Refusal:
             undo_since(journal, before)
             raise
-        except Exception as error:
+        except BaseException as error:  # ``calls`` says why
             undo_since(journal, before)
             self.result.errors.append(FailedCall(type(message).__name__, False, player, error))
             raise Refusal(RefusalCode.INTERNAL, "an error on our side") from error

@@ -30,7 +30,7 @@ class FailedCall:
 
     __slots__ = ("call", "error", "is_hook", "player")
 
-    def __init__(self, call: str, is_hook: bool, player: Player | None, error: Exception):
+    def __init__(self, call: str, is_hook: bool, player: Player | None, error: BaseException):
         self.call = call
         self.is_hook = is_hook
         self.player = player

@@ -89,10 +89,13 @@ def _admit(zone: Zone, game: Game, player: Player, result: TickResult) -> None:
     def ask() -> None:
         refusals.append(reason_of(game, game.may_join(zone, player)))
 
+    player.note_kept_in({}, zone.journal)  # the player is in no zone yet, and what changes is undone all the same
     if not whole("may_join", ask, zone, player, result):
+        player.note_kept_nowhere()
         result.failed_to_join.append(player)
         return
     if refusals[0] is not None:
+        player.note_kept_nowhere()
         result.declined.append((player, refusals[0]))
         return
     zone.waiting.pop(player.player_id, None)

@@ -90,6 +90,8 @@ class ZoneRunner:
         zone.items = None if game.items is None else frozenset(game.items)
         try:
             game.on_start(zone)
-        except Exception as error:
+        except KeyboardInterrupt:
+            raise  # of the person who starts the node: no signal is handled yet
+        except BaseException as error:  # ``calls`` says why
             raise StartFailed(f"{type(game).__name__}.on_start raised for the zone {zone.name!r}") from error
         return zone

@@ -36,10 +36,16 @@ class Zones:
     def names(self) -> list[str]:
         return list(self._runners)
 
-    def stop(self) -> None:
-        for runner in self._runners.values():
-            if not runner.stopped:
-                runner.stop()
+    def stop(self) -> dict[str, BaseException]:
+        """Call the game's ``on_stop`` for each zone that runs. Returns what the calls raised, by zone."""
+        failed: dict[str, BaseException] = {}
+        for name, runner in self._runners.items():
+            try:
+                if not runner.stopped:
+                    runner.stop()
+            except BaseException as error:  # ``calls`` says why
+                failed[name] = error
+        return failed
 
 
 def _reason(runner: ZoneRunner) -> str:

@@ -32,7 +32,7 @@ def read_state(state_type: type[StateT], stored: bytes | str, player: str) -> St
         state = state_type.decode(stored)
     except msgspec.ValidationError as error:
         raise _unfit(state_type, stored, player, error) from None
-    except Exception as error:  # the author's own ``upgrade`` or ``__post_init__`` may raise anything
+    except BaseException as error:  # the author's own ``upgrade`` may raise anything, ``SystemExit`` too
         raise _failed(state_type, stored, player, error) from error
     if len(stored) > STATE_BYTES_MAX and (size := len(state.encode())) > STATE_BYTES_MAX:
         problem = f"the state of {player} is {size} bytes long, of at most {STATE_BYTES_MAX}"
@@ -49,7 +49,7 @@ def _unfit(state_type: type, stored: bytes | str, player: str, error: Exception)
     return StateUnreadable(where, problem, remedy)
 
 
-def _failed(state_type: type[PlayerState], stored: bytes | str, player: str, error: Exception) -> StateUnreadable:
+def _failed(state_type: type[PlayerState], stored: bytes | str, player: str, error: BaseException) -> StateUnreadable:
     where = place_of_function(state_type.upgrade, f"{state_type.__name__}.upgrade")
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:

@@ -16,11 +16,14 @@ from tests.scenarios.raw import Raw
 from tests.servers.game import RunningGame, running_game
 
 BUGGY = """
+import asyncio
 import time
+from pathlib import Path
 
 from gameserver import Action, Game, Player, PlayerState, Zone, ZoneSpec, handles
 
 BUGS = set()  # of the whole process; "zone: bug"
+NO_EXCEPTIONS = {"exit": SystemExit, "cancel": asyncio.CancelledError, "interrupt": KeyboardInterrupt}
 
 
 class Score(PlayerState):
@@ -46,12 +49,20 @@ class Buggy(Game):
     state_type = Score
 
     def choose_zone(self, player: Player) -> str:
+        if "Quit" in player.name:
+            player.inventory.add("coin", 7)
+            raise SystemExit
         return "nowhere" if "Lost" in player.name else "south" if "South" in player.name else "north"
 
     def on_start(self, zone: Zone) -> None:
         if f"{zone.name}: start" in BUGS:
             raise RuntimeError("a bug in on_start")
         zone.volatile = "fine"
+
+    def on_stop(self, zone: Zone) -> None:
+        if f"{zone.name}: stop" in BUGS:
+            raise SystemExit
+        Path(f"{zone.name} has stopped").touch()
 
     def on_join(self, zone: Zone, player: Player) -> None:
         player.inventory.add("welcome_gift")
@@ -73,6 +84,8 @@ class Buggy(Game):
         player.state.score += message.n
         if message.then == "raise":
             raise RuntimeError("a bug behind an add")
+        if message.then in NO_EXCEPTIONS:
+            raise NO_EXCEPTIONS[message.then]
         if message.then == "refuse":
             player.inventory.remove("gold")
 
@@ -129,6 +142,38 @@ async def test_a_handler_that_fails_changes_nothing_and_is_answered_once(buggy: 
         await player.closed()
         (raised,) = logged(buggy, "handler_raised")
         assert (raised["zone"], raised["call"]) == ("north", "Mint") and "a bug behind an add" in raised["exception"]
+
+
+async def test_a_handler_that_ends_the_process_or_cancels_itself_fails_like_any_other(buggy: RunningGame) -> None:
+    async with Raw(buggy.ws_url) as player, Raw(buggy.ws_url) as elsewhere:
+        token = (await player.guest())["resume_token"]
+        await elsewhere.sign_in("register", name="South1", password="a long password")
+        assert (await player.act("mint", n=5))["level"] == "stored"
+        for then in ("exit", "cancel", "interrupt"):
+            assert (await player.act("mint", n=7, then=then))["code"] == "internal"
+            assert (await elsewhere.act("mint", n=1))["level"] == "stored"
+        assert (await readiness(buggy))[0] == 200
+        buggy.kill()
+    assert len(logged(buggy, "handler_raised")) == 3
+    buggy.start()
+    async with Raw(buggy.ws_url) as player:
+        assert (await player.sign_in("resume", token=token))["inventory"]["coin"] == 5
+
+
+async def test_a_choose_zone_that_raises_leaves_its_player_as_before(buggy: RunningGame) -> None:
+    async with Raw(buggy.ws_url) as player:
+        welcome = await player.sign_in("register", name="Quit", password="a long password")
+        assert welcome["zone"]["name"] == "north" and welcome["inventory"] == {"welcome_gift": 1}
+    assert [line["level"] for line in logged(buggy, "choose_zone_failed")] == ["error"]
+
+
+async def test_an_on_stop_that_raises_keeps_no_other_zone_from_stopping(buggy: RunningGame) -> None:
+    async with Raw(buggy.ws_url) as player:
+        await player.guest()
+        await player.act("bug", name="north: stop")
+    assert await asyncio.to_thread(buggy.terminate) == 0
+    assert [line["zone"] for line in logged(buggy, "on_stop_failed")] == ["north"]
+    assert [path.name for path in buggy.folder.glob("* has stopped")] == ["south has stopped"]
 
 
 async def test_what_a_failing_handler_did_is_in_no_store(buggy: RunningGame) -> None:

@@ -12,8 +12,8 @@ from gameserver.protocol.ids import PlayerId
 from gameserver.simulation.loop import SimulationLoop
 from gameserver.simulation.phases import AS_LOAD_ASKS
 from gameserver.simulation.result import TickResult
-from gameserver.simulation.zone_runner import ZoneRunner
-from gameserver.world.zone import ZoneSpec
+from gameserver.simulation.zone_runner import StartFailed, ZoneRunner
+from gameserver.world.zone import Zone, ZoneSpec
 from tests.simulation.tiny import Hand, Stage, Tiny
 
 
@@ -259,3 +259,13 @@ def test_a_runner_has_who_is_in_the_zone_or_about_to_be() -> None:
     assert runner.has(player)
     driven.run()
     assert runner.has(player) and not runner.has(Stage().player(1))
+
+
+class Quitter(Tiny):
+    def on_start(self, zone: Zone) -> None:
+        raise SystemExit
+
+
+def test_an_on_start_that_would_end_the_process_is_a_start_that_failed() -> None:
+    with pytest.raises(StartFailed, match=r"Quitter\.on_start"):
+        ZoneRunner(ZoneSpec("a"), Quitter(), StillClock(), lambda name: None, 1)

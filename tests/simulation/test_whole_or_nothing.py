@@ -3,6 +3,7 @@ and then fails, in the other it fails at once. From then on both show, keep and 
 
 from __future__ import annotations
 
+from asyncio import CancelledError
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -52,8 +53,8 @@ class Programmed(Tiny):
         super().__init__()
         self.where = ""
         self.program: Sequence[Deed] = ()
-        self.failure: Exception | None = None
-        self.then: tuple[Sequence[Deed], Exception] | None = None  # program and failure of the call after the first
+        self.failure: BaseException | None = None
+        self.then: tuple[Sequence[Deed], BaseException] | None = None  # program and failure of the call after the first
         self.cast: Cast | None = None
 
     def perform(self, where: str, zone: Zone, player: Player) -> None:
@@ -76,6 +77,10 @@ class Programmed(Tiny):
     @handles(Nudge)
     def nudge(self, zone: Zone, player: Player, message: Nudge) -> None:
         self.perform("nudge", zone, player)
+
+    def may_join(self, zone: Zone, player: Player) -> str | None:
+        self.perform("may_join", zone, player)
+        return super().may_join(zone, player)
 
     def on_join(self, zone: Zone, player: Player) -> None:
         self.perform("on_join", zone, player)
@@ -187,9 +192,10 @@ def trade(pick: int, n: int) -> Deed:
 
 KINDS = (add, burn, assign, write, replace_state, step_to, put, rename, turn, spawn, remove, tell, trade)
 deeds = st.builds(lambda kind, pick, n: kind(pick, n), st.sampled_from(KINDS), st.integers(0, 9), st.integers(1, 9))
-failures = st.sampled_from([lambda: RuntimeError("a bug"), lambda: Refusal(RefusalCode.RULES, "no")])
+NO_EXCEPTIONS = (CancelledError, GeneratorExit, KeyboardInterrupt, SystemExit)  # raised all the same, by exit() for one
+failures = st.sampled_from([lambda: RuntimeError("a bug"), lambda: Refusal(RefusalCode.RULES, "no"), *NO_EXCEPTIONS])
 HANDLERS = ("run", "nudge")
-HOOKS = ("on_tick", "on_join", "on_leave", "on_disconnect", "on_reconnect", "on_exchange")
+HOOKS = ("on_tick", "may_join", "on_join", "on_leave", "on_disconnect", "on_reconnect", "on_exchange")
 
 
 class Scene:
@@ -197,6 +203,7 @@ class Scene:
 
     def __init__(self, where: str):
         self.game = Programmed()
+        self.newcomers: list[Player] = []
         self.stage = stage = Stage(game=self.game)
         self.where = where
         self.player = self._enter(1, 45.0, 39.0)
@@ -218,9 +225,9 @@ class Scene:
     def _prepare(self) -> None:
         inbox, number = self.stage.inbox, self.player.player_id
         match self.where:
-            case "on_join":
-                self.newcomer = self.stage.player(3)
-                inbox.arrivals.append(self.newcomer)
+            case "may_join" | "on_join":
+                self.newcomers.append(self.stage.player(3))
+                inbox.arrivals += self.newcomers
             case "on_leave":
                 inbox.departures.append((self.player, "logout"))
             case "on_disconnect":
@@ -234,7 +241,7 @@ class Scene:
                 self.stage.tick()
                 self.stage.settle()
 
-    def play(self, program: Sequence[Deed], failure: Exception | None) -> list[Any]:
+    def play(self, program: Sequence[Deed], failure: BaseException | None) -> list[Any]:
         """Run the program in the call that was prepared, then let two ticks go by. Returns all that could be seen."""
         self.game.where, self.game.program, self.game.failure = self.where, program, failure
         said = {"run": (self.player, Run(seq=7)), "nudge": (self.player, Nudge())}.get(self.where)
@@ -257,7 +264,7 @@ class Scene:
             "kept": sorted(player.player_id for player in result.kept),
             "left": [player.player_id for player in result.left],
             "admitted": [player.player_id for player in result.admitted],
-            "players": [_player(player) for player in (self.player, self.other)],
+            "players": [_player(player) for player in (self.player, self.other, *self.newcomers)],
             "entities": sorted(_entity(entity) for entity in zone.entities.values()),
             "cells": {cell.place: sorted(cell.entities) for cell in zone.grid._cells.values() if cell.entities},
             "next id": zone._next_id,
@@ -292,7 +299,7 @@ def _entity(entity: Entity) -> tuple[Any, ...]:
 @settings(max_examples=80, deadline=None)
 @given(program=st.lists(deeds, max_size=8), fail=failures)
 def test_a_handler_that_refuses_or_raises_has_changed_nothing(
-    where: str, program: list[Deed], fail: Callable[[], Exception]
+    where: str, program: list[Deed], fail: Callable[[], BaseException]
 ) -> None:
     changed_much, failed_at_once = Scene(where), Scene(where)
     for _ in range(2):  # what is left behind by the first failure would show with the second
@@ -303,7 +310,9 @@ def test_a_handler_that_refuses_or_raises_has_changed_nothing(
 @pytest.mark.parametrize("where", HOOKS)
 @settings(max_examples=30, deadline=None)
 @given(program=st.lists(deeds, max_size=8), fail=failures)
-def test_a_hook_that_raises_has_changed_nothing(where: str, program: list[Deed], fail: Callable[[], Exception]) -> None:
+def test_a_hook_that_raises_has_changed_nothing(
+    where: str, program: list[Deed], fail: Callable[[], BaseException]
+) -> None:
     changed_much, failed_at_once = Scene(where), Scene(where)
     failure = fail()
     assert changed_much.play(program, failure) == failed_at_once.play([], failure)
@@ -321,7 +330,7 @@ def test_each_change_is_undone_by_itself(where: str, kind: Callable[[int, int], 
 @settings(max_examples=60, deadline=None)
 @given(earlier=st.lists(deeds, max_size=4), program=st.lists(deeds, max_size=4), fail=failures)
 def test_what_came_before_the_failing_call_stays(
-    earlier: list[Deed], program: list[Deed], fail: Callable[[], Exception]
+    earlier: list[Deed], program: list[Deed], fail: Callable[[], BaseException]
 ) -> None:
     """A call that is undone takes nothing of an earlier call of the same tick along."""
     seen = []
@@ -366,6 +375,28 @@ def test_an_action_whose_handler_raised_is_answered_once_and_never_applied() -> 
     scene.stage.tick((scene.player, Run(seq=7)))
     assert answers(scene.stage.result) == [(7, "internal")]
     assert scene.player.inventory.held() == {"coin": 5}
+
+
+@pytest.mark.parametrize("error", NO_EXCEPTIONS)
+@pytest.mark.parametrize("where", ["run", *HOOKS])
+def test_what_is_no_exception_costs_its_call_and_nothing_else(where: str, error: type[BaseException]) -> None:
+    scene = Scene(where)
+    scene.play([add(1, 3)], error())
+    assert scene.other.inventory.quantity("coin") == (6 if where == "on_exchange" else 5)
+    assert scene.stage.result.tick == scene.stage.zone.tick  # the zone ticks on
+
+
+def test_a_newcomer_gets_nothing_from_a_may_join_that_raises_however_often_it_tries() -> None:
+    scene = Scene("may_join")
+    (newcomer,) = scene.newcomers
+    for _ in range(3):
+        scene.stage.inbox.arrivals = [newcomer]
+        scene.play([add(0, 3), assign(0, 3), step_to(0, 3)], RuntimeError("a bug"))
+        assert (newcomer.inventory.held(), newcomer.state.taken, newcomer.x) == ({}, 0, 50.0)
+        assert not newcomer.inventory.changed and not newcomer.state.was_assigned
+    scene.game.where = ""
+    scene.stage.inbox.arrivals = [newcomer]
+    assert scene.stage.tick().admitted == [newcomer]
 
 
 def test_what_a_game_notes_for_itself_is_not_undone() -> None:

@@ -41,6 +41,19 @@ def test_an_upgrade_that_raises_is_named_with_its_line() -> None:
         read_state(Tally, b'{"version":1}', ANN)
 
 
+class Quitter(PlayerState):
+    version = 2
+
+    @classmethod
+    def upgrade(cls, fields: dict[str, Any], version: int) -> dict[str, Any]:
+        raise SystemExit
+
+
+def test_an_upgrade_that_would_end_the_process_is_named_like_any_other() -> None:
+    with pytest.raises(StateUnreadable, match=rf"{HERE} Quitter\.upgrade: raised SystemExit"):
+        read_state(Quitter, b'{"version":1}', ANN)
+
+
 @pytest.mark.parametrize("stored", [b"[]", b"nonsense", b'{"version":1,"copper":"a"}', b'"x"', b"7"])
 def test_whatever_is_stored_is_told_in_one_line(stored: bytes) -> None:
     with pytest.raises(StateUnreadable) as caught:
