@@ -36,7 +36,7 @@ _NOT_SETTINGS = ("command", "config", "ready_file", "markdown")
 
 
 class CommandError(Exception):
-    """What was asked for cannot be done; the text says why, for a person."""
+    """A command cannot be done; the text says why, for a person."""
 
     def __init__(self, text: str, exit_code: int = 1):
         super().__init__(text)

@@ -10,7 +10,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """What the server asks of time."""
+    """The two questions that the server asks of time."""
 
     def monotonic_s(self) -> float:
         """Seconds since an arbitrary point; never goes back."""

@@ -65,14 +65,14 @@ class Give(Action, tag="give", frozen=True):
 
 
 class Villager(PlayerState):
-    """What the meadow keeps of a player."""
+    """The part of a player that the meadow keeps."""
 
     apples_eaten: int = 0
     steps: float = 0.0
 
 
 class Ground:
-    """What the meadow knows of its things: who flies about, and what was dropped and does not grow again."""
+    """The meadow's own memory: its butterflies, and the dropped things, which do not grow again."""
 
     def __init__(self, butterflies: list[Entity]):
         self.butterflies = butterflies
