@@ -5,7 +5,11 @@ Law: every setting a driver gets wrong by default is set here, with the reason. 
 
 from __future__ import annotations
 
+import asyncio
+import sqlite3
+from functools import partial
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from sqlalchemy import URL, event, make_url
@@ -13,6 +17,7 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import StatementError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
+from sqlalchemy.util import await_only
 
 from gameserver.sql.wire import connect, context_of
 from gameserver.store_urls import SQL_SCHEMES, check_sql, parse_mysql, tls_of
@@ -21,6 +26,7 @@ _DRIVERS = {"mysql": "mysql+aiomysql", "mariadb": "mysql+aiomysql", "sqlite": "s
 
 LOCK_WAIT_S = 3  # MySQL's default of 50 outlasts every deadline of ours
 SILENT_CLIENT_S = 4  # a node that hangs or vanished inside a transaction keeps its row locks no longer than a lease
+RETRY_S = 0.01  # between two attempts at a lock for which SQLite itself does not wait
 BUSY_S = 0.25  # how long SQLite waits inside its thread, where no deadline reaches; then we try again
 RECYCLE_S = 3  # before MySQL drops it for being silent
 
@@ -98,17 +104,33 @@ def _connect_sqlite(url: URL, busy_s: float, pool: dict[str, Any]) -> AsyncEngin
     # isolation_level None: the driver issues no BEGIN of its own, we do, and so DDL is transactional too.
     arguments = {"timeout": busy_s, "isolation_level": None}
     engine = create_async_engine(url, connect_args=arguments, hide_parameters=True, **pool)
-    event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+    event.listen(engine.sync_engine, "connect", partial(_prepare_sqlite, busy_s))
     event.listen(engine.sync_engine, "begin", _begin_immediate)
     return engine
 
 
-def _prepare_sqlite(connection: Any, _record: object) -> None:
+def _prepare_sqlite(busy_s: float, connection: Any, _record: object) -> None:
     cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")  # a reader does not stop the writer
+    _write_ahead(cursor, monotonic() + busy_s)
     cursor.execute("PRAGMA synchronous=FULL")  # WAL's default loses the last commits with the power; we promise them
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.close()
+
+
+def _write_ahead(cursor: Any, deadline: float) -> None:
+    """Let readers go on beside the writer.
+
+    SQLite does not wait for another connection that makes the same switch, so this does: two processes may open a new
+    file at the same moment. Raises sqlite3.OperationalError when the file is still locked at the deadline.
+    """
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError:
+            if monotonic() >= deadline:
+                raise
+        await_only(asyncio.sleep(RETRY_S))
 
 
 def _begin_immediate(connection: Any) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import sys
 from asyncio import create_subprocess_exec
 from asyncio.subprocess import PIPE
 from collections.abc import Awaitable, Callable
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -35,6 +38,14 @@ async def test_two_nodes_that_migrate_at_once_both_succeed(empty_sql_url: str) -
     nodes = [await create_subprocess_exec(sys.executable, "-c", program, stdout=PIPE, stderr=PIPE) for _ in range(2)]
     printed = [await node.communicate() for node in nodes]
     assert sorted(printed) == [(b"['0001', '0002', '0003']\n", b""), (b"[]\n", b"")]
+
+
+async def test_a_new_file_that_another_process_writes_is_waited_for(tmp_path: Path) -> None:
+    file = tmp_path / "new.db"
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")  # SQLite refuses to switch the journal of such a file, without waiting
+        asyncio.get_running_loop().call_later(0.3, other.execute, "COMMIT")
+        assert await migrate(f"sqlite:///{file}") == ["0001", "0002", "0003"]
 
 
 async def test_a_migration_that_was_cut_between_two_tables_goes_on(empty_mariadb_url: str, mariadb: MariaDb) -> None:
