@@ -42,7 +42,7 @@ _BUSY = {"too_many", "try_later"}  # refusals of a sign-in that are worth anothe
 
 @dataclass(frozen=True)
 class Habits:
-    """How often a bot does what."""
+    """Frequencies of a bot's activities."""
 
     act_every_s: float = 4.0
     say_every_s: float = 120.0

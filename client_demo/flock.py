@@ -49,7 +49,7 @@ class Flock:
         return sum(bot.client.connection is ConnectionState.PLAYING for bot in self.bots)
 
     def traffic(self) -> Traffic:
-        """Of all bots so far."""
+        """Traffic of all bots so far."""
         total = Traffic()
         for bot in self.bots:
             mine = bot.client.traffic

@@ -1,4 +1,4 @@
-"""What a player was promised to hold: exact where every action was answered, a range where an outcome is not known."""
+"""A player's promised inventory: exact where every action was answered, a range where an outcome is not known."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Ledger:
         return [kind for kind in self._sure if self.sure_of(kind) > 0]
 
     def differences(self, shown: Mapping[str, int]) -> list[str]:
-        """Where ``shown`` breaks what was promised, in words."""
+        """Describe each place where ``shown`` breaks a promise."""
         kinds = {*self._sure, *shown, *(change.kind for change in self._open)}
         found = []
         for kind in sorted(kinds):

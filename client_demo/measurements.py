@@ -1,4 +1,4 @@
-"""What a swarm measures: samples kept as counts of tenths of a millisecond, and one tally of everything.
+"""Measurements of a swarm: samples kept as counts of tenths of a millisecond, and one tally of everything.
 
 Both can be added up, so that several processes make one report. Law: memory grows with the spread of the values and
 with the bounds below, never with the length of the run.
@@ -59,7 +59,7 @@ class Complaints:
 
 @dataclass
 class Tally:
-    """Everything one process counted. Traffic and tick intervals are of the playing phase alone."""
+    """The counts of one process. Traffic and tick intervals are of the playing phase alone."""
 
     players_wanted: int = 0
     players_connected: int = 0

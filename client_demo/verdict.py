@@ -23,7 +23,7 @@ EXPECTED_REFUSALS = frozenset(
 
 @dataclass(frozen=True)
 class Criteria:
-    """What a run must reach to pass."""
+    """The limits that a run must keep to pass."""
 
     connected_min_percent: float = 100.0
     errors_max: int = 0
@@ -71,7 +71,7 @@ def judge(tally: Tally, criteria: Criteria) -> list[Finding]:
 
 
 def figures(tally: Tally) -> dict[str, Any]:
-    """What was measured, flat; also the JSON file."""
+    """Return the measured figures as one flat table, which is also the JSON file."""
     seconds = max(tally.playing_s, 1e-9)
     player_seconds = seconds * max(1, tally.players_connected)
     acks = tally.all_acks
@@ -105,7 +105,7 @@ def figures(tally: Tally) -> dict[str, Any]:
 
 
 def report(tally: Tally, findings: list[Finding]) -> str:
-    """For people: the figures, what went wrong, and the verdict as the last line."""
+    """Write the report for people: the figures, the failures, and the verdict as the last line."""
     numbers = figures(tally)
     refusals = ", ".join(f"{code} {count}" for code, count in sorted(tally.refusals.items())) or "none"
     levels = [

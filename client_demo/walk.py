@@ -31,7 +31,7 @@ class _Axis:
 
 @dataclass
 class Walk:
-    """Which way the keys pressed so far lead. x grows to the right, y downwards."""
+    """The direction of the keys pressed so far. x grows to the right, y downwards."""
 
     _axes: tuple[_Axis, _Axis] = field(default_factory=lambda: (_Axis(), _Axis()))
     _is_kept: bool = False

@@ -363,7 +363,7 @@ def _problems(error: ValidationError, sources: Mapping[str, Mapping[str, object]
 
 
 def _where(name: str, sources: Mapping[str, Mapping[str, object]], file: Path | None) -> str:
-    """How the one who set ``name`` spelled it."""
+    """Return the name under which ``name`` was set: a flag, a variable, or a line of the file."""
     if name in sources["flag"]:
         return "--" + name.replace("_", "-")
     return ENV_PREFIX + name.upper() if name in sources["environment"] else f"{name} in {file}"

@@ -1,4 +1,4 @@
-"""What the tests of faults ask of a running server: to die at a named place, or to go without one of its guards.
+"""Failpoints, for the tests of faults: a running server dies at a named place, or goes without one of its guards.
 
 Law: nothing here acts unless ``arm`` was called at the start with an environment that asks for it, and what weakens the
 server is refused without GAMESERVER_ALLOW_SABOTAGE=1. Unarmed, ``reach`` and ``is_off`` cost one comparison.
@@ -47,7 +47,7 @@ class Failpoint(StrEnum):
 
 
 class Guard(StrEnum):
-    """What keeps the contract; each can be taken away to see whether the suite notices."""
+    """Guards of the contract. A test of faults takes one away to see whether the suite notices."""
 
     KEY_FENCE = "key_fence"  # the pointer is not read: not before acks, not in turn
     SAVE_GUARD = "save_guard"  # SQL takes any save, of any epoch and seq

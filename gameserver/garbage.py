@@ -22,7 +22,7 @@ class Garbage:
         self._took_s = [0.0, 0.0, 0.0]  # by generation, the last time
 
     def take_over(self) -> None:
-        """From now on nothing is collected but by ``collect_within``."""
+        """Turn automatic collection off: only ``collect_within`` collects."""
         gc.disable()
         gc.collect()
         gc.freeze()

@@ -1,4 +1,4 @@
-"""What there is to tell of each setting: one row each, for --help and for the table in docs/operations.md."""
+"""One row about each setting, for --help and for the table in docs/operations.md."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ _STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 @dataclass(frozen=True, slots=True)
 class StoreUrl:
-    """Everything is decoded. ``path`` has no leading slash."""
+    """Parts of a store's URL, decoded. ``path`` has no leading slash."""
 
     scheme: str
     user: str | None

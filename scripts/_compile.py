@@ -1,7 +1,7 @@
-"""What scripts/compile does once all it takes is there: keeps build/compiled as the tree is, and compiled.
+"""The work of scripts/compile after its set-up: it keeps build/compiled equal to the tree, and compiled.
 
-Law: nothing is compiled where somebody edits. An extension module is found before the .py beside it, however old it is;
-so in the copy, too, those of an older source go before the source changes.
+Law: nothing is compiled where somebody edits. Python prefers an extension module to the .py beside it, even if the
+extension is older. So in the copy, too, extensions of an older source are removed before the source changes.
 """
 
 from __future__ import annotations
@@ -43,7 +43,9 @@ def main() -> int:
 
 
 def fingerprint() -> str:
-    """Of all that what is compiled is made of: the types of what it imports, too, are part of it."""
+    """Return the fingerprint of all sources of the compiled modules, with those they import: their types are part of
+    it.
+    """
     digest = hashlib.sha256(f"{sys.version} {sysconfig.get_platform()} mypy {version('mypy')}".encode())
     for name in sources(ROOT):
         if name.suffix in (".py", ".pyi", ".c") and (name.parts[0] == "gameserver" or name == Path("setup.py")):
@@ -53,7 +55,7 @@ def fingerprint() -> str:
 
 
 def forget() -> None:
-    """What was compiled, so that nothing of it is ever beside another source."""
+    """Remove everything compiled, so that none of it is ever beside another source."""
     NOTE.unlink(missing_ok=True)
     for made in COPY.rglob(f"*{MADE}"):
         made.unlink()

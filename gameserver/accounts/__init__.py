@@ -1,1 +1,1 @@
-"""Who a player is: register, login, guest, tokens, throttling."""
+"""Identity of a player: registration, login, guests, tokens, throttling."""

@@ -1,4 +1,4 @@
-"""Which names there are, and when two of them are the same or look the same. Pure.
+"""Rules for player names: valid names, equal names, and names that look alike. Pure.
 
 Laws: two names are one if their keys are equal bytes: NFKC makes one of all widths and compositions, casefold of all
 cases, and NFKC once more of what casefold took apart. A name that was taken before a rule was made keeps working: only

@@ -1,4 +1,4 @@
-"""How often one may try to sign in, by token buckets. Pure: the time is an argument.
+"""Limits on attempts to sign in, kept as token buckets. Pure: the time is an argument.
 
 Laws: memory is bounded, the least recently used bucket goes first. A guess is paid for before it is checked, so that
 many at once cannot slip through, and given back if it was right. Nobody can keep a name from signing in at an address
@@ -64,7 +64,7 @@ class Buckets:
 
 
 class Familiar:
-    """Which addresses have signed in which names before. Memory only: a restart forgets it.
+    """The names that each address has signed in before. Kept in memory only: a restart forgets them.
 
     Bounds: ``pairs_max`` in all; the address that signed in longest ago goes first, with its names. NAMES_MAX for each
     address, so that one with many accounts displaces its own."""
@@ -156,7 +156,7 @@ def _pay(now_s: float, *costs: tuple[Buckets, Key]) -> Attempt:
 
 
 def address_key(address: str) -> str:
-    """Who counts as one: an IPv4 address, or the /64 that one IPv6 customer gets whole."""
+    """Return the address that is throttled as one client: an IPv4 address, or the /64 network of an IPv6 customer."""
     try:
         ip = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

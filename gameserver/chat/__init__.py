@@ -1,1 +1,1 @@
-"""What players say: the zone's channel, whispers, and the lines kept."""
+"""Chat: the zone's channel, whispers, and the stored lines."""

@@ -1,1 +1,1 @@
-"""Everything that can be known before the first player comes: about the game, the settings and the stores."""
+"""Checks before the first player comes: of the game, the settings and the stores."""

@@ -105,7 +105,7 @@ def _not_found(module_name: str, missing: str) -> str:
 
 
 def _classes_of(module: ModuleType, module_name: str) -> str:
-    """What to write: the classes of games in the module."""
+    """Name the game classes of the module, for the message that asks for one of them."""
     games = [name for name, member in vars(module).items() if _is_game_of(member, module)]
     return f"write {' or '.join(f'{module_name}:{name}' for name in games)}" if games else "write class Tag(Game) in it"
 

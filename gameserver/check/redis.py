@@ -1,4 +1,4 @@
-"""What is to be said of a Redis: rules from what was found to findings."""
+"""Findings about a Redis server: rules that turn its examination into findings."""
 
 from __future__ import annotations
 

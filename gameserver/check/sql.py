@@ -1,4 +1,4 @@
-"""What is to be said of an SQL database: rules from what was found to findings."""
+"""Findings about an SQL database: rules that turn its examination into findings."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def _room(settings: dict[str, str], pool_size: int) -> Iterator[Finding]:
 
 
 def _session(session: dict[str, str]) -> Iterator[Finding]:
-    """What we set at every connection, and something between us and the server may undo."""
+    """Check the session variables that we set on each connection: a proxy before the server may undo them."""
     isolation = session.get("transaction_isolation") or session.get("tx_isolation", "READ-COMMITTED")
     if isolation != "READ-COMMITTED":
         yield _error(f"transactions are {isolation} although we ask for READ COMMITTED", "connect without a proxy")

@@ -1,4 +1,4 @@
-"""Everything that can be known before the first player comes, for `gameserver check` and before each start."""
+"""All checks in one call, for `gameserver check` and before each start."""
 
 from __future__ import annotations
 

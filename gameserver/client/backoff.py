@@ -1,4 +1,4 @@
-"""How long to wait before the next attempt to reconnect: exponential, jittered, never sooner than the server asked.
+"""Pauses between attempts to reconnect: exponential, jittered, never shorter than the server asked for.
 Pure: randomness is an argument."""
 
 from __future__ import annotations

@@ -170,7 +170,7 @@ class Client:
 
     @property
     def credentials(self) -> Credentials | None:
-        """What signs in the same player again; keep a guest's, for its token is the only way back."""
+        """Credentials that sign in the same player again. Keep those of a guest: their token is the only way back."""
         return self._keeper.credentials
 
     # --- playing ---
@@ -244,7 +244,7 @@ class Client:
         return self._names.known.get(entity_id)
 
     def messages(self) -> Messages:
-        """What arrives from now on, to be read with ``async for``: Said, Event, InventoryChanged, StateChanged,
+        """Return the messages that arrive from now on, for ``async for``: Said, Event, InventoryChanged, StateChanged,
         Closing, and each Refused that answers no action. Ends with the session."""
         return self._inbox.reader()
 

@@ -1,4 +1,4 @@
-"""Who signs in: the first message of a session, and what to keep in order to sign in again without a person."""
+"""Credentials: the first message of a session, and the means to sign in again without asking a person."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Credentials:
         return Login(name=self.name or "", password=self.password or "")
 
     def after(self, welcome: Welcome) -> Credentials:
-        """What signs in the same player next time: a registration has become a login, a guest has a token."""
+        """Return the credentials for the next sign-in: a registration has become a login, a guest has a token."""
         if self.way == "register":
             return replace(self, way="login")
         if self.way == "guest":

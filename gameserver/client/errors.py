@@ -1,5 +1,5 @@
 # ruff: noqa: N818  named for what happened, as the rest of the vocabulary is
-"""What can go wrong for a game client, one class each. Everything the library raises on purpose is a ClientError."""
+"""Errors of a game client, one class each. Everything that the library raises on purpose is a ClientError."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class SessionEnded(ClientError):
 
 
 class TooManyActions(ClientError):
-    """As many actions as the client keeps are already waiting for their acks. Nothing was sent."""
+    """Too many actions already wait for their acks. Nothing was sent."""
 
 
 class SignInRefused(ClientError):

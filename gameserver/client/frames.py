@@ -28,7 +28,7 @@ class CellSection(NamedTuple):
 
 
 class Content(dict[int, Record]):
-    """What is in a cell, by entity id. ``by`` and ``next``: the section it was left by, and what that made of it."""
+    """Records of the entities in a cell, by entity id. ``by`` and ``next``: the section applied to it, and its result."""
 
     __slots__ = ("by", "next")
 
@@ -59,7 +59,7 @@ class Frames:
         return Frame(tick, bool(flags & FULL), sections)
 
     def after(self, content: Content | None, section: CellSection) -> Content:
-        """What is in a cell once ``section`` (no forget) has been applied; ``content`` is used up."""
+        """Return the cell's content after ``section`` (not a forget). Do not use ``content`` afterwards."""
         if content is None or section.what == SNAPSHOT:
             content = Content(section.records)
         else:

@@ -26,7 +26,7 @@ class Messages:
         self._arrived.set()
 
     def close(self) -> None:
-        """What has arrived can still be read; after it the iteration ends."""
+        """End the iteration after the messages that have already arrived."""
         self._is_closed = True
         self._arrived.set()
 

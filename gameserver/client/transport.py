@@ -50,7 +50,7 @@ class Loss:
 
 @dataclass
 class Traffic:
-    """What a client has moved over all its sockets. Bytes include WebSocket framing, not TCP's."""
+    """Traffic of a client over all its sockets. Bytes include WebSocket framing, not TCP's."""
 
     bytes_received: int = 0
     bytes_sent: int = 0
@@ -59,7 +59,7 @@ class Traffic:
 
 
 class Receiver(Protocol):
-    """Who listens to a socket. Callbacks must not block."""
+    """Callbacks of a socket. They must not block."""
 
     def on_text(self, payload: bytes) -> None: ...
 
@@ -147,7 +147,7 @@ class Socket(asyncio.Protocol):
             self._flush()
 
     def watch_silence(self, silence_max_s: float) -> None:
-        """From now on drop the connection when nothing at all has come for so long, though it was pinged."""
+        """Drop the connection when it stays silent for ``silence_max_s`` in spite of pings."""
         self._check_silence(silence_max_s / 3, self._traffic.bytes_received, 0)
 
     def _check_silence(self, third_s: float, received_before: int, quiet_thirds: int) -> None:

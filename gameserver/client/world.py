@@ -1,4 +1,4 @@
-"""What the client can see: the entities of the cells in view, kept up to date from binary frames.
+"""The client's view: the entities of the visible cells, kept up to date from binary frames.
 
 Records stay the tuples that struct unpacked, in one dict per cell; an ``Entity`` is made only when somebody looks. Law
 (protocol/world_frame.py): a snapshot replaces a cell, a delta changes it, forget drops it; an id leaves a cell only, so

@@ -84,7 +84,7 @@ class Connection:
         self.ended = False  # nothing may be written after what ``take_output`` returns now
 
     def receive(self, read: bytes) -> list[Event]:
-        """What ``read`` means. After a ``Close`` or PEER_CLOSED nothing more comes."""
+        """Return the events that the bytes ``read`` complete. No event follows a ``Close`` or PEER_CLOSED."""
         if not self.between_frames:
             return self._parse(read)
         found, taken = short_frames(read)

@@ -27,7 +27,7 @@ _log = structlog.get_logger(__name__)
 
 
 class SignedIn(Protocol):
-    """Who signed in."""
+    """The player of a connection that has signed in."""
 
     @property
     def player_id(self) -> PlayerId: ...

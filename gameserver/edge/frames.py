@@ -41,9 +41,9 @@ def close_frame(code: int, text: str) -> bytes:
 
 
 def short_frames(read: bytes) -> tuple[list[bytes | None], int]:
-    """What the frames say that ``read`` begins with, and how many bytes they took: the unmasked text of each final,
-    masked text frame of at most 125 bytes, None for each pong without payload. ``speedups.whole_text`` is for what most
-    reads are, one such text and nothing else.
+    """Return (texts, bytes used) of the short frames at the beginning of ``read``: the unmasked text of each final,
+    masked text frame of at most 125 bytes, None for each pong without payload. Most reads are one such text and
+    nothing else; ``speedups.whole_text`` is for those.
 
     The caller knows that the frame before them ended where ``read`` begins and that no fragments are open.
     """

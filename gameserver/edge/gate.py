@@ -46,7 +46,7 @@ class Gate:
         self._watch()
 
     def close(self) -> None:
-        """Who comes now finds nobody listening."""
+        """Stop listening: new connections are refused by the kernel."""
         self._look_away()
         listening.close(self._listening)
 

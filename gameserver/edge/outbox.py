@@ -1,4 +1,4 @@
-"""What waits to be sent to one client, and what happens when it reads too slowly. Pure.
+"""Queue of one client's unsent data, and the rules for a client that reads too slowly. Pure.
 
 World frames are latest-wins: above the wire's high-water mark they are skipped, and once it has drained one
 ``Resync`` is asked for; frames that build on a skipped one are dropped until the next full frame.
@@ -101,7 +101,7 @@ class Outbox:
         self.flush()
 
     def take(self) -> bytes:
-        """What is queued, to be written now; nothing if the wire is closing."""
+        """Empty the queue and return its bytes for writing; no bytes if the wire is closing."""
         taken = self._first
         if taken is None:
             return b""

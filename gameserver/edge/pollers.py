@@ -1,4 +1,4 @@
-"""Who asks the kernel about sockets: the event loop about newcomers, a selector of its own about players.
+"""Pollers ask the kernel about sockets: the event loop about new connections, a selector of our own about players.
 
 A player's input is of no use before the next tick, so the loop is not woken for it: ``DrainedPoller.drain`` asks about
 all players at once, reads each once, and sends on what waited. The kernel tells of each thing that comes, and not again

@@ -1,4 +1,4 @@
-"""Who a client is behind proxies: by ``X-Forwarded-For``, from listed proxies only. Pure.
+"""Address of a client behind proxies: by ``X-Forwarded-For``, from listed proxies only. Pure.
 
 Law: what a peer says about others counts only if the peer is listed. Of the addresses that proxies appended, the
 right-most that is not a listed proxy is the client: everything to the left of it is the client's own word.

@@ -35,7 +35,7 @@ _WORD: Final = 1 << 32
 
 
 class _Offsets(NamedTuple):
-    """Of a ring, in the memory it shares with the kernel: in bytes."""
+    """Byte offsets within the memory that a ring shares with the kernel."""
 
     head: int
     tail: int
@@ -48,7 +48,7 @@ class _Offsets(NamedTuple):
 
 
 class Ring:
-    """For one thread. ``close`` it."""
+    """An io_uring, for use by one thread. ``close`` it after use."""
 
     def __init__(self, sends_max: int = SENDS_MAX, arena_bytes: int = ARENA_BYTES):
         """Raises OSError where the system has no io_uring or forbids it, as containers often do."""
@@ -94,7 +94,7 @@ class Ring:
         return failed
 
     def _send_some(self, descriptors: list[int], parts: list[bytes], begin: int, failed: dict[int, int]) -> int:
-        """In one system call; returns how far it came."""
+        """Send with one system call and return the index of the first part that was not sent."""
         count = self._submit(descriptors, parts, begin, failed)
         try:
             sent = _system_call(_ENTER, self._fd, count)
@@ -118,7 +118,7 @@ class Ring:
         return count
 
     def _collect(self, failed: dict[int, int]) -> None:
-        """What was not sent, or not all of it."""
+        """Note in ``failed`` each send that failed or was cut short."""
         head: int = self._words[self._done_head]
         tail: int = self._words[self._done_tail]
         for number in range(head, head + (tail - head) % _WORD):
@@ -131,7 +131,7 @@ class Ring:
         self._opened.close()
 
     def _prove(self) -> None:
-        """That sends work here: kernels before 5.6 know none, and some hosts allow to set up but not to use."""
+        """Raise OSError unless sends work here: kernels before 5.6 lack them, and some hosts forbid their use only."""
         near, far = socketpair()
         with near, far:
             near.setblocking(False)

@@ -217,7 +217,7 @@ class Edge:
     # --- what goes on by itself ---
 
     async def _keep_reading(self) -> None:
-        """For the times when no tick asks for it, or not often enough."""
+        """Read the players' sockets while no tick does, or ticks are too far apart."""
         within_s = self._limits.read_within_s
         while True:
             waited_s = self._clock.monotonic_s() - self._read_at_s

@@ -60,7 +60,7 @@ class Stage(Enum):
 
 
 class Listener(Protocol):
-    """Who is told what a client does: the door."""
+    """Callbacks for a client's messages and its end. The door implements them."""
 
     def text_received(self, socket: ClientSocket, text: bytes) -> None: ...
     def drained(self, socket: ClientSocket) -> None: ...
@@ -69,7 +69,7 @@ class Listener(Protocol):
 
 @dataclass(slots=True, kw_only=True)
 class EdgeContext:
-    """What the sockets of an edge share."""
+    """The parts that all sockets of an edge share."""
 
     answer: Answer
     proxies: Proxies
@@ -89,7 +89,7 @@ class EdgeContext:
 
 
 class ClientSocket:
-    """From accept to the end of one TCP connection."""
+    """One TCP connection of a client, from accept to its end."""
 
     def __init__(self, connection_id: ConnectionId, context: EdgeContext, raw: socket.socket, address: str):
         now_s = context.clock.monotonic_s()

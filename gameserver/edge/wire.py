@@ -29,7 +29,7 @@ class Poller(Protocol):
     """Calls ``readable`` and ``writable`` of the wires it polls."""
 
     def poll(self, wire: Wire, reads: bool, writes: bool) -> None:
-        """What this wire waits for from now on; neither means that it is let go."""
+        """Watch the wire for these events. With neither, the poller forgets the wire."""
         ...
 
 
@@ -191,7 +191,7 @@ class Wire:
             self._owner.resume_writing()
 
     def _try(self, data: bytes | bytearray) -> int:
-        """How many bytes the kernel took, or minus the errno."""
+        """Return the number of bytes that the kernel took, or minus the errno."""
         try:
             return self._send(data)
         except OSError as error:

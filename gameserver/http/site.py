@@ -1,4 +1,4 @@
-"""What plain HTTP requests get: the page, ``/healthz``, ``/readyz``, ``/metrics``. No I/O after the start.
+"""Answers to plain HTTP requests: the page, ``/healthz``, ``/readyz``, ``/metrics``. No I/O after the start.
 
 Law: only files listed at the start can be asked for, so no path reaches outside the folder.
 """

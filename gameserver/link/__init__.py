@@ -1,1 +1,1 @@
-"""How edge and host talk: messages, and the link that carries them. Neither side reaches around it."""
+"""The link between edge and host: its messages and their carrier. Neither side reaches around it."""

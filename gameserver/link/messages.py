@@ -101,7 +101,7 @@ class WorldFrame(LinkMessage, frozen=True):
 
 
 class TickFrames(LinkMessage, frozen=True):
-    """Everything one zone shows for one tick. A viewer is in at most one of the frames.
+    """All frames of one zone for one tick. A viewer is in at most one of the frames.
 
     No later frame uses an audience with a number below ``oldest_audience``: the edge may forget them.
     """

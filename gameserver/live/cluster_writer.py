@@ -119,14 +119,16 @@ class ClusterWriter:
 
 @dataclass(slots=True)
 class _Share:
-    """What one primary gets of a write."""
+    """The part of a write that goes to one primary."""
 
     batch: Batch = field(default_factory=Batch)
     checked: list[Check] = field(default_factory=list)
 
 
 def _shares(batch: Batch, checked: Sequence[Check], owners: Owners) -> dict[Host | None, _Share]:
-    """By owner. Each session comes with its player, so nothing packed is looked into."""
+    """Divide the batch by the primary of each session. The batch names each session's player: no packed command is
+    read.
+    """
     shares: dict[Host | None, _Share] = defaultdict(_Share)
     for player, command in batch:
         shares[owners[slot_of(player)]].batch.add(player, command)

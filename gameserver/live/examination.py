@@ -1,4 +1,4 @@
-"""What a Redis is like before the server uses it: its version and settings, and what its user may do.
+"""Examination of a Redis before the server uses it: its version and settings, and the rights of its user.
 
 Law: nothing stays changed. What is written lies under keys of no player and of no node, and is removed again.
 """

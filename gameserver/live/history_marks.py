@@ -1,4 +1,4 @@
-"""How far each node has come in a history of the SQL database, as Redis was told after the commits.
+"""Each node's progress in a history of the SQL database, as Redis was told after the commits.
 
 Law: Redis is told of a commit only after it, so a mark here that is above SQL's proves that SQL was set back.
 """

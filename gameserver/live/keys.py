@@ -33,7 +33,7 @@ def owner(player: PlayerId) -> str:
 
 
 def foreign(player: PlayerId, history: str, epoch: Epoch) -> str:
-    """Where a session that belongs to another history of SQL is set aside, for people to look at."""
+    """Return the key under which a session of another history of SQL is set aside, for people to look at."""
     return f"foreign:{{{player}}}:{history or 'unknown'}:{epoch}"
 
 

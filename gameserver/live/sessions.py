@@ -34,7 +34,7 @@ OPEN_TRIES_MAX = 5  # each further one means that somebody else opened or remove
 
 
 class Owner(NamedTuple):
-    """What ``owner:{player}`` holds."""
+    """Content of the key ``owner:{player}``."""
 
     epoch: Epoch
     node: NodeId
@@ -48,7 +48,7 @@ class StaleEpoch(Exception):  # noqa: N818  an answer, not a malfunction
 
 
 class Removal(StrEnum):
-    """What ``LiveSessions.remove`` found."""
+    """Result of ``LiveSessions.remove``."""
 
     REMOVED = "removed"
     NEWER = "newer"  # the hash holds a higher seq than was saved: save again
@@ -66,7 +66,7 @@ class LiveSessions:
         self._adopts_unnamed = True
 
     def enter(self, history: str, *, adopts_unnamed: bool) -> None:
-        """From now on only sessions of this history are given to anybody, with those of no history if
+        """Use the sessions of this history only from now on, and those of no history if
         ``adopts_unnamed``."""
         self._history = history
         self._adopts_unnamed = adopts_unnamed
@@ -77,7 +77,7 @@ class LiveSessions:
         return history != self._history and not (history == "" and self._adopts_unnamed)
 
     async def owner(self, player: PlayerId) -> Owner | None:
-        """Which session of the player is live; None when the player has none."""
+        """Return the player's live session; None when there is none."""
         owner = _owner(await self._hash("owner", keys.owner(player)))
         return owner and owner._replace(is_foreign=self._is_foreign(owner.history))
 

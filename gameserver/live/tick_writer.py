@@ -40,9 +40,9 @@ class ServerChanged(StoreUnavailable):
 
 
 class OwnerMissing(StoreUnavailable):
-    """Everything was written, but these players' pointers are gone or name an older epoch (the server lost what it
-    had), so nobody would find what was written: nothing of this batch may be acked ``stored`` until their sessions
-    are opened again."""
+    """The write landed, but these players' pointers are gone or name an older epoch: the server has lost data. Nobody
+    would find the written hashes, so nothing of this batch may be acked ``stored`` until the sessions are opened again.
+    """
 
     def __init__(self, players: set[PlayerId]):
         super().__init__(f"tick_write: {len(players)} players have no owner, or an older one")
@@ -72,7 +72,7 @@ NOTHING_FOUND: Final = Found()
 
 
 class SessionWriter(Protocol):
-    """What writes behind play: ``TickWriter``, or ``ClusterWriter`` with one of them for each primary."""
+    """The writer of session hashes: ``TickWriter``, or ``ClusterWriter`` with one of those for each primary."""
 
     async def write(self, batch: Batch, checked: Sequence[Check] = ()) -> Found: ...
 
@@ -87,7 +87,7 @@ class _Server(NamedTuple):
 
 
 class TickWriter:
-    """To one server. One write at a time; a second caller waits its turn within its deadline. ``connection`` is
+    """Writes to one server, one write at a time; a second caller waits within its deadline. ``connection`` is
     dedicated to this writer; by default one to the store's only server."""
 
     def __init__(self, store: Store, connection: AbstractConnection | None = None):
@@ -172,12 +172,11 @@ class TickWriter:
         return self._pipeline
 
     async def _meet(self) -> _Server:
-        """Who it is that we are connected to, once it has forgotten our connection before this one. Closing that was
-        not enough: what it had sent may still wait there to be read, and would then be applied after what this
-        connection writes.
+        """Return the connected server, after it has ended our previous connection. To close that connection is not
+        enough: its last commands may still wait in the server, and would be applied after those of this connection.
 
-        What waits for another server's process does no harm to this one. It is dead, or was primary before; to become
-        primary again it first has to be a replica, which refuses such a write and copies what this one has.
+        Commands that wait in another server's process do no harm here. That process is dead, or was the primary before.
+        To become primary again it must first be a replica, which refuses such a write and copies this server's data.
 
         Without one to end, an id that does not exist is "ended", so that a user without the permission is found out
         now and not in the first outage.
@@ -207,7 +206,7 @@ class TickWriter:
 
 
 def _transport(connection: AbstractConnection) -> asyncio.Transport:
-    """Of redis-py's connection, where it is not public."""
+    """Return the transport of redis-py's connection, which has no public name for it."""
     writer = connection._writer
     assert writer is not None
     return cast(asyncio.Transport, writer.transport)

@@ -13,8 +13,9 @@ from prometheus_client.registry import Collector
 
 
 class OneThreadHistogram(Collector):
-    """By one label, whose values come from a closed set. ``buckets``: the upper bounds in ascending order; the last
-    one, infinity, is added."""
+    """A histogram with one label, whose values are a closed set. ``buckets``: the upper bounds in ascending order; the
+    last one, infinity, is added.
+    """
 
     def __init__(self, name: str, text: str, label: str, *, buckets: Sequence[float], registry: CollectorRegistry):
         self._name = name
@@ -27,7 +28,7 @@ class OneThreadHistogram(Collector):
         registry.register(self)
 
     def observe(self, value: str, amount: float) -> None:
-        """Of the label's ``value``."""
+        """Count one observation of ``amount`` under the label's ``value``."""
         counts = self._counts.get(value)
         if counts is None:
             counts = self._counts[value] = [0] * len(self._bound_names)

@@ -65,7 +65,7 @@ def escape(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
 
 
 def _common() -> list[Processor]:
-    """What happens to a line wherever it came from; redact comes last, so that it sees the traceback as well."""
+    """Return the steps for every line, ours or a library's. Redaction is last, so it sees the traceback too."""
     return [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,

@@ -34,7 +34,7 @@ class Ops:
         hosts: Hosts | None = None,
         registry: CollectorRegistry = REGISTRY,
     ):
-        """With a ``token``, a request for metrics needs ``Authorization: Bearer <token>``. A request with the token
+        """Prepare the listener. If there is a ``token``, metrics need ``Authorization: Bearer <token>``. Such a request
         may name any host: no foreign web page knows the token."""
         self._site = Site({**health_routes(ready), "/metrics": partial(metrics, registry)})
         self._hosts = hosts or Hosts()

@@ -1,1 +1,1 @@
-"""What must survive everything, in SQL. The only folder that imports sqlalchemy."""
+"""Saved profiles in SQL: everything that must survive all other parts."""

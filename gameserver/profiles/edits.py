@@ -20,7 +20,7 @@ PLACE: Final = ("zone", "x", "y", "facing")
 
 
 class Seen(msgspec.Struct, frozen=True):
-    """What a session last read from SQL, or saved there."""
+    """The row as the session last read or saved it."""
 
     seq: int
     inventory_seq: int
@@ -33,7 +33,7 @@ class Seen(msgspec.Struct, frozen=True):
 
 
 def seen_in(row: Any, seq: int) -> Seen:
-    """Of a Profile or a Save, as of ``seq``."""
+    """Return the ``Seen`` of a Profile or a Save, as of ``seq``."""
     return Seen(seq, row.inventory_seq, row.zone, row.x, row.y, row.facing, zlib.crc32(row.state), dict(row.inventory))
 
 
@@ -54,7 +54,7 @@ def edited_items(seen: Seen, inventory_seq: int, kept: Mapping[str, Holding]) ->
 
 
 def _crc(state: int | str | bytes) -> int:
-    """Of what the server summed up already, or of the state itself, which somebody may have written as text."""
+    """Return the checksum: the server's own, or that of the state, which a person may have written as text."""
     if isinstance(state, int):
         return state
     return zlib.crc32(state.encode() if isinstance(state, str) else state)

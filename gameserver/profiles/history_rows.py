@@ -25,7 +25,7 @@ class History(NamedTuple):
 
     @property
     def name(self) -> str:
-        """How Redis knows it: the part before the colon is the database's, for people who look."""
+        """The name of this history in Redis. The part before the colon names the database, for people who look."""
         return f"{self.database_id}:{self.history_id}"
 
 

@@ -1,4 +1,4 @@
-"""What goes into and comes out of SQL. Pure: structs only."""
+"""Records that go into SQL and come out of it. Pure: structs only."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gameserver.world.inventory import Holding
 
 
 class Profile(msgspec.Struct, frozen=True):
-    """What must survive everything, as one claim or read found it."""
+    """A player's saved profile, as one claim or read found it."""
 
     player_id: PlayerId
     name: str
@@ -62,7 +62,7 @@ class Party(msgspec.Struct, frozen=True):
 
 
 class Exchange(msgspec.Struct, frozen=True):
-    """What passes between players, or from one to the ground (one party): all of it or nothing, once per ``op_id``."""
+    """Items that pass between players, or from one player to the ground: all or nothing, once per ``op_id``."""
 
     op_id: str  # at most 128 characters
     parties: tuple[Party, ...]  # one or two
@@ -89,7 +89,7 @@ class SessionLogEntry(msgspec.Struct, frozen=True):
 
 
 class Mark(NamedTuple):
-    """How far a node has come in a history of the database. Both numbers only rise."""
+    """A node's progress in a history of the database. Both numbers only rise."""
 
     commits: int  # exchanges and new accounts of the node
     beats: int  # seconds of play; the start counts two

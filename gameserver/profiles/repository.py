@@ -34,7 +34,7 @@ class UnknownPlayer(LookupError):  # noqa: N818
 
 
 class SaveGuard(NamedTuple):
-    """What decides whether a write may happen, read under the row's lock."""
+    """The columns that decide whether a write may happen, read under the row's lock."""
 
     epoch: int
     saved_seq: int

@@ -1,1 +1,1 @@
-"""What travels on the wire: messages, their codec, errors and close codes, the binary world. Pure: no I/O, no time."""
+"""The wire protocol: messages, their codec, errors and close codes, the binary world. Pure: no I/O, no time."""

@@ -1,4 +1,4 @@
-"""Which texts look alike, after the skeletons of Unicode Technical Standard 39, and which look like staff. Pure.
+"""Texts that look alike, by the skeletons of Unicode Technical Standard 39, and texts that look like staff. Pure.
 
 ``confusables.txt`` beside this module has the characters that look alike, and says where they are from.
 """

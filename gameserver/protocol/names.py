@@ -1,4 +1,4 @@
-"""When two names are the same."""
+"""Equality of names."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ log = structlog.get_logger(__name__)
 
 
 class Ending(Enum):
-    """What became of the end of a session."""
+    """Outcome of an attempt to end a session."""
 
     DONE = auto()  # saved, and its live state removed
     NOT_OURS = auto()  # another epoch owns the player
@@ -85,7 +85,7 @@ class Ender:
         self._write_behind.mark_whole(session)
 
     def note_end(self, session: Session, reason: str) -> None:
-        """For the metric, and for support staff."""
+        """Count the end in the metric, and log it for support staff."""
         metrics.SESSION_ENDS.labels(reason).inc()
         at_ms, seq = self._clock.wall_ms(), session.saved_seq
         self._session_log.add(

@@ -59,7 +59,7 @@ def _machine() -> str:
 
 
 def _process(process_id: str) -> list[str]:
-    """What the system tells of a process, from its state on; empty when there is none."""
+    """Return the fields of /proc/<id>/stat from the process's state on; empty when there is no such process."""
     try:
         text = (_PROC / process_id / "stat").read_text(encoding="utf-8", errors="replace")
     except OSError:

@@ -139,7 +139,7 @@ async def is_renewed(leases: NodeLeases, node: NodeId, holding: Holding, clock: 
 async def _change(
     leases: NodeLeases, node: NodeId, holding: Holding, clock: Clock, patience_s: float
 ) -> Holding | None:
-    """What the lease has become within ``patience_s``; None when it has not changed, or has ended."""
+    """Return the lease's new value within ``patience_s``; None when it stayed the same, or has ended."""
     until_s = clock.monotonic_s() + patience_s
     while clock.monotonic_s() < until_s:
         await asyncio.sleep(WATCH_POLL_S)

@@ -40,7 +40,7 @@ class Place(NamedTuple):
 
 
 class Applied(NamedTuple):
-    """Which actions of the client were applied, and the tokens that let it go on with its numbering."""
+    """The client's applied actions, and the tokens that let the client go on with its numbering."""
 
     actions: ActionLog
     resume_hashes: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""What is done about one player is done one after the other: a lock for each, as long as somebody wants it."""
+"""A lock for each player, kept while somebody wants it: work on one player is done one piece after the other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Whose pointer is to be read next, so that a takeover is noticed within PERIOD_S even of a player who does nothing.
+"""PointerWatch chooses the sessions whose pointers are read next. It notices a takeover within PERIOD_S, even if the
+player does nothing.
 
 A hint from the other node would be quicker, and could be lost; the pointer is the truth, and reading it costs next to
 nothing in a write that is on its way anyway.

@@ -208,7 +208,7 @@ class Publisher:
 
 
 def _take_changes(player: Player, session: Session) -> int:
-    """What of the player changed since it was last asked; it counts as noted from now on."""
+    """Return the player's changes since the last call, as ``Dirty`` bits."""
     dirty = Dirty.NOTHING
     if player.inventory.changed:
         session.dirty_kinds |= player.inventory.changed

@@ -71,7 +71,7 @@ def _write_place(session: Session, batch: Batch) -> None:
 
 
 def first_fields(session: Session) -> dict[str, str]:
-    """Everything, for a session that has no live state yet."""
+    """Return all fields, for a session that has no live state yet."""
     session.dirty = Dirty.ALL
     session.dirty_kinds.clear()  # none named: all
     fields = [field.decode() for field in changed_fields(session)]
@@ -135,7 +135,7 @@ def waits_for_client_of(session: Session, live: Mapping[str, str]) -> bool:
 
 
 def to_save(session: Session) -> Save:
-    """What SQL is to keep of the session as it is now. If Redis was not sent all of it, under a seq of its own."""
+    """Return the save of the session as it is now. If Redis was not sent all of it, the save has a seq of its own."""
     if session.dirty:
         session.seq += 1
     player = session.player

@@ -1,5 +1,5 @@
-"""When Redis has lost what it had: a session whose pointer is gone, or that of an older epoch again, is put back there,
-whole, from memory.
+"""Restoring puts a session back into Redis, whole, from memory, after Redis has lost data: the session's pointer is
+gone, or names an older epoch.
 
 Law: memory is the truth only while SQL says that our epoch is the player's newest; else the session is fenced.
 """

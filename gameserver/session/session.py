@@ -17,8 +17,8 @@ _OPEN: Final = (SessionState.JOINING, SessionState.ACTIVE, SessionState.DISCONNE
 
 
 class Dirty:
-    """Which parts of the session hash are behind memory: bits of an int, and no enum, whose ``|`` costs more than all
-    else that marking a session takes."""
+    """Bits for the parts of the session hash that are behind memory. Plain ints: the ``|`` of an enum would cost more
+    than all the rest of marking a session."""
 
     NOTHING: Final = 0
     PLACE: Final = 1
@@ -64,7 +64,7 @@ class Session:
     is_counted: bool = False  # in the metric, which counts what the registry has
 
     def count(self) -> None:
-        """From now on the metric follows its state."""
+        """Count the session in the metric of sessions by state."""
         self.is_counted = True
         metrics.SESSIONS.labels(self.state).inc()
 

@@ -14,7 +14,7 @@ KEPT_MAX = 2  # the newest, and the one before until the newest is known to have
 
 
 def player_of_token(token: str) -> PlayerId:
-    """Whose session the token names. Raises Refusal (BAD_TOKEN)."""
+    """Return the player whose session the token names. Raises Refusal (BAD_TOKEN)."""
     player, _, secret = token.partition(".")
     if not (player.isascii() and player.isdigit() and len(player) <= 19 and secret):
         raise bad_token()

@@ -113,7 +113,9 @@ class WriteBehind:
         return [session for session in suspects if session.is_open]
 
     def _take_off(self, watched: list[Session]) -> _Flight:
-        """With all that is dirty. A state that cannot be written, the game's bug, keeps nobody else's from Redis."""
+        """Begin a write of all that is dirty. A state that cannot be written is the game's bug and holds up nobody
+        else's.
+        """
         batch = Batch(self._flight.batch.size)
         sessions, self._dirty = self._dirty, set()
         flight = _Flight(sessions, batch, watched=watched)
@@ -289,7 +291,7 @@ class WriteBehind:
 
 @dataclass(slots=True)
 class _Owed:
-    """How many acks of a session, and which waiters, depend on a write."""
+    """The number of acks of a session, and the waiters, that depend on a write."""
 
     session: Session
     acks: int

@@ -1,4 +1,4 @@
-"""What a game declares besides its methods: kinds, zones, the tick rate, the state; and names that come close to those.
+"""A game's declarations besides its methods: kinds, zones, tick rate, state; and names that come close to those.
 
 Law: a name that differs from one of ours only by its spelling is refused. One that is merely close is only warned of.
 """

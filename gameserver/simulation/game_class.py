@@ -193,5 +193,5 @@ def _is_generator(member: object) -> bool:
 
 
 def _called(member: object) -> tuple[object, object]:
-    """What runs when ``member`` is called: itself, or its class's ``__call__``."""
+    """Return the function that runs when ``member`` is called: itself, or its class's ``__call__``."""
     return member, vars(type(member)).get("__call__")

@@ -1,4 +1,4 @@
-"""What waits for a zone's next tick. Filled by the host as things happen, emptied by the tick, in the order of arrival.
+"""Inbox of a zone: everything that waits for its next tick. The host fills it, the tick empties it in order of arrival.
 
 Bounds: ``INPUTS_MAX`` inputs a player and tick; of more, the oldest unnumbered input is dropped (only the latest of
 those matters), and a numbered action beyond it is refused.
@@ -59,7 +59,7 @@ class Inbox:
         return said if isinstance(said, list) else [said]
 
     def actions_of(self, player: Player) -> int:
-        """How many numbered actions of the player wait here."""
+        """Count the player's numbered actions that wait here."""
         return sum(isinstance(message, Action) for message in self.inputs_of(player))
 
 

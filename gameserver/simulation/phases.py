@@ -1,5 +1,5 @@
-"""Whose turn it is within the interval: all zones' at once; half of them and then the other half, when they take long;
-or as many phases as were asked for, whatever they take. Pure.
+"""Phases spread the zones' ticks over the interval: all zones at once; two halves, when the ticks take long; or a fixed
+number of phases from the settings. Pure.
 
 Law: a zone's ticks are due an interval apart, and once, when the zones are dealt out anew, one and a half at most.
 """

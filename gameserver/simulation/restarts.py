@@ -1,4 +1,4 @@
-"""When a zone that stopped is started again: after a pause that doubles, and not for ever. Pure.
+"""Restarts of a zone that stopped: each after a pause twice as long, and not for ever. Pure.
 
 Bound: ``len(PAUSES_S)`` restarts within WINDOW_S; a zone that then stops once more is given up until the process ends.
 """

@@ -1,4 +1,4 @@
-"""What comes out of a tick: what is to be shown, kept, answered, asked of the outside. The host acts on it."""
+"""Result of a tick: frames to show, changes to keep, answers to send, exchanges to make. The host acts on it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gameserver.world.zone import Outgoing
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How one message was answered: a level, or a refusal. ``seq`` None: it was not an action."""
+    """Answer to one message: a level, or a refusal. ``seq`` None: it was not an action."""
 
     player: Player
     seq: int | None

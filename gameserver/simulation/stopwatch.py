@@ -1,5 +1,6 @@
-"""How long the steps of ticks take: added up over the zones of a phase, and published once for all of them. Telling the
-metric of every step of every zone would cost more than some of the steps."""
+"""Stopwatch for the steps of ticks. It adds up the zones of a phase and publishes once for all of them: to observe
+every step of every zone would cost more than some of the steps.
+"""
 
 from __future__ import annotations
 

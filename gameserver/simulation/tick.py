@@ -66,7 +66,8 @@ def _answer_exchange(exchange: Exchange, refused: bool, result: TickResult) -> N
 
 
 def admit_and_release(zone: Zone, game: Game, inbox: Inbox, result: TickResult) -> None:
-    """Of one who is taken over again and again there may be several players at once: each leaves for itself."""
+    """Add the new players and remove those who left. A player who is taken over repeatedly within one tick is present
+    several times; each instance is removed separately."""
     leaving = dict(inbox.departures)
     for player, reason in leaving.items():
         if zone.has(player):
@@ -121,7 +122,8 @@ def _disconnect(zone: Zone, game: Game, player: Player, result: TickResult) -> N
 
 
 def _reconnect(zone: Zone, game: Game, player: Player, result: TickResult) -> None:
-    """What the socket before left behind an exchange comes again on this one, and must not have two answers."""
+    """Drop the actions still queued behind an exchange: the client sends them again on the new socket, and each may be
+    answered only once."""
     zone.waiting.pop(player.player_id, None)
     player.show_connected(True)
     if player not in result.admitted:  # it may have arrived on this very tick

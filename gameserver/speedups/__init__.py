@@ -1,5 +1,5 @@
-"""What a player's tick does with single bytes and with a system call for each socket: in C where the server is compiled
-(see setup.py), else in Python. Both do the same, and a test compares them."""
+"""The parts of a player's tick that handle single bytes or make a system call for each socket: in C where the server is
+compiled (see setup.py), else in Python. Both do the same, and a test compares them."""
 
 from __future__ import annotations
 

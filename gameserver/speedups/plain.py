@@ -1,4 +1,4 @@
-"""In Python. This is what there is to read; ``in_c.c`` does the same."""
+"""The speedups in Python, for readers. ``in_c.c`` does the same."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SHORT_BYTES_MAX = 125  # the longest payload whose length fits the second byte
 
 
 class EpollLike(Protocol):
-    """As far as it is needed here, ``select.epoll``."""
+    """The part of ``select.epoll`` that is needed here."""
 
     def poll(self, timeout_s: float, count_max: int, /) -> list[tuple[int, int]]: ...
     def fileno(self) -> int: ...
@@ -41,10 +41,11 @@ def prefetched(objects: list[T], /) -> Iterator[T]:
 def read_ready(
     asked: EpollLike, wires: list[T | None], count_max: int, bytes_max: int, /
 ) -> Iterator[tuple[T, int, bytes | int | None]]:
-    """Of each socket that is ready: the wire that ``wires`` has at its descriptor, epoll's events, and what can be read
-    of it at once, ``bytes_max`` at most; nothing at its end, the errno if it cannot be read, None if it only waited to
-    be written. It is read when its turn comes, and passed over if ``wires`` has none for it any more. No socket blocks.
-    ValueError if fewer than one of either is asked for."""
+    """Yield (wire, events, data) of each socket that epoll finds ready. ``wire``: the entry of ``wires`` at the
+    socket's descriptor. ``data``: at most ``bytes_max`` bytes read; empty at the end of the stream; the errno if the
+    read fails; None if the socket waits only to be written. A socket is read when its turn comes, and skipped if
+    ``wires`` no longer has it. No socket blocks. Raises ValueError if fewer than one event or byte is asked for.
+    """
     if count_max < 1 or bytes_max < 1:
         raise ValueError("at least one socket and one byte")
     return _read_each(asked.poll(0, count_max), wires, bytes_max)

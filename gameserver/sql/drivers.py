@@ -56,7 +56,7 @@ def sqlite_file(url: str) -> Path | None:
 
 
 def connections_max(url: str, wanted: int) -> int:
-    """How many connections are of use. SQLite has one writer, so for it a queue beats busy errors."""
+    """Return the useful number of connections. SQLite has one writer, so there a queue beats busy errors."""
     return 1 if _is_sqlite(driver_url(url)) else wanted
 
 
@@ -71,7 +71,7 @@ def connect_pool(url: str, *, pool_size: int) -> AsyncEngine:
 
 
 def connect_once(url: str) -> AsyncEngine:
-    """For migrations: a connection of its own, closed after use."""
+    """An engine for migrations: each connection is closed after use."""
     return _connect(url, 30.0, {"poolclass": NullPool})
 
 

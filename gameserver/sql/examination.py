@@ -1,5 +1,5 @@
-"""What an SQL database is like before the server uses it: its version and settings, its tables, and what its user may
-do with them.
+"""Examination of an SQL database before the server uses it: its version and settings, its tables, and the rights of its
+user.
 
 Law: nothing is changed. Rights are tried with statements that no row matches, in a transaction that is rolled back.
 """

@@ -1,8 +1,8 @@
-"""How long a server has been silent to us, as far as we listened.
+"""Silence of a server, measured in timer ticks instead of seconds.
 
-A deadline on the clock blames the server for our own delay: where each turn of the event loop takes a quarter of a
-second, its timers are looked at before what has come meanwhile is read. So silence is counted in looks, of which one
-turn of the loop is at most one.
+A deadline on the clock blames the server for our own delay: when one turn of the event loop takes a quarter of a
+second, its timers fire before the data that has arrived is read. So silence is the number of timer ticks without an
+answer. A blocked event loop makes no ticks, so its stalls do not count.
 """
 
 from __future__ import annotations

@@ -78,7 +78,7 @@ class _Connection(Connection):  # type: ignore[misc]
         self._secure = True  # the server will not be asked for its public key
 
     def close(self) -> None:
-        """Also where the server hung up and the loop closed the transport already."""
+        """Close the connection, even if the server hung up and the loop has closed the transport already."""
         writer, self._writer, self._reader = self._writer, None, None
         if writer is not None and not writer.transport.is_closing():
             writer.transport.close()

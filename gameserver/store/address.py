@@ -1,4 +1,4 @@
-"""What a Redis url says: one server, a service that sentinels watch, or a cluster. Pure.
+"""Address in a Redis url: one server, a service that sentinels watch, or a cluster. Pure.
 
 redis://user:password@host:6379/0                                    one server; rediss:// with TLS
 unix:///path/to/redis.sock                                           one server on this machine

@@ -55,7 +55,7 @@ class Cluster:
         return self._owners
 
     async def send(self, *words: str | int) -> Any:
-        """To the owner of the command's key."""
+        """Send to the owner of the command's key."""
         slot = key_slot(_key_of(words).encode())
         host = (await self.owners())[slot]
         if host is None:
@@ -71,7 +71,7 @@ class Cluster:
         raise RedisConnectionError(f"slot {slot} is on the move")
 
     async def send_to_all(self, *words: str | int) -> list[Any]:
-        """What a command without a key is answered by each primary. Fails if one does not answer, or has no slots."""
+        """Return each primary's answer to a command without a key. Fails if a primary does not answer, or has no slots."""
         primaries = set(await self.owners())
         if None in primaries:
             raise RedisConnectionError("no node owns some slots of the cluster")
@@ -171,7 +171,7 @@ class _Node:
 
 
 class Claim(NamedTuple):
-    """That a node owns slots, as it says itself or another says of it."""
+    """A node's claim to slots, made by the node itself or by another about it."""
 
     config_epoch: int
     node: str  # its id
@@ -198,7 +198,7 @@ def claims_in(answer: str, asked: Host, *, by_name: bool = False) -> Iterator[Cl
 
 
 def believe(claims: Iterable[Claim], before: Mapping[str, Claim]) -> dict[str, Claim]:
-    """Of each node that is told of, by its id: what it says itself, or else the newest that was ever said of it."""
+    """Return one claim for each node, by its id: the node's own, or else the newest that another ever made about it."""
     believed = {claim.node: claim for claim in sorted(claims, key=lambda claim: (claim.is_own, claim.config_epoch))}
     for node, claim in believed.items():
         if node in before and not claim.is_own and before[node].config_epoch >= claim.config_epoch:

@@ -26,7 +26,7 @@ class Script:
         self._digest = hashlib.sha1(self._text.encode(), usedforsecurity=False).hexdigest()
 
     async def run(self, store: Store, keys: Sequence[str], args: Sequence[str | int]) -> Any:
-        """What the script returns. Raises StoreUnavailable."""
+        """Run the script and return its result. Raises StoreUnavailable."""
         words = (len(keys), *keys, *args)
 
         async def evaluate(send: Send) -> Any:

@@ -1,9 +1,9 @@
-"""Where the primary is, as the sentinels say, and connections that go there.
+"""Sentinels: they name the primary, and connections go there.
 
-Every connection asks anew when it connects, and makes sure that what it found calls itself a primary. A primary that
-was cut off does not know that it was replaced and keeps who is connected, so the sentinels are also asked in turn, and
-what is connected elsewhere connects again before its next use. Of different answers the one of the newest failover
-counts.
+Every connection asks the sentinels when it connects, and makes sure that the found server calls itself a primary. A
+primary that was cut off does not know that it was replaced, and keeps its clients. So the sentinels are asked
+regularly, too, and a connection to another server connects again before its next use. If the answers differ, that of
+the newest failover counts.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class PrimaryConnection(Connection):
         return self._sentinels.announced == (self.host, self.port)
 
     async def connect(self) -> None:
-        """Also called of a connected one, before each use."""
+        """Connect to the primary. Called before each use; a connection to the present primary stays."""
         if self.is_connected:
             if self.is_current():
                 return

@@ -41,7 +41,7 @@ class OneServer:
             raise
 
     async def send_to_all(self, *words: str | int) -> list[Any]:
-        """What a command without a key is answered by each server; there is one."""
+        """Return the answers of all servers to a command without a key; there is one server."""
         return [await self.send(*words)]
 
     def dedicated_connection(self, host: Host | None = None) -> AbstractConnection:

@@ -18,7 +18,7 @@ log = structlog.get_logger(__name__)
 
 
 class Standing:
-    """Of one store."""
+    """The standing of one store: reachable or away."""
 
     def __init__(self) -> None:
         self._away_since_s: float | None = None

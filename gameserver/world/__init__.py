@@ -1,1 +1,1 @@
-"""What is in a zone and who sees it: entities, zones, interest, cells encoded once. Pure."""
+"""The world: zones, their entities, interest, cells encoded once. Pure."""

@@ -1,4 +1,4 @@
-"""Which of a player's numbered actions were applied, and how they were answered: the memory behind exactly-once.
+"""Log of a player's numbered actions and their answers: the memory behind exactly-once.
 
 Law: an action is applied only if its seq is above every seq applied before in this lineage. A lineage is one numbering
 by one client: it begins at a sign-in and continues over resumes. One that comes again is answered from the log.

@@ -1,5 +1,5 @@
-"""What a session keeps of a player besides its place comes in parts: inventory, state, actions, speech. Each calls its
-``on_change`` after a change, so that a tick asks those who changed, and not everybody."""
+"""Changes of a player's kept parts besides its position: inventory, state, actions, speech. Each part calls its
+``on_change`` after a change, so a tick looks at the players who changed, and not at everybody."""
 
 
 def ignore_change() -> None:

@@ -1,7 +1,8 @@
-"""What passes between two players, or from a player to the ground: proposed on a tick, committed in SQL, then shown.
+"""Exchange of items between two players, or from a player to the ground: proposed on a tick, committed in SQL, then
+shown.
 
-Law: from the proposal until its outcome both inventories are frozen. Nothing that follows can be kept without it or
-lost with it, because nothing can follow.
+Law: from the proposal until its outcome both inventories are frozen. So no later change can be kept without the
+exchange, or lost with it.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ ExchangeResult = Literal["done", "already", "refused"]
 
 @dataclass(frozen=True, slots=True)
 class ExchangeOp:
-    """Who asked, under which action seq (None: the game itself), and the id that makes it happen at most once."""
+    """An exchange's player, its action seq (None: the game itself asked), and the id that makes it happen at most once."""
 
     player: Player
     seq: int | None

@@ -188,7 +188,7 @@ class Grid:
         entity.cell = cell
 
     def _cell_of(self, entity: Entity) -> Cell:
-        """Where the entity belongs; along an axis on which it is within its cell's margin it stays."""
+        """Return the entity's cell. Along an axis on which the entity is within its old cell's margin, it stays."""
         x, y, cell = entity._x, entity._y, entity.cell
         if cell is None:
             return self.cell_at(x, y)
@@ -197,7 +197,7 @@ class Grid:
         return self._cells[column, row]
 
     def _kept_within(self, number: int, count: int) -> tuple[float, float]:
-        """From where to where a column (row) keeps what is in it; the outer ones keep what is outside, too."""
+        """Return the interval in which a column (row) keeps its entities. The outer ones have no outer bound."""
         first, last = number == 0, number == count - 1
         return (
             -inf if first else number * self.cell_size - self.margin,

@@ -1,4 +1,4 @@
-"""What a player holds, and the account of where it came from.
+"""A player's inventory, with the account of its origin.
 
 Law: per kind, quantity = minted - burned + what other players gave - what was given to them. Over all players the
 sum of quantity is the sum of minted minus burned at every commit; a checker can add the three columns and find a

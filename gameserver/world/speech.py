@@ -1,4 +1,4 @@
-"""What a player has said: kept in the session for people to see, and the budget that keeps a player from flooding."""
+"""A player's chat lines, kept in the session for people to see, and the budget that keeps the player from flooding."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ WINDOW_MS = 5_000  # ... in so long
 
 
 class SpeechRecord(msgspec.Struct, frozen=True):
-    """As stored in the session hash's ``chat`` field."""
+    """One line as stored in the session hash's ``chat`` field."""
 
     said: int = 0  # lines in this session
     last: str = ""

@@ -1,7 +1,7 @@
-"""What viewers see of a tick: each cell encoded once, each view joined once, shared by everyone who has it.
+"""View of a tick: each cell is encoded once, each view is joined once and shared by all its viewers.
 
-A viewer that stands where it stood gets the deltas of the cells around: the same bytes as everyone to whom the same is
-news. One that crossed a border gets forgets, snapshots and deltas; the sections in it are still the shared bytes.
+Viewers who stay in their cell share one encoded delta of the cells around. A viewer that crossed a border gets forgets,
+snapshots and deltas; their sections are still shared bytes.
 """
 
 from __future__ import annotations
@@ -45,7 +45,9 @@ class TickEncoder:
         return [*self._crossing_frames(crossings), *self._staying_frames(crossings)]
 
     def _now_and_then(self, later: DistantCells, dirty: Iterable[Cell]) -> dict[Cell, bytes]:
-        """Of all cells who came and went; of those that are due all that changed."""
+        """Return the deltas of distant cells: arrivals and departures for all of them, all changes for those that are
+        due.
+        """
         later.note(dirty)
         came_or_went = (cell for cell in dirty if cell.viewing_cell_count and (cell.arrived or cell.left))
         deltas = {cell: _delta(cell, cell.arrived) for cell in came_or_went}
@@ -86,7 +88,7 @@ class TickEncoder:
         return sections + [section for cell in now.view if cell in old and (section := self._missed(cell, old[cell]))]
 
     def _missed(self, cell: Cell, every_ticks: int) -> bytes | None:
-        """What those lack who were shown the cell every so many ticks until now."""
+        """Return the changes that viewers lack after being shown the cell every ``every_ticks`` ticks."""
         later = self._later.get(every_ticks)
         if later is not None and (unshown := later.unshown(cell)):
             return _delta(cell, unshown)
@@ -101,7 +103,7 @@ class TickEncoder:
 
 
 def _staying(cells: list[Cell], entered: Set[Cell], crossings: Mapping[PlayerId, Crossing]) -> list[PlayerId]:
-    """Who stands in ``cells`` and stood there before: the very list of the one cell, where nobody came to."""
+    """Return the viewers that were in ``cells`` before and still are. For one cell without newcomers, its own list."""
     if len(cells) == 1 and cells[0] not in entered:
         return cells[0].audience
     return [viewer for cell in cells for viewer in cell.audience if viewer not in crossings]

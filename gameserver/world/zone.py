@@ -234,7 +234,7 @@ class Zone:
         entity.note()
 
     def take_changed(self) -> list[Entity]:
-        """What changed since it was last asked for."""
+        """Return the entities that changed since the last call."""
         changed = list(self.changed.values())
         self.changed.clear()
         for entity in changed:

@@ -60,7 +60,7 @@ def measure(options: Options, folder: Path) -> Summary:
 
 
 def _look_into(options: Options, bench: Bench, summary: Summary, scenario: Scenario) -> None:
-    """In runs of their own, since who looks slows."""
+    """Profile in runs of their own, since profiling slows the server."""
     ours = bench.contenders.get("ours")
     if ours is None:
         return

@@ -35,7 +35,9 @@ class Served:
 
 @dataclass(slots=True)
 class Place:
-    """Where a contender runs. ``like`` is a reading of our server in the same scenario, which the floor does alike."""
+    """The place where a contender runs. ``like``: a reading of our server in the same scenario, for the floor to
+    imitate.
+    """
 
     folder: Path
     core: int | None

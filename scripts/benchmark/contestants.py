@@ -1,4 +1,4 @@
-"""Who takes part in this run, with their versions; and who would have, and why not."""
+"""Contestants of this run, with their versions; and those left out, with the reason."""
 
 from __future__ import annotations
 

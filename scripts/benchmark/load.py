@@ -16,7 +16,7 @@ from scripts.benchmark.scenarios import TICK_HZ, Scenario
 
 @dataclass(frozen=True, slots=True)
 class LoadReport:
-    """What players saw and processes used in the measured seconds."""
+    """The players' view of the measured seconds, and the processes' use of the machine."""
 
     seconds: float
     updates: int

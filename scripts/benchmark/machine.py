@@ -131,13 +131,15 @@ def compiled(sources: Sequence[Path], into: Path) -> Path:
 
 
 def resident_bytes(pid: int) -> int:
-    """What the process holds of memory (RSS)."""
+    """Return the process's resident memory (RSS) in bytes."""
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def waited_s(pid: int) -> float:
-    """How long the process's main thread was ready to run while the core was another's, since it began."""
+    """Return the seconds in which the process's main thread was ready to run but the core was another's, since its
+    start.
+    """
     return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
 
 
@@ -148,7 +150,7 @@ def ticks_used(pid: int) -> tuple[int, int]:
 
 
 def description() -> str:
-    """In a line, for the table: what the numbers were measured on."""
+    """Describe the machine of the measurements in one line, for the table."""
     model = next(
         (line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")),
         platform.machine(),

@@ -60,11 +60,11 @@ def reading(
 
 
 def medians(readings: list[Reading]) -> Reading:
-    """Of each number by itself."""
+    """Return the median of each number by itself."""
     names = Reading.__dataclass_fields__
     return Reading(**{name: median(getattr(reading, name) for reading in readings) for name in names})
 
 
 def ratio(ours: list[Reading], theirs: list[Reading]) -> float:
-    """How our cost compares: the median of the rounds' ratios, since what disturbs a round disturbs both in it."""
+    """Return the median of the rounds' cost ratios: a disturbance of one round disturbs both servers in it."""
     return median(one.cpu_us / other.cpu_us for one, other in zip(ours, theirs, strict=True))

@@ -22,7 +22,7 @@ class Redis:
     port: int
 
     def received_bytes(self) -> int:
-        """What clients have sent it so far."""
+        """Return the bytes that clients have sent so far."""
         for line in _ask(self.port, b"INFO stats\r\n").splitlines():
             name, _, value = line.partition(b":")
             if name == b"total_net_input_bytes":

@@ -33,7 +33,7 @@ class Onlooker(Protocol):
 
 @dataclass(slots=True)
 class Bench:
-    """What all measurements share: the load client, the cores, how long, how often, and who takes part."""
+    """The common parts of all measurements: the load client, the cores, the times, the rounds, and the contestants."""
 
     program: Path
     server_core: int | None
@@ -83,7 +83,7 @@ class Bench:
 
 
 class _Meter:
-    """What is read from outside: before the first player came, once all are in, and at the end."""
+    """Readings from outside: before the first player, after the last has joined, and at the end."""
 
     def __init__(self, served: Served, redis: Redis, onlooker: Onlooker | None):
         self._served, self._redis, self._onlooker = served, redis, onlooker

@@ -27,7 +27,7 @@ WRITE_S = 20.0  # that whoever looked may take to write what it saw
 
 
 def stage_samples(bench: Bench, scenario: Scenario, serve: Serve) -> Counted:
-    """Where the server is, sample for sample."""
+    """Sample the server's stack and count the samples by stage."""
     onlooker = StackReader()
     bench.measure_once(scenario, serve, onlooker=onlooker)
     return count(onlooker.lines)

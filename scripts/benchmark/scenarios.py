@@ -1,4 +1,4 @@
-"""What is measured: how many players, where they stand, and how many of them move. Pure."""
+"""Scenarios: the number of players, their places, and the share of them that moves. Pure."""
 
 from __future__ import annotations
 

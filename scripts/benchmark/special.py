@@ -17,13 +17,15 @@ IDLE = 2000
 
 
 def players_for(share: float, cpu_us: float) -> int:
-    """How many players take that share of a core, in whole rooms."""
+    """Return the number of players that takes that share of a core, in whole rooms."""
     rooms = round(share * 1e6 / (cpu_us * TICK_HZ) / ROOM)
     return min(max(rooms, 1) * ROOM, PLAYERS_MAX)
 
 
 def pressure(bench: Bench, serve: Serve, players: int | None) -> tuple[Scenario, list[Reading]]:
-    """As many rooms as take 70 % of the core, found by trying; then the rounds. ``players``: take so many instead."""
+    """Find by trying the number of rooms that takes 70 % of the core, then play the rounds. ``players`` sets the
+    number.
+    """
     scenario = SCENARIOS["rooms"].with_players(players or PROBE_PLAYERS)
     if players is None:
         for _ in range(2):  # a player costs less where there are more

@@ -1,7 +1,7 @@
-"""Which stage of a player-tick a function belongs to: the one table, and how samples of stacks are counted by it. Pure.
+"""Stages of a player-tick: the one table of functions and stages, and the count of stack samples by it. Pure.
 
-A sample belongs to the innermost function that the table knows; what it does not know works for whoever called it. A
-line of the table is a folder, a file, or a file's function, and the most exact one counts.
+A sample belongs to the innermost function that the table knows; unknown functions work for their caller. A line of the
+table is a folder, a file, or a file's function, and the most exact one counts.
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ def stage_of(frames: list[str]) -> str:
 
 
 def _relative(file: str) -> str:
-    """Of the package and of libraries from their own folder on; of anything else the name."""
+    """Return the path from the package's or library's own folder on; for any other file, its name."""
     if (at := file.rfind("/gameserver/")) >= 0:
         return file[at + 1 :]
     library = _BEFORE_LIBRARY.sub("", file)
@@ -136,7 +136,7 @@ def _relative(file: str) -> str:
 
 
 def _places(frame: str) -> Iterator[str]:
-    """What the table may call this frame: its function, its file, its folders, from the most exact one on."""
+    """Yield the names under which the table may know this frame, most exact first: function, file, folders."""
     if not (found := _FRAME.fullmatch(frame)):
         return
     path = _relative(found["file"])

@@ -1,4 +1,4 @@
-"""What all the readings come to: medians, ratios, and the same as plain values for --json. Pure."""
+"""Summary of all readings: medians, ratios, and the same as plain values for --json. Pure."""
 
 from __future__ import annotations
 
@@ -49,11 +49,15 @@ class Summary:
         return ratio(more, fewer) if fewer and more else None
 
     def shipped(self) -> str:
-        """Whose ratios are promised: the server as the image has it, or the plain one where only that was measured."""
+        """Name the contestant of the promised ratios: the compiled server of the image, or the plain one if only that
+        was measured.
+        """
         return "compiled" if any("compiled" in found for found in self.readings.values()) else "ours"
 
     def plain(self) -> dict[str, Any]:
-        """For JSON. The ratios on top are those of ``ratios_of`` in the rooms; null where it was not measured."""
+        """Return plain values for JSON. The ratios on top are those of ``ratios_of`` in the rooms; null if not
+        measured.
+        """
         shipped = self.shipped()
         main, ours, compiled = (self.ratios(MAIN, whose) for whose in (shipped, "ours", "compiled"))
         memory, pressure = (medians(it) if it else None for it in (self.memory, self.pressure))

@@ -1,7 +1,7 @@
-"""What names look like: a column of ``account`` that no two accounts have in common, filled for those that there are.
+"""Skeletons of names: a unique column of ``account``, filled for the accounts that exist.
 
-Of old accounts whose names look alike the first has it, and the others none: all of them go on. Every step can be done
-again: MySQL commits at each ALTER, so a run that was cut must be able to go on.
+Of old accounts whose names look alike, the first gets the skeleton and the others NULL: all of them keep working. Every
+step can be repeated: MySQL commits at each ALTER, so a run that was cut must be able to go on.
 """
 
 from __future__ import annotations
