@@ -69,7 +69,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class HistoryStores:
-    """What ties Redis to the SQL database."""
+    """The records that tie Redis to the SQL database."""
 
     rows: HistoryRows
     marks: HistoryMarks
@@ -78,7 +78,7 @@ class HistoryStores:
 
 @dataclass(frozen=True, slots=True)
 class HostStores:
-    """What a host asks of Redis and of SQL."""
+    """The stores of a host: Redis and SQL."""
 
     live: LiveSessions
     leases: NodeLeases
@@ -138,7 +138,7 @@ class Host:
         self._build_play()
 
     def _build_keeping(self) -> None:
-        """What writes to the stores behind play."""
+        """Build the parts that write to the stores behind play."""
         stores = self._stores
         self.lease = Lease(stores.leases, self._id, self._clock, self._settings.lease_s)
         self.saver = Saver(stores.profiles)
@@ -187,7 +187,7 @@ class Host:
         )
 
     def _build_coming_and_going(self) -> None:
-        """What opens sessions and ends them."""
+        """Build the parts that open sessions and end them."""
         stores, settings = self._stores, self._settings
         self._departures = Departures(
             link=self._link,
@@ -229,7 +229,7 @@ class Host:
         )
 
     def _build_play(self) -> None:
-        """What turns inputs into ticks and ticks into frames, acks and writes."""
+        """Build the parts that turn inputs into ticks, and ticks into frames, acks and writes."""
         self._publisher = Publisher(
             link=self._link,
             registry=self.registry,
@@ -314,7 +314,7 @@ class Host:
         await self.tasks.drain(STOP_S)
 
     def checks(self) -> dict[str, object]:
-        """What has to be well for new players to come in."""
+        """Return the checks that must hold for new players to come in, by name."""
         return {
             "redis": self.write_behind.can_store,
             "sql": self.saver.available,

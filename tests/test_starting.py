@@ -34,7 +34,7 @@ def gameserver(*arguments: str, **environment: str) -> subprocess.CompletedProce
 
 
 def refused(*arguments: str, **environment: str) -> str:
-    """What ``gameserver run`` says when it does not start; exactly one line."""
+    """Return the one line that ``gameserver run`` prints when it does not start."""
     ended = gameserver("run", "--log-format", "json", *arguments, **environment)
     assert ended.returncode == 2, ended
     lines = [line for line in ended.stderr.splitlines() if not line.startswith("{")]

@@ -28,7 +28,7 @@ class CellSection(NamedTuple):
 
 
 class Content(dict[int, Record]):
-    """Records of the entities in a cell, by entity id. ``by`` and ``next``: the section applied to it, and its result."""
+    """Records of a cell's entities, by entity id. ``by`` and ``next``: the section applied to it, and its result."""
 
     __slots__ = ("by", "next")
 

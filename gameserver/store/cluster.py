@@ -71,7 +71,7 @@ class Cluster:
         raise RedisConnectionError(f"slot {slot} is on the move")
 
     async def send_to_all(self, *words: str | int) -> list[Any]:
-        """Return each primary's answer to a command without a key. Fails if a primary does not answer, or has no slots."""
+        """Return each primary's answer to a command without a key. Fails if a primary is silent, or has no slots."""
         primaries = set(await self.owners())
         if None in primaries:
             raise RedisConnectionError("no node owns some slots of the cluster")

@@ -72,7 +72,7 @@ class Entity:
         self._journal: Journal | None = None  # takes how to undo each change; None: was in no zone yet
 
     def stay_within(self, x_max: float, y_max: float, journal: Journal) -> None:
-        """From now on the entity is in a zone of this size, and its changes are noted in this journal."""
+        """Enter a zone of this size; the journal notes the entity's changes."""
         self._x_max = x_max
         self._y_max = y_max
         self._journal = journal
@@ -251,7 +251,7 @@ class Player(Entity):
 
     @property
     def state(self) -> Any:
-        """Of the game's own type, so games need no cast."""
+        """The player's kept state, of the game's own type."""
         return self._state
 
     @state.setter
@@ -267,8 +267,7 @@ class Player(Entity):
             state.note_assigned()
 
     def note_kept_in(self, kept: dict[PlayerId, Player], journal: Journal) -> None:
-        """From now on a change of what the session keeps puts this player into ``kept``, and how to undo the change
-        into ``journal``."""
+        """Note each change of a kept part: the player in ``kept``, and the way to undo the change in ``journal``."""
         self._tell_changes(partial(kept.__setitem__, self.player_id, self), journal)
         kept[self.player_id] = self  # it may have changed before
 

@@ -19,7 +19,7 @@ ExchangeResult = Literal["done", "already", "refused"]
 
 @dataclass(frozen=True, slots=True)
 class ExchangeOp:
-    """An exchange's player, its action seq (None: the game itself asked), and the id that makes it happen at most once."""
+    """An exchange's player, its action seq (None: the game itself asked), and the id that lets it happen only once."""
 
     player: Player
     seq: int | None

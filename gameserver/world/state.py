@@ -53,7 +53,7 @@ class PlayerState(msgspec.Struct, metaclass=StateClass, dict=True):
         return bool(self.__dict__.get("changed", False))
 
     def tell_changes(self, on_change: Callable[[], None], journal: Journal | None) -> None:
-        """From now on every assignment calls ``on_change``, and notes in ``journal`` how to undo it."""
+        """Call ``on_change`` at every later assignment, and note in ``journal`` the way to undo it."""
         self.__dict__["on_change"] = on_change
         self.__dict__["journal"] = journal
 

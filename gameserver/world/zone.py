@@ -66,7 +66,7 @@ class WaitingAction(NamedTuple):
 
 
 class Zone:
-    """What a game's hooks are given.
+    """A zone as the hooks of a game see it.
 
     ``tick`` counts from 0, ``tick_s`` is its length in seconds, ``now_ms`` the time of this tick in ms since 1970 (for
     stamps people read), ``random`` the zone's own randomness, ``volatile`` a place for whatever the game needs.

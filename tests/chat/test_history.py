@@ -15,7 +15,7 @@ from gameserver.sql.database import ProfilesUnavailable
 
 
 class Sql:
-    """What is kept of lines, when it is not away."""
+    """A store of chat lines that can be away."""
 
     def __init__(self) -> None:
         self.rows: list[ChatLineRow] = []

@@ -1,4 +1,4 @@
-"""What only the finished module shows: types that never came, messages nobody handles, names that come close."""
+"""Mistakes that only the finished module shows: missing types, messages nobody handles, names that come close."""
 
 from __future__ import annotations
 

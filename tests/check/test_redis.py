@@ -1,4 +1,4 @@
-"""What is said of a Redis: on real servers with wrong settings, and users without rights."""
+"""Findings about Redis, on real servers with wrong settings, and for users without rights."""
 
 from __future__ import annotations
 

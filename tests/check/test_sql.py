@@ -1,4 +1,4 @@
-"""What is said of an SQL database: on real servers with wrong settings, and users without rights."""
+"""Findings about SQL, on real servers with wrong settings, and for users without rights."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def client_of(server: ScriptedServer, **options: Any) -> Client:
 
 
 def connection_of(client: Client) -> ConnectionState:
-    """As it is by now. Of the property itself mypy believes that it stays what an assert once found."""
+    """Return the present state. After an assert on the property itself, mypy believes that it never changes."""
     return client.connection
 
 

@@ -114,7 +114,7 @@ class Wire:
 
 
 class World:
-    """What is in view: by entity id its fields, and the cell that last had a record of it."""
+    """The entities in view: the fields of each by its id, and the cell that last had a record of it."""
 
     def __init__(self, welcome: Message):
         names = [name for name, _ in welcome["layout"]]

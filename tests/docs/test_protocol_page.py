@@ -1,4 +1,4 @@
-"""What docs/protocol.md shows is what the code does."""
+"""The code does what docs/protocol.md shows."""
 
 from __future__ import annotations
 

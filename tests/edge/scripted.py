@@ -286,7 +286,7 @@ class Bare:
             await self.writer.drain()
 
     async def rest(self) -> bytes:
-        """Everything until the server hangs up."""
+        """Return all bytes until the server hangs up."""
         async with asyncio.timeout(10):
             return await self.reader.read(-1)
 

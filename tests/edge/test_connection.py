@@ -34,7 +34,7 @@ def opened() -> Connection:
 
 
 def read_all(stream: bytes, cuts: list[int]) -> tuple[list[Event], list[Frame], bool]:
-    """What a new connection makes of ``stream`` cut there, after its handshake and until the first close.
+    """Feed ``stream``, cut there, to a new connection after its handshake; return its reactions until the first close.
 
     Pongs are left out once a close is decided: whether they still go out depends on what was read at once, and so does
     whether anything is still expected of the peer."""

@@ -39,7 +39,7 @@ AT_ONCE = LoopPoller()
 
 @contextlib.asynccontextmanager
 async def read_often(running: Running) -> AsyncIterator[None]:
-    """As long as this lasts, the edge is read all the time."""
+    """Read the edge again and again inside the block."""
 
     async def read() -> None:
         while True:
@@ -67,7 +67,7 @@ def socket_of(running: Running, connection_id: ConnectionId) -> ClientSocket:
 
 
 def waits_for(running: Running, connection_id: ConnectionId) -> tuple[bool, bool]:
-    """To be read, to be written."""
+    """Return whether the wire waits to be read, and to be written."""
     wire = socket_of(running, connection_id)._wire
     return wire._reads, wire._writes
 

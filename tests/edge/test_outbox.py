@@ -1,4 +1,4 @@
-"""What is skipped, what is kept, and when a full view is asked for."""
+"""The outbox skips frames, keeps messages, and asks for a full view in time."""
 
 from __future__ import annotations
 

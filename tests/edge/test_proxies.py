@@ -1,4 +1,4 @@
-"""Who a client is behind proxies, and the header of the PROXY protocol. Pure."""
+"""Addresses of clients behind proxies, and the header of the PROXY protocol. Pure."""
 
 from __future__ import annotations
 

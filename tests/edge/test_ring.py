@@ -60,7 +60,7 @@ def new_pair() -> Iterator[Callable[[], Pair]]:
 
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many sends each system call was given, of all that begin after this."""
+    """Record the number of sends of each later system call."""
     counted: list[int] = []
     really = ring_module._system_call
 
@@ -74,7 +74,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def results(ring: Ring, burst: list[tuple[int, bytes]]) -> list[int]:
-    """Of each send: how many bytes the kernel took, or minus the errno."""
+    """Return for each send the bytes that the kernel took, or minus the errno."""
     failed = ring.send([fd for fd, _ in burst], [data for _, data in burst])
     return [failed.get(place, len(data)) for place, (_, data) in enumerate(burst)]
 
@@ -144,7 +144,7 @@ def test_more_sends_than_the_ring_has_places_take_more_calls(
 
 
 def test_the_rings_come_round_many_times(new_ring: NewRing, new_pair: Callable[[], Pair]) -> None:
-    """Of 4 places for sends and 8 for what failed 3 or 4 are used, so that what begins anywhere goes on anywhere."""
+    """Bursts of 3 or 4 in 4 places for sends and 8 for failures: each burst begins and ends at another place."""
     ring, pairs, (full, _) = new_ring(sends_max=4), [new_pair() for _ in range(4)], new_pair()
     fill(full)
     for turn in range(200):
@@ -284,7 +284,7 @@ def descriptors() -> set[int]:
 
 
 def mappings() -> int:
-    """How many of an io_uring there are."""
+    """Count this process's memory mappings of io_urings."""
     return Path("/proc/self/maps").read_text().count("anon_inode:[io_uring]")
 
 
@@ -357,7 +357,7 @@ def test_where_no_ring_can_be_had_each_send_goes_by_itself(new_ring: NewRing) ->
 @pytest.mark.skipif(sys.platform != "linux" or os.uname().machine != "x86_64", reason="filters Linux's calls on x86-64")
 @pytest.mark.parametrize("call", ["_SETUP", "_ENTER"])
 def test_where_a_filter_forbids_it_each_send_goes_by_itself(call: str) -> None:
-    """As in a container: see seccomp(2). The filter cannot be taken off again, so a process of its own wears it."""
+    """A container's filter forbids the call: see seccomp(2). A process of its own has it, since it is there to stay."""
     number = getattr(ring_module, call)
     script = f"""
         import ctypes, struct

@@ -31,7 +31,7 @@ MIDDLE = (15.0, 15.0)  # of the orchard
 
 @dataclass
 class EdgeContext:
-    """What the bots of a round share. A fault changes the limits to what it may cost."""
+    """The common state of a round's bots. A fault sets the limits to its own cost."""
 
     urls: list[str]
     grace_s: float
@@ -89,7 +89,7 @@ class Bot:
         return self._view.tick if self._view else 0
 
     def waits_for(self) -> str:
-        """What it has not been answered, and what it was told last: for whoever has to find out."""
+        """Describe the unanswered actions and the last message, for whoever looks into a failure."""
         told = [show(deed) for deed in self.ledger.deeds[-3:]] if self.ledger else []
         sees = f"{len(self._view.things)} things at tick {self.tick}, itself at {self.me}" if self._view else "nothing"
         return f"{[show(deed) for deed in self._unanswered()]}, told {told}, sees {sees}"
@@ -123,7 +123,7 @@ class Bot:
         self.ledger, self._guest_token = ledger, guest_token
 
     async def time_of_refusal(self) -> float:
-        """How long a new guest waits for an answer, in seconds."""
+        """Return the seconds that a new guest waits for an answer."""
         async with dial(self.around.urls[0]) as socket:
             asked_s = time.monotonic()
             await send(socket, {"type": "guest"})
@@ -268,7 +268,7 @@ class Bot:
         verdicts.check("bounded staleness", stale.ticks <= limit, behind)
 
     async def _resend(self, socket: ClientConnection, resumed: bool) -> None:
-        """What was never answered, in order; and, to see that it is not applied again, the last that was acked."""
+        """Send the unanswered actions again, in order; and the last acked one, which must not be applied twice."""
         assert self.ledger is not None
         if not resumed:
             return
@@ -452,5 +452,5 @@ def _told(promised: Range) -> str:
 
 
 def show(deed: Deed) -> str:
-    """For a log."""
+    """Describe the deed for a log."""
     return f"{json.dumps(deed.message)} -> {deed.answer}"

@@ -173,7 +173,7 @@ class Callers:
     # --- the truth ---
 
     def compare(self, truth: redis_py.Redis) -> None:
-        """What was answered was done, and nothing was done twice."""
+        """Check that every answered call was carried out, and none twice."""
         probes: dict[str, str] = truth.hgetall(PROBES)  # type: ignore[assignment]
         for number, was_answered in self._probed.items():
             times = int(probes.get(str(number), 0)) % TIMES

@@ -93,7 +93,7 @@ class Run:
             print(f"    again: {again(row.fault, seed)}{sabotage}", flush=True)
 
     def _keep(self) -> None:
-        """What was found so far, so that a run that is cut short was not for nothing."""
+        """Write the findings so far, so that a run that is cut short was not for nothing."""
         if self._given.json is not None:
             found = [row.summary() for row in self.rows if row.rounds]
             self._given.json.write_text(json.dumps(found, indent=1) + "\n")

@@ -19,7 +19,7 @@ _POLL_S = 0.05
 
 
 class Checker:
-    """Of one round. ``look`` may be called at any time, the rest when all sessions have ended."""
+    """The checker of one round. Call ``look`` at any time, the rest when all sessions have ended."""
 
     def __init__(self, stores: Stores, book: Book, verdicts: Verdicts, lateness: Lateness):
         self.stores = stores
@@ -33,7 +33,7 @@ class Checker:
         self.may_forget = False  # Redis's data may be gone together with the server
 
     def look(self) -> None:
-        """What holds at every instant: sums in SQL, and epochs that only rise."""
+        """Check the invariants of every instant: the sums in SQL balance, and epochs only rise."""
         for item, quantity, made in self.stores.rows(_SUMS):
             found = f"there are {quantity} {_text(item)}, {made} were minted and not burned"
             self._verdicts.check("conservation", quantity == made, found)

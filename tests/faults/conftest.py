@@ -38,7 +38,7 @@ class Playing:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def playing(request: pytest.FixtureRequest) -> AsyncIterator[Playing]:
-    """Everything that those tests of the module will await which are asked for. A test names it in its parameter
+    """Play the stages of all selected tests of the module at once. A test names its stage in its parameter
     ``asked``, an object with ``name`` and ``play(stage)``."""
     async with stages(JOBS) as stage:
         rounds = Playing(stage)

@@ -1,4 +1,4 @@
-"""How late this process itself was: what a busy machine kept from being done or seen in time is no fault of the server.
+"""Lateness of this process itself: a delay of the busy machine is no fault of the server.
 
 On a machine that keeps up every limit stands as it is.
 """
@@ -23,15 +23,15 @@ class Lateness:
 
     @property
     def worst_s(self) -> float:
-        """Of the last ten seconds."""
+        """The worst lateness of the last ten seconds."""
         return max(self._recent_s)
 
     def patience_s(self, limit_s: float) -> float:
-        """What to wait for something that has to be done in ``limit_s``."""
+        """Return the time to wait for something that has to be done in ``limit_s``."""
         return limit_s + FOLD * self.worst_s
 
     def ticks(self, limit: int) -> int:
-        """How many ticks old something may be, of which a machine that keeps up allows ``limit``."""
+        """Return the permitted age in ticks, where a machine that keeps up permits ``limit``."""
         return limit + int(FOLD * self.worst_s / TICK_S)
 
     async def run(self) -> None:

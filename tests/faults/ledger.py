@@ -1,4 +1,4 @@
-"""What players were promised: every action with its answer, every place they were shown to be at.
+"""Promises to players: every action with its answer, and every position that was shown.
 
 Law: an action without an answer is unknown, never failed; what follows from it is a range.
 """
@@ -21,7 +21,7 @@ UNSEEN_S = 0.5  # so long somebody may walk on unseen; the server stops whose so
 
 
 class Range(NamedTuple):
-    """From the least to the most it can be."""
+    """The least and the most that a quantity can be."""
 
     low: int = 0
     high: int = 0
@@ -66,7 +66,7 @@ class Deed:
 
 
 class Sight(NamedTuple):
-    """Where the player was shown to be, and until when."""
+    """A position at which the player was shown, and the last time of it."""
 
     x: float
     y: float
@@ -74,8 +74,8 @@ class Sight(NamedTuple):
 
 
 class Staleness(NamedTuple):
-    """How much older a place is than the last one shown; zero when it is that one or a newer one. Who walks moves on
-    every tick, so ticks are counted in moves: their numbers begin again with each process."""
+    """Age of a position compared with the last one shown; zero if it is that one or newer. A walking player moves on
+    every tick, so ticks are counted in moves: tick numbers begin again with each process."""
 
     ticks: int
     ms: float
@@ -91,7 +91,7 @@ class Before(NamedTuple):
 
 @dataclass
 class Ledger:
-    """Of one player."""
+    """The promises to one player."""
 
     player_id: int
     name: str
@@ -111,7 +111,7 @@ class Ledger:
         return [deed for deed in self.deeds if deed.lineage == lineage]
 
     def staleness(self, x: float, y: float, late_s: float = 0.0, unseen_s: float = 0.0) -> Staleness | None:
-        """Of the place (x, y); None when the player was never seen there and cannot have got there since.
+        """Return the staleness of (x, y); None when the player was never shown there and cannot have got there since.
         ``late_s``: so much of its walk the observer may have missed besides."""
         if not self.sights:
             return Staleness(0, 0.0)

@@ -66,7 +66,7 @@ class Rig:
 
     @property
     def logs(self) -> dict[str, str]:
-        """What the nodes have said since they were last mended."""
+        """Return the logs of the nodes since they were last mended."""
         return {node.folder.name: node.log for node in self.nodes if node.log}
 
     @property

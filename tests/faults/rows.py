@@ -1,4 +1,4 @@
-"""What the rounds of a fault found, as a row of the table. Pure."""
+"""Findings of a fault's rounds, as a row of the table. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.faults.verdicts import Verdicts
 
 @dataclass
 class Row:
-    """What all rounds of one fault found. ``unit``: what the fault is counted in; ``amount``: how many there were."""
+    """The findings of all rounds of one fault. ``unit``: the thing that is counted; ``amount``: their number."""
 
     fault: str
     unit: str = "rounds"
@@ -79,7 +79,7 @@ def _upper_bound(failures: int, rounds: int) -> float:
 
 
 def table(rows: Iterable[Row]) -> Iterator[str]:
-    """As in docs/reliability.md."""
+    """Yield the lines of the table in docs/reliability.md."""
     yield "| fault | rounds | promises checked | violations | worst staleness | recovery p50 / max | 95 % bound |"
     yield "|---|---|---|---|---|---|---|"
     for row in rows:

@@ -49,7 +49,7 @@ class Fault:
 
 
 class Scene:
-    """What ``strike`` is given."""
+    """The scene of a round, for ``strike``."""
 
     def __init__(self, rig: Rig, fault: Fault, seed: int, environment: dict[str, str]):
         self.rig = rig
@@ -70,7 +70,7 @@ class Scene:
     # --- for faults ---
 
     def strikes_now(self) -> None:
-        """From here on recovery is timed."""
+        """Begin to time the recovery."""
         self.struck_s = time.monotonic()
 
     def add(self, bot: Bot) -> None:
@@ -81,7 +81,7 @@ class Scene:
         await asyncio.sleep(self.random.uniform(least_s, most_s))
 
     def acked(self) -> Counter[str]:
-        """How often each kind of action had each answer."""
+        """Count the answers to each kind of action."""
         deeds = self.around.book.deeds()
         return Counter(f"{deed.what} {deed.answer or 'unknown'}" for deed in deeds if deed.is_done)
 
@@ -165,7 +165,7 @@ class Scene:
                 self.verdicts.recoveries_s.append(again_s - struck_s)
 
     async def _readiness(self) -> str:
-        """What the first node says of itself: for whoever has to find out."""
+        """Return the first node's readiness, for whoever looks into a failure."""
         try:
             return (await asyncio.to_thread(self.rig.nodes[0].get, "/readyz"))[1].strip()
         except OSError as error:

@@ -102,7 +102,7 @@ class _Looker(asyncio.Protocol):
 
 
 def _end_of_frame(read: bytearray, at: int) -> int | None:
-    """Where the frame that begins at ``at`` ends; None while it is not there as a whole. Servers do not mask."""
+    """Return the end of the frame that begins at ``at``; None while a part of it is missing. Servers do not mask."""
     if len(read) < at + 4:
         return at + 2 if len(read) >= at + 2 and read[at + 1] == 0 else None
     length, begin = read[at + 1], at + 2

@@ -1,4 +1,4 @@
-"""What the checks of a round found: how often each promise was looked at, and each time it was broken."""
+"""Verdicts of a round's checks: the number of checks of each promise, and each time it was broken."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PROMISES = (
 
 @dataclass
 class Verdicts:
-    """Of one round."""
+    """The verdicts of one round."""
 
     checked: Counter[str] = field(default_factory=Counter)
     violations: list[str] = field(default_factory=list)

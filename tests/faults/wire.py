@@ -56,7 +56,7 @@ class Thing:
 
 
 class View:
-    """What the frames since a welcome show."""
+    """The view that the frames since a welcome show."""
 
     def __init__(self, welcome: Message):
         self._record = struct.Struct("<" + "".join(_FORMATS[kind] for _, kind in welcome["layout"]))

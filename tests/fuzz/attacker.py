@@ -219,7 +219,7 @@ class Attack:
 
 
 class Peer:
-    """What the server says on one WebSocket."""
+    """The server's messages on one WebSocket."""
 
     def __init__(self, attack: Attack, reader: asyncio.StreamReader):
         self._attack = attack

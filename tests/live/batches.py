@@ -1,4 +1,4 @@
-"""What a test has written to session hashes."""
+"""Batches that a test writes to session hashes."""
 
 from __future__ import annotations
 

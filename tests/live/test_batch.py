@@ -1,4 +1,4 @@
-"""What a batch packs is what was added, in that order, however much it is."""
+"""A batch packs everything that was added, in that order, however much it is."""
 
 from __future__ import annotations
 

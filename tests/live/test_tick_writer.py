@@ -251,7 +251,7 @@ async def test_a_deadline_that_connecting_lost_ends_the_write_all_the_same(
     await writer.write(batch_of([write_of(ANNA, "1")]))
 
     async def lose_it() -> None:
-        """As ``asyncio.wait_for`` of Python 3.11 does, when it is cancelled at the moment it has its result."""
+        """Lose the result as ``asyncio.wait_for`` of Python 3.11 does when it is cancelled at that very moment."""
         with suppress(asyncio.CancelledError):
             await asyncio.sleep(60)
 

@@ -1,7 +1,7 @@
-"""What players were promised, and whether the stores keep it: the promises of docs/architecture.md as assertions.
+"""The book of promises to players, and whether the stores keep them: docs/architecture.md as assertions.
 
-Law: an action without an answer is unknown, never failed. Every thing is one of a kind, so what may have become of it
-is a small set: nobody's yet, this player's, or gone.
+Law: an action without an answer is unknown, never failed. Every thing is one of a kind, so it has few possible places:
+nobody has it yet, one player has it, or it is gone.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Deed:
         return self.answer == "durable" or (self.answer == "stored" and not self.is_forgotten)
 
     def moves(self, places: set[int]) -> set[int]:
-        """Where the thing is after it."""
+        """Return the possible places of the thing after the deed."""
         if self.what == "pick":
             return {int(self.player)} if UNMADE in places else set()
         if self.player not in places:
@@ -85,7 +85,7 @@ class Book:
                 deed.is_forgotten |= deed.player == player and is_late
 
     def places(self, item: str) -> set[int]:
-        """Where the thing may be."""
+        """Return the possible places of the thing."""
         places = {UNMADE}
         for deed in self.deeds[item]:
             if deed.is_sure:
@@ -99,7 +99,7 @@ class Book:
         self._check_place(player, x, "is shown")
 
     def compare(self) -> None:
-        """When all sessions have ended: SQL holds what was promised."""
+        """Check that SQL holds what was promised, when all sessions have ended."""
         for player, row in self._rows.profiles.items():
             held = {kind for kind, holding in row.inventory.items() if holding.quantity}
             self._compare(player, held, "has in SQL")

@@ -96,7 +96,7 @@ class Node:
         self.host = Host(SETTINGS[self.name], game, stores, self.link, self._clock, random)
 
     async def _serve(self) -> None:
-        """As a supervisor would: a start that finds no store is tried again."""
+        """Run the node as a supervisor would: a start that finds no store is tried again."""
         while True:
             try:
                 await self.host.start()
@@ -133,7 +133,7 @@ class Node:
         self.sockets[socket.connection_id] = socket
 
     def hear(self, socket: Socket, message: ClientMessage | Join | ResumeSession) -> None:
-        """What the player sends arrives in order, unless the socket is lost before."""
+        """Receive the player's messages in order, until the socket is lost."""
         socket.sent.append(message)
         self.process.later(WIRE_S, self._pass_on, socket)
 

@@ -268,7 +268,7 @@ class Player:
         self._send(message)
 
     def _play_as_ghost(self, ghost: Socket) -> None:
-        """What it makes must never be."""
+        """Act on the ghost's socket: none of its actions may have an effect."""
         if ghost.is_closed or ghost.outlived_s is None or ghost.last_deed_seq is not None:
             return
         self._made += 1

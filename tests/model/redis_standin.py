@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 
 class Keyspace:
-    """What Redis holds. ``opened(player, epoch, is_anew)`` is called when a session was made the live one."""
+    """The content of Redis. ``opened(player, epoch, is_anew)`` is called when a session was made the live one."""
 
     def __init__(self, now_s: Callable[[], float]):
         self._now_s = now_s

@@ -53,7 +53,7 @@ class Server:
         self._note_trouble()
 
     def drop_held(self) -> None:
-        """What waited to be read goes with the process."""
+        """Drop the unread requests: they go with the process."""
         for call in self._held:
             call.is_over = True
         self._held.clear()
@@ -73,7 +73,7 @@ class Server:
     # --- for the stand-ins ---
 
     async def ask(self, effect: Callable[[], Any], patience_s: float) -> Any:
-        """What ``effect`` returns or raises. Raises Lost."""
+        """Run ``effect`` and return its result or raise its error. Raises Lost."""
         return await self.send(effect, patience_s).answer
 
     def send(self, effect: Callable[[], Any], patience_s: float) -> Call:

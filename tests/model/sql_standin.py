@@ -39,7 +39,7 @@ PROMPT_S = 0.8
 
 @dataclass
 class Rows:
-    """What SQL holds. ``saved(save, row before)`` is called for each save that changes something, and
+    """The content of SQL. ``saved(save, row before)`` is called for each save that changes something, and
     ``committed(players)`` after each transaction that wrote their inventories."""
 
     profiles: dict[PlayerId, Profile] = field(default_factory=dict)

@@ -80,7 +80,7 @@ _process: ContextVar[Process | None] = ContextVar("process", default=None)
 
 
 def this_process() -> Process | None:
-    """In which process this code runs; None: in none that can be killed."""
+    """Return the process that runs this code; None if that cannot be killed."""
     return _process.get()
 
 

@@ -1,5 +1,5 @@
-"""What the server says of itself while it is watched: a line of an error is a bug of ours, and a failpoint kills the
-process of the model that got there instead of the one that runs the test."""
+"""Watch over the server's logs and failpoints: a line of an error is a bug of ours, and a failpoint kills the model's
+process that reached it, not the one that runs the test."""
 
 from __future__ import annotations
 

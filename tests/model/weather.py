@@ -1,4 +1,4 @@
-"""What becomes of a call on its way to a store and back: the adversary, with a seed.
+"""Weather: the seeded adversary of each call on its way to a store and back.
 
 A call may be slow, so that it is overtaken; refused before it took effect; lose its reply after it took effect; or take
 effect only after its caller has given up on it.

@@ -152,7 +152,7 @@ class World:
             self.book.check("nothing hangs", not stuck, f"node {node.name} has {stuck}")
 
     def _left(self) -> list[str]:
-        """In Redis, besides what expires by itself."""
+        """Name the leftovers in Redis that do not expire by themselves."""
         return [key for key in (*self._hashes(), *self.redis.data.sets) if key != "nodes"]
 
     def _hashes(self) -> list[str]:
@@ -190,7 +190,7 @@ class World:
         return stores_are_well and all(node.process.is_well(4.0) for node in self.nodes.values())
 
     def node_for(self, random: Random) -> Node | None:
-        """Where the balancer sends a player."""
+        """Return the node to which the balancer sends a player."""
         up = [node for node in self.nodes.values() if node.is_up and not node.process.is_dead]
         return random.choice(up) if up else None
 
@@ -239,7 +239,7 @@ class World:
         self.redis._note_trouble()
 
     def clears_up(self) -> None:
-        """Everything runs again."""
+        """End all faults: everything runs again."""
         failpoints.arm({})
         for server in (self.redis, self.sql):
             server.weather.clears_up()
@@ -260,7 +260,7 @@ class World:
             places.append((self.loop.time(), x))
 
     def _play_ends(self, node: Node) -> None:
-        """What SQL has of its players gets no newer until somebody owns them again."""
+        """Note that the node no longer plays: SQL's rows of its players get no newer until somebody owns them again."""
         if node.is_up:
             for session in node.host.registry:
                 self._ended_s.setdefault(session.player_id, self.loop.time())
@@ -294,8 +294,8 @@ class World:
                 self.book.check("no orphans", has >= row.inventory_seq - 1, told)
 
     def _live_fields(self, player: PlayerId, epoch: Epoch) -> dict[str, str] | None:
-        """What Redis has of a session that its client may resume, if SQL may not be ahead of it: if Redis is well. A
-        session of which SQL has more than Redis could not be resumed, should its node die now."""
+        """Return Redis' fields of a session that its client may resume; None while SQL may be ahead, since Redis is not
+        well. If SQL were ahead and the node died, the session could not be resumed."""
         is_well = not self.redis.is_down and not self.redis.is_hung
         fields = self.redis.data.hashes.get(keys.session(player, epoch), {})
         if not is_well or self.redis.trouble_s > self.loop.time() - STORE_PATIENCE_S or player in self._exposed:
@@ -324,7 +324,7 @@ class World:
 
 
 def _stuck(node: Node) -> list[str]:
-    """What is left in a host that has drained."""
+    """Name the leftovers in a host that has drained."""
     host = node.host
     left: dict[str, object] = {
         "sessions": len(host.registry),

@@ -1,4 +1,4 @@
-"""What reaches a log line, and what must not."""
+"""Log lines: their content, and the secrets that must not be in them."""
 
 from __future__ import annotations
 

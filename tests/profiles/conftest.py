@@ -81,7 +81,7 @@ def older(profile: Profile) -> Epoch:
 
 
 async def total(profiles: Profiles, kind: str, *players: Profile) -> int:
-    """How many of ``kind`` these players have together, and that each row balances with minted and burned."""
+    """Sum ``kind`` over these players, and check that each row balances with minted and burned."""
     holdings = [await holding(profiles, player.player_id, kind) for player in players]
     assert sum(each.quantity - each.minted + each.burned for each in holdings) == 0
     return sum(each.quantity for each in holdings)
@@ -101,7 +101,7 @@ def _after(profile: Profile, kind: str, change: int) -> Party:
 
 @pytest.fixture
 async def silent_port() -> AsyncIterator[int]:
-    """Of a server that takes every connection and never says anything."""
+    """Give the port of a server that takes every connection and never says anything."""
 
     async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with closing(writer), suppress(ConnectionError):

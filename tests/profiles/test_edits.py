@@ -1,4 +1,4 @@
-"""What somebody changes in SQL while the player is live is overwritten by the next save, and the log says so."""
+"""The next save overwrites a change that somebody made in SQL while the player was live, and the log says so."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ def drop(number: int, player: int) -> Exchange:
 
 
 async def sizes_of(exchanges: Sequence[Exchange]) -> list[int]:
-    """Of the transactions they were committed in, all asked for at once."""
+    """Ask for all exchanges at once and return the sizes of their transactions."""
     sizes = []
 
     async def commit(group: Sequence[Exchange]) -> list[ExchangeOutcome]:

@@ -1,5 +1,5 @@
-"""What SQL cannot take is one row's trouble: whichever error tells of it, the server does not count as away, and
-whatever was beside the row is written."""
+"""A row that SQL cannot take is that row's trouble: with any error, the server does not count as away, and the rows
+beside it are written."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ async def test_a_chat_line_that_sql_refuses_costs_only_itself(database: Database
 
 @pytest.fixture
 async def limited(mariadb_server: MariaDb) -> AsyncIterator[Database]:
-    """As a user for whom read-only is read-only: root may write all the same."""
+    """Connect as a user whom read-only stops: root may write all the same."""
     name = mariadb_server.migrated_database()
     mariadb_server.execute(
         "CREATE USER app@'127.0.0.1'", f"GRANT SELECT, INSERT, UPDATE, DELETE ON {name}.* TO app@'127.0.0.1'"

@@ -1,4 +1,4 @@
-"""What a client sends becomes a message or a refusal that names the field, never anything else."""
+"""A client's bytes become a message or a refusal that names the field, never anything else."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from tests.servers.game import RunningGame
 
 @pytest.fixture
 def stores(running_server: RunningGame) -> Iterator[Stores]:
-    """Of the shared server."""
+    """The stores of the shared server."""
     stores = Stores(running_server.redis_url, running_server.sql_url)
     yield stores
     stores.close()
@@ -18,7 +18,7 @@ def stores(running_server: RunningGame) -> Iterator[Stores]:
 
 @pytest.fixture
 def own_stores(own_server: RunningGame) -> Iterator[Stores]:
-    """Of this test's own server."""
+    """The stores of this test's own server."""
     stores = Stores(own_server.redis_url, own_server.sql_url)
     yield stores
     stores.close()

@@ -61,7 +61,7 @@ class Stores:
 
 
 def eventually(look: Callable[[], Found], patience_s: float = 10.0) -> Found:
-    """What ``look`` finds, once it is truthy. Blocks: for what the server does by itself."""
+    """Call ``look`` until its result is truthy, and return that. Blocks: for the server's own background work."""
     until = time.monotonic() + patience_s
     while not (found := look()):
         assert time.monotonic() < until, f"not within {patience_s} s"

@@ -205,7 +205,7 @@ async def act_until_drained(game: RunningGame, player: Raw) -> tuple[list[int], 
 
 
 async def test_a_logout_while_redis_is_away_still_answers_what_was_applied(tmp_path: Path, mariadb_url: str) -> None:
-    """What SQL has saved needs no Redis."""
+    """Answers that SQL has saved need no Redis."""
     (tmp_path / "shop.py").write_text(SHOP)
     with running_game(tmp_path, mariadb_url, game="shop:Shop", store_timeout_s="0.5") as game:
         stores = Stores(game.redis_url, game.sql_url)

@@ -1,4 +1,4 @@
-"""What is said is heard by whom it is for, under the speaker's own name."""
+"""Chat reaches its audience, under the speaker's own name."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ def whole(group: SentinelGroup, game: RunningGame, player: Raw) -> bool:
 async def test_what_the_old_primary_took_alone_is_given_to_the_new_one(
     game: RunningGame, sentinel_group: SentinelGroup
 ) -> None:
-    """Also a session that was opened there, of which the new primary has never heard; and then the server dies."""
+    """The old primary also opened a session, of which the new one has never heard; and then the server dies."""
     async with Raw(game.ws_url) as player, Raw(game.ws_url) as late:
         tokens = [(await player.guest())["resume_token"]]
         await player.fetch("apple")

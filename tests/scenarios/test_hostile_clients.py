@@ -91,7 +91,7 @@ async def hold_slow_and_silent_ones(game: RunningGame, hostile: contextlib.Async
 
 
 async def flood(game: RunningGame) -> None:
-    """As fast as it goes, until the server has had enough."""
+    """Send as fast as possible until the server hangs up."""
     async with Raw(game.ws_url) as player:
         await player.guest()
         message = json.dumps({"type": "say", "seq": 1, "text": "x" * 100})

@@ -1,4 +1,4 @@
-"""What players can put before others shows something, and does not look like somebody else: over the wire."""
+"""Names and lines of players are visible, and do not look like somebody else's: over the wire."""
 
 from __future__ import annotations
 

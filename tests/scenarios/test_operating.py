@@ -1,4 +1,4 @@
-"""What an operator sees of a running server."""
+"""The operator's view of a running server."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def is_east_of(player: Raw, x: float) -> bool:
 
 
 def phases_played(game: RunningGame) -> int:
-    """How often zones were ticked, one or several at once."""
+    """Count the phases in which zones were ticked, one or several at once."""
     _, body = game.get("/metrics", ops=True)
     found = re.search(r'gameserver_tick_step_seconds_count\{step="apply"\} (\d+)', body)
     assert found

@@ -1,4 +1,4 @@
-"""What could not be saved or sent is refused before it is acked, and nobody is locked out: on MariaDB, over kill -9."""
+"""A value that could not be saved or sent is refused before the ack, and locks nobody out: on MariaDB, over kill -9."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ class SecondState(PlayerState):
 
 
 class First(Game):
-    """As it was released."""
+    """The game's first release."""
 
     kinds = ("player",)
     zones = (ZoneSpec("arena", width=20.0, height=20.0, cell_size=20.0),)

@@ -22,7 +22,7 @@ HEADERS = Path(sysconfig.get_path("include")) / "Python.h"
 
 
 def assigned(name: str) -> object:
-    """What setup.py assigns to it."""
+    """Return the value that setup.py assigns to ``name``."""
     for node in ast.parse((ROOT / "setup.py").read_text()).body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name:
             return ast.literal_eval(node.value)

@@ -304,7 +304,7 @@ class Process(NamedTuple):
 
 
 def _processes() -> Iterator[Process]:
-    """From /proc: a minimal Debian has no ps."""
+    """Read the processes from /proc: a minimal Debian has no ps."""
     for folder in Path("/proc").iterdir():
         if not folder.name.isdigit():
             continue

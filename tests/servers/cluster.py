@@ -78,7 +78,7 @@ class RedisCluster:
 
     @property
     def url(self) -> str:
-        """For the server's settings."""
+        """The URL for the server's settings."""
         return f"redis+cluster://{','.join(f'127.0.0.1:{node.port}' for node in self.nodes)}"
 
     def start(self) -> RedisCluster:
@@ -120,7 +120,7 @@ class RedisCluster:
         return replica
 
     def begin_move(self, slot: int, source: ClusterNode, target: ClusterNode) -> None:
-        """From here on new keys of the slot are the target's."""
+        """Begin to move the slot: new keys of it are the target's."""
         target.ask("CLUSTER", "SETSLOT", slot, "IMPORTING", source.id)
         source.ask("CLUSTER", "SETSLOT", slot, "MIGRATING", target.id)
 
@@ -155,7 +155,7 @@ class RedisCluster:
 
 
 def _until(what: str, look: Callable[[], Answer]) -> Answer:
-    """What ``look`` finds, once it is truthy."""
+    """Call ``look`` until its result is truthy, and return that."""
     give_up_at = time.monotonic() + PATIENCE_S
     while True:
         with suppress(redis.RedisError):
@@ -167,7 +167,9 @@ def _until(what: str, look: Callable[[], Answer]) -> Answer:
 
 @pytest.fixture(scope="module", params=FLAVOURS)
 def shared_cluster(request: pytest.FixtureRequest) -> Iterator[RedisCluster]:
-    """Of each flavour, without replicas, for the tests of a module; do not kill anything. Takes about three seconds."""
+    """A cluster of each flavour, without replicas, for the tests of a module. Kill nothing in it. Takes about three
+    seconds.
+    """
     cluster = RedisCluster(replicas=0, flavour=request.param)
     try:
         yield cluster.start()
@@ -177,7 +179,7 @@ def shared_cluster(request: pytest.FixtureRequest) -> Iterator[RedisCluster]:
 
 @pytest.fixture
 def own_cluster() -> Iterator[RedisCluster]:
-    """Of this test alone; each primary has a replica. Takes about four seconds."""
+    """A cluster for this test alone; each primary has a replica. Takes about four seconds."""
     cluster = RedisCluster(replicas=PRIMARIES)
     try:
         yield cluster.start()

@@ -66,11 +66,11 @@ class RunningGame:
         return file.read_text() if file.exists() else ""
 
     def forget_log(self) -> None:
-        """Also while it runs: it writes at the end, wherever that is."""
+        """Empty the log, even while the server runs: it writes at the end, wherever that is."""
         (self.folder / "server.log").write_bytes(b"")
 
     def start(self, **environment: str) -> RunningGame:
-        """With these variables besides, for this once."""
+        """Start the server, with these variables added for this start."""
         assert self._process is None or self._process.poll() is not None, "it is running"
         with (self.folder / "server.log").open("ab") as log:
             command = [sys.executable, "-m", "gameserver", "run", self.game]

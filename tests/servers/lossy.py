@@ -13,7 +13,7 @@ _LATE_S = (0.05, 0.6)  # some arrive in time, some when nobody waits any more
 
 
 class Fate(Enum):
-    """What befalls one chunk of bytes."""
+    """The fate of one chunk of bytes."""
 
     REPLY_DROPPED = "the server has done it, no more replies arrive, the line stays open"
     REPLY_CUT = "the server has done it, the line is cut before its reply"

@@ -99,7 +99,7 @@ class RunningRedis:
 
     @contextmanager
     def full_disk(self) -> Iterator[None]:
-        """As on a full disk, a snapshot has failed, and writes are refused (MISCONF) until one succeeds."""
+        """Fail a snapshot as a full disk does: writes are refused (MISCONF) until one succeeds."""
         nowhere = self.folder / "nowhere"
         nowhere.mkdir()
         self.command("CONFIG", "SET", "dir", str(nowhere))

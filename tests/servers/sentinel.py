@@ -54,13 +54,13 @@ class SentinelGroup:
 
     @property
     def url(self) -> str:
-        """For the server's settings."""
+        """The URL for the server's settings."""
         addresses = ",".join(f"127.0.0.1:{sentinel.port}" for sentinel in self._sentinels)
         return f"redis+sentinel://{addresses}/{SERVICE}/0"
 
     @property
     def primary_url(self) -> str:
-        """Of the present primary itself, past its door: to look into it."""
+        """The URL of the present primary itself, past its proxy, to look into it."""
         return self.primary.url
 
     @property
@@ -106,8 +106,8 @@ class SentinelGroup:
         _until("the new primary is announced and takes writes", is_done)
 
     def cut_off(self) -> None:
-        """From now on neither sentinels nor replica reach the primary, nor does any new connection; the connections
-        that clients have stay, and are served."""
+        """Cut the primary off from sentinels, replica and new connections. Existing connections stay, and are
+        served."""
         self._cut = self.primary
         self._doors[self._cut].cut()
 
@@ -151,7 +151,7 @@ class SentinelGroup:
         return self._agreed() == self._doors[server].port
 
     def _order_failover(self) -> None:
-        """To be repeated: another sentinel that still tidies up after the last one may make the order fail."""
+        """Order a failover. Repeat it: another sentinel that still tidies up after the last one may make it fail."""
         with suppress(redis.ResponseError):  # one is under way, or it does not think well of the replica yet
             self._sentinels[0].ask("SENTINEL", "FAILOVER", SERVICE)
 
@@ -328,13 +328,13 @@ class _Passage:
 
 
 def _bytes_of(server: RunningRedis, role: str) -> int:
-    """How much of the stream of writes it has, as its role calls it."""
+    """Return the server's offset in the stream of writes, under its role's name for it."""
     found = re.search(rb"\b%b_repl_offset:(\d+)" % role.encode(), server.command("INFO", "replication"))
     return int(found[1]) if found else -1
 
 
 def _until(what: str, look: Callable[[], Answer]) -> Answer:
-    """What ``look`` finds, once it is truthy."""
+    """Call ``look`` until its result is truthy, and return that."""
     give_up_at = time.monotonic() + PATIENCE_S
     while not (found := look()):
         assert time.monotonic() < give_up_at, f"not within {PATIENCE_S} s: {what}"

@@ -48,7 +48,7 @@ def profile(number: int = 1, *, saved_seq: int = 0, zone: str | None = None, **c
 
 
 def session(number: int = 1, *, saved: Profile | None = None) -> Session:
-    """As the profile has it, nothing written to Redis yet."""
+    """Make a session as the profile has it, with nothing written to Redis yet."""
     saved = saved or profile(number)
     player = player_of(saved, 0, Villager)
     player.actions.start_lineage("line")
@@ -72,7 +72,7 @@ def unpacked(command: bytes) -> tuple[str, dict[str, str]]:
 
 
 class Redis:
-    """What a TickWriter is asked: hashes, a gate that holds replies back, and failures."""
+    """A TickWriter of hashes in memory, with a gate that holds replies back, and with failures."""
 
     def __init__(self) -> None:
         self.hashes: dict[tuple[PlayerId, Epoch], dict[str, str]] = {}
@@ -114,7 +114,7 @@ class Redis:
 
 
 class Sql:
-    """What a Saver asks of Profiles: the rows' guards, a gate, and failures."""
+    """The part of Profiles that a Saver uses: the rows' guards, a gate, and failures."""
 
     def __init__(self) -> None:
         self.rows: dict[PlayerId, Save] = {}

@@ -37,7 +37,7 @@ class Bench:
         return outcome
 
     async def seconds(self, count: float) -> list[int]:
-        """How many were saved in each tick of so many seconds."""
+        """Return the number of saves in each tick of so many seconds."""
         counts = []
         for _ in range(round(count * 20)):
             self.clock.now_s += 0.05

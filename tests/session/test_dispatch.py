@@ -1,4 +1,4 @@
-"""What the host makes of an action while Redis is away: a new one is refused, one that was applied before never is."""
+"""The host refuses a new action while Redis is away, and never one that was applied before."""
 
 from __future__ import annotations
 

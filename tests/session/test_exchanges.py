@@ -1,4 +1,4 @@
-"""What became of an exchange is told once, and never guessed."""
+"""The outcome of an exchange is told once, and never guessed."""
 
 from __future__ import annotations
 

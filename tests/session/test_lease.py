@@ -1,4 +1,4 @@
-"""Who gets a node's lease, of processes that have the same name. On a real server; a process is an object here."""
+"""One of several processes with the same name gets the node's lease. On a real server; a process is an object here."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ async def test_the_second_living_process_does_not_get_the_name(store: Store) -> 
 
 
 async def test_a_process_on_another_machine_has_the_time_that_its_own_lease_gives_it(store: Store) -> None:
-    """Which may be longer than ours. It renews once in a period."""
+    """Its period may be longer than ours. It renews once in a period."""
     await hold(store, elsewhere(5 * TTL_S))
 
     async def renew() -> None:

@@ -1,4 +1,4 @@
-"""What a hash has lost, or what nobody can read in it, is taken from SQL and never made up."""
+"""Fields that a hash has lost, or that nobody can read, are taken from SQL and never made up."""
 
 from __future__ import annotations
 

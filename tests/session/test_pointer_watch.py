@@ -15,7 +15,7 @@ TICK_S = 0.05
 
 
 def periods(watch: PointerWatch, count: int) -> list[list[Session]]:
-    """What is due on each tick of so many periods."""
+    """Return the sessions that are due on each tick of so many periods."""
     return [watch.due(tick * TICK_S) for tick in range(round(count * PERIOD_S / TICK_S))]
 
 

@@ -1,4 +1,4 @@
-"""What a tick brought goes to those it is for."""
+"""A tick's results go to their receivers."""
 
 from __future__ import annotations
 

@@ -111,7 +111,7 @@ async def test_what_our_last_process_and_dead_nodes_left_is_owned(bench: Bench) 
 
 
 async def test_a_node_that_has_no_lease_for_a_moment_is_not_dead(bench: Bench) -> None:
-    """As after Redis was emptied, until it renews."""
+    """The lease is gone after Redis was emptied, until the node renews it."""
     bench.lists = {US: set(), ALIVE: {PlayerId(3)}}
     looks = 0
 
@@ -153,7 +153,7 @@ async def test_a_list_that_redis_lost_is_made_whole(bench: Bench) -> None:
 
 
 async def test_who_comes_or_goes_while_the_list_is_read_is_not_put_on_it(bench: Bench) -> None:
-    """Who comes is on it already, and who goes is off it for good."""
+    """A node that starts is on the list already, and a node that ends is off it for good."""
     bench.here.add(PlayerId(1))
 
     async def sessions_of(node: NodeId) -> set[PlayerId]:

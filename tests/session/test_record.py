@@ -39,7 +39,7 @@ def live(one: Session, hash_fields: dict[str, str], dirty: int = Dirty.ALL) -> d
 
 
 def as_profile(save: Save) -> Profile:
-    """What SQL has after the save."""
+    """Return SQL's profile after the save."""
     return profile(
         save.player_id, saved_seq=save.seq, zone=save.zone, x=save.x, y=save.y, facing=save.facing, state=save.state,
         inventory=save.inventory, inventory_seq=save.inventory_seq,
@@ -47,7 +47,7 @@ def as_profile(save: Save) -> Profile:
 
 
 def opened(saved: Profile, hash_fields: dict[str, str]) -> Session:
-    """As Opener does it."""
+    """Open a session as Opener does."""
     one = session(saved=saved)
     first_fields(one)
     one.dirty = Dirty.NOTHING

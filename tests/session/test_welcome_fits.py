@@ -22,7 +22,7 @@ WIDE = "\U0001f409"  # four bytes
 
 
 def fullest() -> Welcome:
-    """Everything is as large as it may be, and the chat is as large as one welcome takes of it."""
+    """Make the largest possible welcome, with as much chat as one welcome takes."""
     long_name = WIDE * LABEL_LENGTH_MAX
     kind_bytes = KIND_NAMES_BYTES_MAX // KINDS_MAX
     history: Any = ChatHistory.__new__(ChatHistory)

@@ -1,4 +1,4 @@
-"""What a viewer is sent depends on who is in view, and not on who is in the zone."""
+"""A viewer's bytes depend on the players in view, and not on those in the zone."""
 
 from __future__ import annotations
 

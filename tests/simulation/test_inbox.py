@@ -1,4 +1,4 @@
-"""What waits for the next tick is bounded, and actions are never dropped in silence."""
+"""The inbox is bounded, and actions are never dropped in silence."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ class Driven:
         )
 
     def run(self, intervals: int = 1) -> None:
-        """As long as it takes until each zone that has not stopped has had so many more ticks."""
+        """Run until each zone that has not stopped has had so many more ticks."""
         ticks = {name: len(times) + intervals for name, times in self.begun_s.items()}
         until_s = self.due_s + 2 * intervals * 0.05
         while any(len(self.begun_s[name]) < count and name not in self.stopped for name, count in ticks.items()):

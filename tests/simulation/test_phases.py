@@ -1,5 +1,4 @@
-"""When zones tick all at once and when in two phases, that nothing but a lasting load changes it, and that phases which
-were asked for stay as they are."""
+"""Zones tick all at once or in two phases; only a lasting load changes that, and a fixed number of phases stays."""
 
 from __future__ import annotations
 
@@ -11,7 +10,7 @@ INTERVAL_S = 0.05
 
 
 def dealt(phases: Phases[str], load: float, intervals: int) -> list[str]:
-    """How the zones were dealt out in each of so many intervals of this load, like "ac bd"."""
+    """Return the zones' phases in each of so many intervals of this load, like "ac bd"."""
     seen = []
     for _ in range(intervals):
         turns, passed_s = [], 0.0

@@ -1,4 +1,4 @@
-"""How long steps take is added up over zones and told once."""
+"""The stopwatch adds up the steps' times over zones and publishes them once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.session.standins import StillClock
 
 
 def counted(step: str) -> tuple[float, float]:
-    """How often the metric was told of the step, and of how many seconds."""
+    """Return the metric's count and seconds of the step."""
     sample = partial(REGISTRY.get_sample_value, labels={"step": step})
     return sample("gameserver_tick_step_seconds_count") or 0, sample("gameserver_tick_step_seconds_sum") or 0
 

@@ -74,7 +74,7 @@ def _welcome(stage: Stage, player: Player) -> Welcome:
 
 
 class Truth:
-    """What there is to be seen, worked out from places alone: which cell each entity is of, and how it was lately."""
+    """The true view, worked out from positions alone: each entity's cell, and its recent state."""
 
     def __init__(self, spec: ZoneSpec):
         self.margin = spec.border_margin * CELL
@@ -94,14 +94,14 @@ class Truth:
             known.appendleft(Record(*RECORD.unpack(records([entity])[0])))
 
     def in_view(self, player: Player) -> dict[EntityId, list[Record]]:
-        """Who is in view, each as it may be shown."""
+        """Return the entities in view, each with the records that may be shown."""
         column, row = self.cells[player.id]
         away = {id: max(abs(at[0] - column), abs(at[1] - row)) for id, at in self.cells.items()}
         every = self.refresh_ticks
         return {id: list(self.lately[id])[: every[cells]] for id, cells in away.items() if cells < len(every)}
 
     def _number(self, place: float, count: int, before: int | None) -> int:
-        """Of the column or row that a place is in; the one before unless it is clearly in another."""
+        """Return the number of the position's column or row: the old one unless the position is clearly in another."""
         now = min(max(int(place // CELL), 0), count - 1)
         if before is None or now == before:
             return now

@@ -38,7 +38,7 @@ class Wallet(Purse):
 
 @dataclass
 class Cast:
-    """Whom and what a program may change besides its own player."""
+    """The players and entities that a program may change besides its own player."""
 
     other: Player
     stones: list[Entity]
@@ -253,7 +253,7 @@ class Scene:
         return seen
 
     def visible(self) -> dict[str, Any]:
-        """What the tick brought and what the zone is like, in values that can be compared."""
+        """Return the tick's result and the zone's state, in values that can be compared."""
         result, zone = self.stage.result, self.stage.zone
         return {
             "frames": sorted((_sections(frame), sorted(frame.viewers), frame.full) for frame in result.frames),
@@ -272,7 +272,7 @@ class Scene:
 
 
 def _sections(frame: ViewFrame) -> list[Any]:
-    """What the frame shows; the order within a frame means nothing."""
+    """Return the frame's sections, sorted: their order means nothing."""
     sections = decode_frame(frame.payload)[1]
     return sorted((it.cell, it.what, sorted(it.records), sorted(it.left)) for it in sections)
 

@@ -169,7 +169,7 @@ class Stage:
 
 
 def forget_changes(player: Player) -> None:
-    """As when its session has taken note of them."""
+    """Clear the player's changes, as if its session had noted them."""
     player.inventory.changed.clear()
     player.state.note_kept()
     player.actions.changed = player.speech.changed = False
@@ -185,5 +185,5 @@ def answers(result: TickResult) -> list[tuple[int | None, str]]:
 
 
 def heard(result: TickResult, player: Player) -> list[ServerMessage]:
-    """What the player is told besides frames and answers."""
+    """Return the player's messages besides frames and answers."""
     return [out.message for out in result.outgoing if out.to is None or out.to == player.player_id]

@@ -21,7 +21,7 @@ ROOM_BYTES = 2000  # the longest there are fit
 
 
 def filled(twin: ModuleType, picture: bytes, key: bytes, *values: float) -> bytes:
-    """By itself, and into a place in the midst of others, which stay as they are."""
+    """Fill a picture alone, and in the midst of others, which stay as they are."""
     room = bytearray(b"?" * ROOM_BYTES)
     end = twin.fill(room, 7, picture, key, *values)
     assert len(room) == ROOM_BYTES
@@ -32,7 +32,7 @@ def filled(twin: ModuleType, picture: bytes, key: bytes, *values: float) -> byte
 
 @st.composite
 def halves(draw: st.DrawFn) -> float:
-    """What lies half way between two numbers of four decimals, or next to it: where rounding is decided."""
+    """Draw a number half way between two numbers of four decimals, or next to it: there rounding is decided."""
     units = draw(st.one_of(st.integers(0, 10**4), st.integers(0, 10**11), st.integers(0, 2**53)))
     half = (units + 0.5) / 1e4 * draw(st.sampled_from((1, -1)))
     for _ in range(draw(st.integers(0, 2))):

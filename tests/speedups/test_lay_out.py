@@ -28,7 +28,7 @@ class Laid:
         self.places = [(first + number) % places for number in range(self.count)]
 
     def sends(self) -> list[tuple[int, int, bytes]]:
-        """Of each: its descriptor, its name, and the bytes it sends."""
+        """Return each send's descriptor, its name, and its bytes."""
         entries = [struct.unpack_from("<4x i 8x Q I 4x Q", self.table, place * SEND_BYTES) for place in self.places]
         return [
             (descriptor, name, bytes(self.arena[at - ARENA_ADDRESS : at - ARENA_ADDRESS + length]))

@@ -1,4 +1,4 @@
-"""What the one in C allocates it frees, or hands over: also where it refuses."""
+"""The C module frees its memory, or hands it over, even if it refuses."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ WIRES = list(range(1024))
 
 @pytest.fixture(scope="module")
 def epolls() -> Iterator[dict[str, Any]]:
-    """By what they say."""
+    """Give scripted epolls, by their answers."""
     quiet, writable, ended = (socket.socketpair() for _ in range(3))
     ended[1].close()
     epolls: dict[str, Any] = {name: select.epoll() for name in ("quiet", "writable", "ended")}

@@ -1,4 +1,4 @@
-"""What epoll says is ready, and what could be read of it: over real connections."""
+"""Ready sockets as epoll names them, and their bytes: over real connections."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ def place(mariadb_installed: Path) -> Iterator[Place]:
 
 
 async def cipher(url: str) -> str:
-    """Of a connection of the pool; migrations connect likewise."""
+    """Return the cipher of a connection of the pool; migrations connect likewise."""
 
     async def work(connection: AsyncConnection) -> str:
         return str((await connection.execute(text("SHOW STATUS LIKE 'Ssl_cipher'"))).one()[1])

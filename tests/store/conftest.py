@@ -1,4 +1,4 @@
-"""What the store's tests share: a store on each kind of server, and short names for the things in it."""
+"""Fixtures of the store's tests: a store on each kind of server, and short names for its content."""
 
 from __future__ import annotations
 

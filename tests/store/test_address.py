@@ -1,4 +1,4 @@
-"""What a Redis url says, whichever kind it is."""
+"""Each kind of Redis url is read, or refused."""
 
 from __future__ import annotations
 

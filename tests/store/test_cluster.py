@@ -77,7 +77,7 @@ async def open_sessions(store: Store) -> None:
 
 
 async def xs(store: Store) -> set[str]:
-    """Of all players."""
+    """Return the ``x`` of all players."""
     live = LiveSessions(store)
     return {(await live.read(player, OURS) or {})["x"] for player in PLAYERS}
 

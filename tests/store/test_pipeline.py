@@ -85,7 +85,7 @@ async def peer() -> AsyncIterator[Peer]:
 
 
 class Peer:
-    """What is at the other end, by hand."""
+    """The other end, played by hand."""
 
     pipeline: Pipeline
     reader: asyncio.StreamReader
@@ -191,7 +191,7 @@ async def test_the_end_of_the_connection_leaves_no_descriptor_behind(peer: Peer)
 
 
 async def test_who_says_that_nothing_more_comes_ends_the_request(peer: Peer) -> None:
-    """Also while some of it still waits to leave."""
+    """The request ends even while a part of it still waits to leave."""
     asking = asyncio.create_task(peer.pipeline.ask(b"x" * 20_000_000, 1, CHANGED))
     await asyncio.sleep(0.02)
     peer.writer.write_eof()

@@ -125,6 +125,11 @@ IMPURE_LIBRARIES = {"asyncio", "time", "random", "socket", "logging", "secrets",
 FORBIDDEN_WORDS = {
     "manager", "helper", "helpers", "util", "utils", "common", "misc", "base", "core", "engine", "data", "info", "obj",
 }  # fmt: skip
+# A docstring's first sentence begins with its subject or its verb, and with none of these.
+CLAUSE_WORDS = {
+    "what", "who", "whose", "whom", "which", "how", "where", "when", "that", "if", "of", "also", "as", "by", "for",
+    "from", "in", "to", "with", "everything",
+}  # fmt: skip
 METRIC_TYPES = {"Counter", "Gauge", "Histogram", "OneThreadHistogram", "Summary"}
 METRIC_NAME = re.compile(r"gameserver(_[a-z]+)+")
 METRIC_FILE = "gameserver/observability/metrics.py"
@@ -222,6 +227,15 @@ def _words(name: str) -> set[str]:
     return {word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)}
 
 
+def docstrings_begin_with_subject_or_verb(root: Path) -> Iterator[str]:
+    for module in (*_all_modules(root), *modules(root, "scripts")):
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+                first = re.match(r"\w+", ast.get_docstring(node) or "")
+                if first and first[0].lower() in CLAUSE_WORDS:
+                    yield f"{module.path}: a docstring of line {node.body[0].lineno} begins with {first[0]!r}"
+
+
 def metrics_are_declared_once_and_named_well(root: Path) -> Iterator[str]:
     for module in modules(root):
         if module.path != METRIC_FILE:
@@ -249,7 +263,7 @@ def _metric_problems(kind: str, call: ast.Call) -> Iterator[str]:
 
 
 def errors_in_compiled_modules_have_names_of_their_own(root: Path) -> Iterator[str]:
-    """In a function that mypyc compiles, a name has the type of the first ``except`` that gives it. What another one
+    """Compiled by mypyc, a name has the type of its first ``except`` in the function. An error that another ``except``
     catches under the same name is then a TypeError."""
     compiled = _compiled(root)
     for module in modules(root):
@@ -266,7 +280,7 @@ def errors_in_compiled_modules_have_names_of_their_own(root: Path) -> Iterator[s
 
 
 def _compiled(root: Path) -> set[str]:
-    """What setup.py names, by path."""
+    """Return the paths that setup.py compiles."""
     for node in ast.parse((root / "setup.py").read_text(encoding="utf-8")).body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "COMPILED":
             folders: dict[str, str] = ast.literal_eval(node.value)
@@ -322,6 +336,7 @@ RULES: dict[str, Callable[[Path], Iterator[str]]] = {
         files_are_short,
         functions_are_short,
         names_say_something,
+        docstrings_begin_with_subject_or_verb,
         metrics_are_declared_once_and_named_well,
         errors_in_compiled_modules_have_names_of_their_own,
         scripts_declare_keys_and_arguments,

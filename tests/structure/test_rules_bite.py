@@ -30,6 +30,7 @@ GOOD = {
     "gameserver/live/scripts/open.lua": (
         "-- KEYS[1]  the hash\n-- ARGV[1]  epoch\n-- ARGV[2…] the rest\n\nreturn KEYS[1] .. ARGV[1] .. ARGV[7]\n"
     ),
+    "scripts/release.py": "\n",
     "setup.py": "COMPILED = {'world': 'zone', 'session': 'dispatch'}\n",
     "client_demo/swarm.py": "class Bot:\n    pass\n",
     "tests/test_zone.py": "def test_zone():\n    pass\n",
@@ -75,6 +76,9 @@ PLANTED = [
     ("names_say_something", "gameserver/session/session_manager.py", "", "'manager'"),
     ("names_say_something", "gameserver/core/zone.py", "", "'core'"),
     ("names_say_something", "gameserver/session/dispatch.py", "class SessionManager: pass", "SessionManager"),
+    ("docstrings_begin_with_subject_or_verb", "gameserver/world/clock.py", '"""What time it is."""', "'What'"),
+    ("docstrings_begin_with_subject_or_verb", "client_demo/swarm.py", 'class C:\n    """Of bots."""', "'Of'"),
+    ("docstrings_begin_with_subject_or_verb", "scripts/release.py", 'def f():\n    """As told."""', "'As'"),
     ("names_say_something", "client_demo/swarm.py", "class BaseBot: pass", "BaseBot"),
     ("names_say_something", "gameserver/session/dispatch.py", "class PlayerINFO: pass", "PlayerINFO"),
     ("metrics_are_declared_once_and_named_well", "gameserver/edge/server.py", "from prometheus_client import Gauge",

@@ -34,7 +34,7 @@ OpenPage = Callable[..., Awaitable[Player]]
 
 @pytest.fixture
 def game_url(running_server: Any) -> str:
-    """Where the page of a running game is."""
+    """The address of a running game's page."""
     return str(running_server.url)
 
 

@@ -1,4 +1,4 @@
-"""What could not be read back is not taken in."""
+"""A value that could not be read back is refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a game may ask of its zone, and what the grid makes of places."""
+"""A game's questions to its zone, and the grid's cells of positions."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def zone(border_margin: float = 0.1) -> Zone:
 
 
 def settled(made: Zone) -> Zone:
-    """As at the end of a tick."""
+    """Settle the zone as at the end of a tick."""
     made.grid.settle(made.take_changed())
     made.grid.forget_changes()
     return made

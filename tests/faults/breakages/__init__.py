@@ -1,1 +1,1 @@
-"""What can break, a module for each thing that does: how it is broken, how it is mended, what it may cost."""
+"""Breakages, a module for each part that can break: the way to break it, the mend, and its permitted cost."""
