@@ -32,7 +32,7 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 async def sign_in(options: argparse.Namespace, guests: Guests) -> Client:
-    """A client that plays as who the options say. Raises ClientError."""
+    """A client that plays as the player of the options. Raises ClientError."""
     if options.login or options.register:
         password = getpass.getpass("Password: ")
         account = login(options.login, password) if options.login else register(options.register, password)

@@ -17,7 +17,7 @@ def default_path() -> Path:
 
 
 class Guests:
-    """url -> name asked for -> guest token. The file is only its owner's to read: who has a token is that guest."""
+    """url -> name asked for -> guest token. Only its owner may read the file: whoever has a token is that guest."""
 
     def __init__(self, path: Path):
         self.path = path

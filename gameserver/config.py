@@ -107,7 +107,7 @@ class Settings(BaseSettings):
     )
     trusted_proxies: Annotated[tuple[str, ...], NoDecode, AfterValidator(public_names.checked_networks)] = _network(
         "Addresses or networks of the proxies before this server, like 10.0.0.0/8; separated by commas. Only from them"
-        " X-Forwarded-For says who a client is.",
+        " X-Forwarded-For names a client.",
         (),
     )
     proxy_protocol: bool = _network(
@@ -194,7 +194,7 @@ class Settings(BaseSettings):
         "Names that nobody may take, nor one that looks like them, besides those of staff; separated by commas.", ()
     )
     guest_name_days: Seconds = _accounts(
-        "Days after which the name of a guest who has not come back goes to whoever asks for it. The guest keeps"
+        "Days after which the name of a guest who has not come back goes to the next who asks for it. The guest keeps"
         " everything else. 0: never.",
         30,
         ge=0,

@@ -56,7 +56,7 @@ async def finish(running: Set[asyncio.Task[Any]], patience_s: float | None) -> b
 
 
 class Shared(Generic[T]):
-    """A question that is asked once at a time: who asks while the answer is on its way gets the same one."""
+    """A question that is asked once at a time: callers that come before the answer share it."""
 
     def __init__(self, ask: Callable[[], Coroutine[Any, Any, T]], name: str):
         self._ask = ask

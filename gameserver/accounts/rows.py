@@ -1,4 +1,4 @@
-"""The rows of ``account``: who exists, by what name, and how they prove it. An account always has a profile."""
+"""The rows of ``account``: the players that exist, their names, and their proofs. An account always has a profile."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The lines players said: the last of each zone in memory for who joins, all of them in SQL, written behind play.
+"""Chat lines: the last of each zone in memory for players who join, all of them in SQL, written behind play.
 
 Law: a line is acked ``accepted``: it may be lost with the process, within about half a second.
 """
@@ -48,7 +48,7 @@ class ChatHistory:
         return lines[::-1]
 
     def note(self, zone: str, sender_id: PlayerId, line: ChatLine) -> None:
-        """On the tick: show it to who joins, and write it when SQL has time."""
+        """Note a line, on the tick: players who join see it, and SQL gets it when it has time."""
         metrics.CHAT_LINES.labels(line.channel).inc()
         if line.channel == "zone":
             self._zones.setdefault(zone, deque(maxlen=self._kept)).append(line)

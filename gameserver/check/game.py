@@ -43,9 +43,7 @@ def check_stored(game: type[Game], stored: Iterable[tuple[int, str, bytes]]) -> 
         return []
     first, more = unreadable[0], len(unreadable) - 1
     others = f", and {more} more" if more else ""
-    return [
-        Finding("warning", first.where, f"{first.problem}{others}; who has such a state cannot sign in", first.remedy)
-    ]
+    return [Finding("warning", first.where, f"{first.problem}{others}; such a player cannot sign in", first.remedy)]
 
 
 def _as_it_is_now(game: type[Game]) -> Iterator[Finding]:

@@ -1,8 +1,8 @@
 """Binary frames, decoded: for one client, or once for many clients of one process.
 
-Players who stand in the same cell are sent the same frame, and all who see a cell the same section of it, which makes
-the same of what was in it. SharedFrames remembers all three: in step, a frame is found whole, out of step its sections
-are, and a cell's next content is a step along a pointer. Law: what is decoded or shared, nobody changes.
+Players who stand in the same cell are sent the same frame, and all players who see a cell get the same section of it,
+which makes the same of what was in it. SharedFrames remembers all three: in step, a frame is found whole, out of step
+its sections are, and a cell's next content is a step along a pointer. Law: what is decoded or shared, nobody changes.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ class SignedIn(Protocol):
 
 
 SignInCall = Callable[[Register | Login | Guest, str], Awaitable[SignedIn]]
-"""(message, the client's address) -> who it is. Raises Refusal. May be cancelled when it takes too long."""
+"""(message, the client's address) -> the player. Raises Refusal. May be cancelled when it takes too long."""
 
 
 class Door:

@@ -3,7 +3,7 @@
 A player's input is of no use before the next tick, so the loop is not woken for it: ``DrainedPoller.drain`` asks about
 all players at once, reads each once, and sends on what waited. The kernel tells of each thing that comes, and not again
 on every tick as long as it is there, which would have it look at every socket twice. Law: no client costs another its
-turn, and who was not read to the end is asked about again.
+turn, and a socket that was not read to the end is asked about again.
 """
 
 from __future__ import annotations

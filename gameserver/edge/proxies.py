@@ -39,7 +39,7 @@ class Proxies:
         for hop in reversed(",".join(forwarded_for).split(",")[-HOPS_MAX:]):
             address = parse_address(hop)
             if address is None:
-                return client  # "unknown", or a proxy's secret: who told us is all that is known
+                return client  # "unknown", or a proxy's secret: the proxy is all that is known
             client = str(address)
             if not self._are_trusted(address):
                 return client

@@ -80,7 +80,7 @@ class EdgeContext:
     mark: Callable[[Outbox], None]
     joiner: Joiner
     now_s: float  # when players were last read; what is read at once counts as having come at once
-    at_once: LoopPoller = field(default_factory=LoopPoller)  # for who shakes hands, at either end of a connection
+    at_once: LoopPoller = field(default_factory=LoopPoller)  # for handshakes, at either end of a connection
     on_tick: DrainedPoller  # for everybody in between
     emptied: asyncio.Event = field(default_factory=asyncio.Event)  # set when the last socket goes
     sockets: dict[ConnectionId, ClientSocket] = field(default_factory=dict)  # all of them

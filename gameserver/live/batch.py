@@ -12,7 +12,7 @@ ROOM_BYTES: Final = 4096  # more than the HSET of where a player is takes
 
 
 class Batch:
-    """Changes of sessions: whose, and the HSET of each. The buffer is made for so many bytes, and grows where that was
+    """Changes of sessions: the session, and its HSET. The buffer is made for so many bytes, and grows where that was
     too little."""
 
     __slots__ = ("_end", "_ends", "_room", "players")

@@ -43,7 +43,7 @@ class NodeLeases:
         return bool(is_ours)
 
     async def look(self, node: NodeId) -> Holding | None:
-        """Read who has the lease and until when; None when nobody has."""
+        """Read the lease's holder and its end; None when nobody has it."""
         key = keys.node(node)
         instance = await self._store.command("look", "GET", key)
         expires_ms = await self._store.command("look", "PEXPIRETIME", key)

@@ -1,4 +1,4 @@
-"""Live sessions: who owns a player's session, and the hash it lives in.
+"""Live sessions: the owner of each, and the hash it lives in.
 
 Law: the key's name is the fence. A session is live when ``owner:{player}`` names its epoch; opening moves the hash to
 the new epoch's name in one step, so whoever still writes under the old name changes nothing that is read. Live state

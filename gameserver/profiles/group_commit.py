@@ -26,7 +26,7 @@ class GroupCommit:
         self._commit = commit
         self._waiting: list[_Waiting] = []
         self._worker: asyncio.Task[None] | None = (
-            None  # runs while somebody waits; every failure is told to whom it hit
+            None  # runs while somebody waits; every failure is told to its callers
         )
 
     async def apply(self, exchange: Exchange) -> ExchangeOutcome:

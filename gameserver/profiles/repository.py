@@ -1,4 +1,4 @@
-"""Profiles: claimed by a node, saved by the node that claimed them, and the log of who stayed when.
+"""Profiles: claimed by a node, saved by the node that claimed them, and the log of their stays.
 
 Laws: a claim raises the epoch, and only saves of the newest epoch change anything; saved_seq and inventory_seq only
 rise, each guarding its own part, so a save may be repeated, come late or out of order without harm.

@@ -118,7 +118,7 @@ class ZoneDescription(msgspec.Struct, frozen=True):
     name: str
     width: float  # world units; x in [0, width], y in [0, height]
     height: float
-    cell_size: float  # world units; cell_x = floor(x / cell_size), but for who has just crossed a border
+    cell_size: float  # world units; cell_x = floor(x / cell_size), except just after an entity crossed a border
 
 
 class ChatLine(msgspec.Struct, frozen=True):

@@ -32,7 +32,7 @@ class Blame(Enum):
 
 
 def blame(error: BaseException) -> Blame:
-    """Return whom the failure of a transaction blames."""
+    """Return the guilty party of a transaction's failure."""
     if isinstance(error, StatementError) and not isinstance(error, DBAPIError):
         return Blame.STATEMENT
     if isinstance(error, TimeoutError):

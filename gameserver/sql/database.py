@@ -70,7 +70,7 @@ class Database:
         self._background_slots = asyncio.Semaphore(max(1, self._pool_size - PROMPT_TURNS))
         self.sign_in_slots = asyncio.Semaphore(
             DOOR_MAX
-        )  # for who comes in: a crowd waits here, not before those who play
+        )  # sign-ins wait here in a crowd, and do not delay the players in play
         self._under_way: set[asyncio.Task[Any]] = set()
         self._away_since_s: float | None = None
         self._takes_no_writes = False  # while away: only a write shows that the server is back

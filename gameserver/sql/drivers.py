@@ -76,7 +76,7 @@ def connect_once(url: str) -> AsyncEngine:
 
 
 def _connect(address: str, busy_s: float, pool: dict[str, Any]) -> AsyncEngine:
-    pool |= {"pool_reset_on_return": None}  # a ROLLBACK that no deadline cuts; who is done with one says how it ended
+    pool |= {"pool_reset_on_return": None}  # a ROLLBACK without a deadline; each user of a connection ends its own work
     url = driver_url(address)
     engine = _connect_sqlite(url, busy_s, pool) if _is_sqlite(url) else _connect_mysql(address, url, pool)
     event.listen(engine.sync_engine, "handle_error", _name_client_error)

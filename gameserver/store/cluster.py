@@ -1,9 +1,9 @@
 """Redis Cluster: which primary owns which slot, as its nodes say, and calls that go there.
 
 Of different answers the claim with the higher epoch counts, slot by slot, as among the nodes themselves, and what a
-node says of itself counts before what others say of it. The nodes are asked in turn, because a primary that was cut
-off does not know that it was replaced. A refusal that says where to go (MOVED, ASK) is followed: it means that nothing
-was done; nothing else is ever sent twice. redis-py's own cluster client would be a second opinion on who owns what,
+node says of itself counts before what others say of it. The nodes are asked in turn, because a primary that was cut off
+does not know that it was replaced. A refusal that says where to go (MOVED, ASK) is followed: it means that nothing was
+done; nothing else is ever sent twice. redis-py's own cluster client would be a second opinion on the owners of slots,
 sends ASKING on another connection than the command it is for, and closes all of them when one node has trouble.
 """
 
@@ -87,7 +87,7 @@ class Cluster:
         return self._node(host).new_connection()
 
     async def refresh(self) -> None:
-        """Ask who owns what now; those who ask at the same time share the answer. Raises redis's ConnectionError."""
+        """Ask for the owners of all slots; simultaneous callers share the answer. Raises redis's ConnectionError."""
         await self._question.answer()
 
     async def follow(self) -> None:
@@ -192,7 +192,7 @@ def claims_in(answer: str, asked: Host, *, by_name: bool = False) -> Iterator[Cl
         endpoint, _, names = address.partition(",")
         ip, _, port = endpoint.partition("@")[0].rpartition(":")
         name = names.partition(",")[0] if by_name else ""  # what its certificate is for
-        host = (name or ip or asked[0], int(port))  # who has met nobody does not know its own ip
+        host = (name or ip or asked[0], int(port))  # a node that has met no other does not know its own ip
         owned = tuple(_range(text) for text in slots if not text.startswith("["))  # in brackets: on its way
         yield Claim(int(config_epoch), node, host, owned, "myself" in flags)
 
@@ -202,7 +202,7 @@ def believe(claims: Iterable[Claim], before: Mapping[str, Claim]) -> dict[str, C
     believed = {claim.node: claim for claim in sorted(claims, key=lambda claim: (claim.is_own, claim.config_epoch))}
     for node, claim in believed.items():
         if node in before and not claim.is_own and before[node].config_epoch >= claim.config_epoch:
-            believed[node] = before[node]  # who was cut off knows only of the past
+            believed[node] = before[node]  # a node that was cut off knows only the past
     return believed
 
 

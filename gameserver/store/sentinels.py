@@ -40,7 +40,7 @@ class Sentinels:
         self.announced: Host | None = None  # the last answer
 
     async def primary(self) -> Host:
-        """Ask now; those who ask at the same time share the answer. Raises redis's ConnectionError."""
+        """Ask now; callers at the same time share the answer. Raises redis's ConnectionError."""
         return await self._question.answer()
 
     async def follow(self) -> None:

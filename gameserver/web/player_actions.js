@@ -27,7 +27,7 @@ export class Deeds {
     return this.session.nearest((entity) => isItem(this.session.world.kindOf(entity)));
   }
 
-  /** The nearest player within reach who is there to receive something. */
+  /** The nearest connected player within reach. */
   nearestPlayer() {
     const isThere = (entity) => isPlayer(this.session.world.kindOf(entity)) && !(entity.status & DISCONNECTED);
     const found = this.session.nearest(isThere);

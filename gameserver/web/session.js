@@ -1,4 +1,4 @@
-// This player's session as the page knows it: who we are, the world in view, inventory, names, chat.
+// This player's session as the page knows it: the player, the world in view, inventory, names, chat.
 // Owns what the server told; changes only by messages and frames. Events: "open", "inventory", "chat", "unreadable".
 
 import { decodeFrame, FrameError, recordReader } from "./frame.js";

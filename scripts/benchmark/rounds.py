@@ -116,7 +116,7 @@ class _Meter:
 
 
 def brief(taken: Reading) -> str:
-    """A line for who waits."""
+    """A line of progress."""
     return (
         f"{taken.cpu_us:7.2f} µs a player-tick, core {taken.core_share:4.0%}, load {taken.load_share:4.0%}, "
         f"{taken.updates_per_tick:.2f} updates of {taken.update_bytes:.0f} bytes, p99 {taken.p99_ratio:.2f} ticks, "

@@ -13,7 +13,7 @@ ROOM = 50  # players who see one another, in every busy scenario about as many
 class Scenario:
     """``walkers`` send an input on every tick, the others only look on.
 
-    A zone is a square of ``cells`` × ``cells``; who has room servers for rivals gives them rooms of 50 instead, the
+    A zone is a square of ``cells`` × ``cells``; contestants without areas of interest get rooms of 50 instead, the
     nearest they come to "about 50 in view".
     """
 

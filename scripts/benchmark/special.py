@@ -35,7 +35,7 @@ def pressure(bench: Bench, serve: Serve, players: int | None) -> tuple[Scenario,
 
 
 def memory(bench: Bench, serve: Serve, players: int | None) -> list[Reading]:
-    """Many who are signed in and do nothing, nor see anything move."""
+    """Many players who are signed in, do nothing and see nothing move."""
     scenario = replace(SCENARIOS["crowd2000"], name="memory", walkers=0).with_players(players or IDLE)
     return _rounds(replace(bench, timing=Timing(0.5, 1.0)), scenario, serve)
 

@@ -119,6 +119,6 @@ def test_states_that_the_game_cannot_read_are_one_warning() -> None:
     assert finding.where.endswith(" Villager.apples_eaten")
     assert str(finding).partition(": ")[2] == (
         "the state of player 7 (Bob), stored by version 1, does not fit: Expected `int`, got `str`, and 2 more; "
-        "who has such a state cannot sign in; "
+        "such a player cannot sign in; "
         "raise version, and write upgrade(cls, fields, version) to turn the stored fields into these"
     )

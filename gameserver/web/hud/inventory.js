@@ -60,7 +60,7 @@ export class InventoryBar {
     slot.querySelector(".drop").setAttribute("aria-label", `Drop one ${item}`);
   }
 
-  // Who would get it changes as people walk about.
+  // The receiver changes as people walk about.
   #showReceiver() {
     if (!this.session.world) return;
     const player = this.deeds.nearestPlayer();

@@ -1,4 +1,4 @@
-// How the line to the server is, in a word, and who we are.
+// The state of the connection, in a word, and the player's name.
 
 const byId = (id) => document.getElementById(id);
 const REFRESH_MS = 500;

@@ -1,7 +1,7 @@
 """The naive version: what a newcomer writes in an afternoon with `websockets` and `redis.asyncio`.
 
 A coroutine per player that parses JSON, a task that on every tick packs each room that changed, broadcasts it to its
-members and stores who moved in one pipeline of HSETs. No accounts, no sessions, no flow control, no acks.
+members and stores those who moved in one pipeline of HSETs. No accounts, no sessions, no flow control, no acks.
 
     python naive.py REDIS_PORT PLAYERS_A_ROOM      prints its port
 """
