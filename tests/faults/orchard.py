@@ -9,7 +9,9 @@ from gameserver import Action, Player, Zone, ZoneSpec, handles
 from gameserver.demo import Meadow, PickUp, Villager
 from gameserver.world.inventory import Holding
 
-MINTS_PAST_THE_CHECK = "ORCHARD_MINTS_PAST_THE_CHECK"  # in a node's environment: whatever is asked for is minted
+# In a node's environment, for the negative controls:
+MINTS_PAST_THE_CHECK = "ORCHARD_MINTS_PAST_THE_CHECK"  # the game mints whatever it is asked for
+FORGETS_FIELDS = "ORCHARD_FORGETS_FIELDS"  # the game carries no fields of other versions along
 
 
 class Hoard(Action, tag="hoard"):
@@ -26,6 +28,11 @@ class Hoarding(Villager):
 class Orchard(Meadow):
     zones = (ZoneSpec("orchard", width=30.0, height=30.0, cell_size=30.0),)
     state_type = Hoarding
+
+    def on_join(self, zone: Zone, player: Player) -> None:
+        super().on_join(zone, player)
+        if FORGETS_FIELDS in os.environ:
+            player.state.__dict__.pop("carried", None)
 
     @handles(Hoard)
     def hoard(self, zone: Zone, player: Player, message: Hoard) -> None:

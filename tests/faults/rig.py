@@ -45,6 +45,7 @@ class Rig:
         self.nodes = nodes
         self._database = database
         self._environment: dict[str, str] = {}  # of the nodes that run
+        self.is_spoilt = False  # the stores have what a round left behind that broke a promise
 
     @property
     def database(self) -> str:

@@ -37,6 +37,7 @@ class Stages:
             scene.took_s = time.monotonic() - started_s
             if scene.verdicts.violations:
                 scene.logs = stage.logs
+                stage.is_spoilt = True
             return scene
 
     @asynccontextmanager
@@ -53,15 +54,20 @@ class Stages:
 
     @asynccontextmanager
     async def _rig(self, sentinels: bool) -> AsyncIterator[Rig]:
-        """One that is free; a round that could not be played to its end takes its processes with it."""
+        """Lend a free rig. A round that broke a promise, or was not played to its end, takes its processes with it:
+        what it left in the stores would be found by the rounds after it."""
         free = self._free[sentinels]
         stage, processes = free.pop() if free else await self._build(sentinels)
         try:
             yield stage
         except BaseException:
-            await processes.aclose()
+            stage.is_spoilt = True
             raise
-        free.append((stage, processes))
+        finally:
+            if stage.is_spoilt:
+                await processes.aclose()
+            else:
+                free.append((stage, processes))
 
     async def _build(self, sentinels: bool) -> tuple[Rig, AsyncExitStack]:
         processes = AsyncExitStack()

@@ -1,6 +1,6 @@
 """The suite bites: with one guard of the server switched off it finds a broken promise within 50 rounds.
 
-Every run plays the control in ``IN_EVERY_RUN`` and the one of the check of items. ``-m long`` plays the others.
+Every run plays the control in ``IN_EVERY_RUN`` and those in ``MISTAKES``. ``-m long`` plays the others.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import pytest
 from gameserver.failpoints import PERMISSION, Failpoint, Guard
 from tests.faults.conftest import Playing
 from tests.faults.faults import FAULTS
-from tests.faults.orchard import MINTS_PAST_THE_CHECK
+from tests.faults.orchard import FORGETS_FIELDS, MINTS_PAST_THE_CHECK
 from tests.faults.stages import Stages
 
 ROUNDS_MAX = 50
@@ -54,18 +54,27 @@ class Control:
 
 
 @dataclass(frozen=True)
-class Hoarding:
-    """Rounds in which the game mints past the check of items, until a promise is seen to break."""
+class Mistake:
+    """Rounds of a game that goes past what the server does for it, until a promise is seen to break."""
 
-    name = "hoarding past the check"
+    name: str
+    fault: str
+    environment: str
+    broken: str  # is in the violation
 
     async def play(self, stage: Stages) -> int | None:
         """The number of the round that found it; None when none did."""
         for seed in range(ROUNDS_MAX):
-            scene = await stage.play(FAULTS["hoard-the-unsavable"], seed, {MINTS_PAST_THE_CHECK: "1"})
-            if any("hoarder" in violation for violation in scene.verdicts.violations):
+            scene = await stage.play(FAULTS[self.fault], seed, {self.environment: "1"})
+            if any(self.broken in violation for violation in scene.verdicts.violations):
                 return seed
         return None
+
+
+MISTAKES = (
+    Mistake("minting past the check", "hoard-the-unsavable", MINTS_PAST_THE_CHECK, "left in redis"),
+    Mistake("forgetting unknown fields", "two-versions", FORGETS_FIELDS, "every version"),
+)
 
 
 def test_each_guard_has_its_control() -> None:
@@ -87,6 +96,6 @@ async def test_without_a_guard_a_promise_is_seen_to_break(playing: Playing, aske
 
 
 @pytest.mark.asyncio(loop_scope="module")
-@pytest.mark.parametrize("asked", [Hoarding()], ids=lambda asked: asked.name)
-async def test_without_the_check_of_items_a_promise_is_seen_to_break(playing: Playing, asked: Hoarding) -> None:
+@pytest.mark.parametrize("asked", MISTAKES, ids=lambda asked: asked.name)
+async def test_a_game_that_goes_past_the_server_is_seen_to_break_a_promise(playing: Playing, asked: Mistake) -> None:
     assert await playing.outcome(asked.name) is not None
