@@ -71,7 +71,7 @@ async def serve(settings: Settings, game: type[Game], on_ready: Callable[[str], 
             end = node.hand_over if node.name_lost.is_set() else node.drain
             log.info("draining", sessions=len(node.registry))
             if not await _first_of(end(settings.drain_s * DRAIN_SHARE), stopping.get()):
-                log.warning("a second signal: what is not saved stays in Redis, for the next start")
+                log.warning("drain_cut_short", note="what is not saved stays in Redis for the next start")
         finally:
             garbage.give_back()
         await node.stop()

@@ -27,7 +27,7 @@ STOP_DEADLINE_S = 10.0
 POLL_S = 0.02
 WATCH_POLL_S = 0.25
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 
 
 class EmbeddedValkeyError(Exception):
@@ -156,7 +156,7 @@ class EmbeddedValkey:
             await asyncio.sleep(WATCH_POLL_S)
             if self._lives():
                 continue
-            log.error("embedded_valkey_died", log=str(self._folder / "valkey.log"))
+            log.error("embedded_valkey_died", path=str(self._folder / "valkey.log"))
             try:
                 await self._start_or_adopt(program)
             except (EmbeddedValkeyError, FilesInUse, OSError) as error:
@@ -186,7 +186,7 @@ class EmbeddedValkey:
         """Wait for the end of the process. Its lock is free a moment before the system tells us of the end."""
         if await _has_ended(process, POLL_S if self._lives() else STOP_DEADLINE_S):
             return
-        log.error("embedded_valkey_killed", reason="it did not shut down in time")
+        log.error("embedded_valkey_killed", note="it did not shut down in time")
         process.kill()
         await _has_ended(process, STOP_DEADLINE_S)
 

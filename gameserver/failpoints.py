@@ -75,7 +75,9 @@ def arm(environ: Mapping[str, str]) -> None:
             raise ValueError(f"{SABOTAGE} breaks the server's promises; only tests may, with {PERMISSION}=1")
         _off = Guard(guard)
     if _point or _off:
-        log.warning("ARMED FOR A TEST: this server breaks on purpose", failpoint=_point, guard_off=_off)
+        log.warning(
+            "failpoint_armed", failpoint=_point, guard_off=_off, note="this server breaks on purpose, for tests"
+        )
 
 
 def reach(point: Failpoint) -> None:

@@ -323,7 +323,7 @@ class Host:
         }
 
     def _service_ended(self, service: asyncio.Task[Any]) -> None:
-        log.critical("a service ended: a bug of ours; the node stops", service=service.get_name())
+        log.critical("background_task_ended", task=service.get_name(), note="a bug of the server; the node stops")
         self.failed.set()
 
     def _after_ticks(self) -> None:

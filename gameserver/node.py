@@ -126,7 +126,7 @@ class Node:
         self._edge.stop_accepting()
         until_s = self._clock.monotonic_s() + timeout_s
         if not await self._host.drain(timeout_s * SESSIONS_SHARE):
-            log.warning("some sessions were not saved; the next start claims them", sessions=len(self.registry))
+            log.warning("sessions_not_saved", sessions=len(self.registry), note="the next start claims them")
         await self._edge.close(min(EDGE_CLOSE_S, (until_s - self._clock.monotonic_s()) / 2))
         await self._host.leave(until_s - self._clock.monotonic_s())
 

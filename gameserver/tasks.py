@@ -37,7 +37,7 @@ class Tasks:
     def _finished(self, task: asyncio.Task[Any]) -> None:
         self._running.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("background task failed", task=task.get_name(), exc_info=error)
+            log.error("background_task_failed", task=task.get_name(), exc_info=error)
 
 
 async def finish(running: Set[asyncio.Task[Any]], patience_s: float | None) -> bool:

@@ -96,7 +96,7 @@ async def test_a_task_that_raises_is_logged_and_takes_nothing_down(logged: list[
     assert not waiting.done() and len(tasks) == 1
     other.set()
     assert await tasks.drain(5)
-    assert [(entry["event"], entry["task"]) for entry in logged] == [("background task failed", "broken")]
+    assert [(entry["event"], entry["task"]) for entry in logged] == [("background_task_failed", "broken")]
 
 
 class Asked:

@@ -34,7 +34,7 @@ DAY_MS = 24 * 60 * 60 * 1000
 _ENDING = "23456789abcdefghjkmnpqrstuvwxyz"  # nothing that reads as something else
 _KEY_BYTES_MAX = 255  # of a name_key; nobody has a longer one
 
-_log = structlog.get_logger(__name__)
+log = structlog.get_logger(__name__)
 
 
 class SignedIn(NamedTuple):
@@ -91,7 +91,7 @@ class SignIn:
             reason = "it is not known whether the account was made; try to log in with it"
             raise Refusal(RefusalCode.TRY_LATER, reason, retry_after_ms=RETRY_AFTER_MS) from None
         except ProfilesUnavailable as error:
-            _log.warning("sign_in_unavailable", error=str(error))
+            log.warning("sign_in_unavailable", error=str(error))
             reason = "accounts cannot be reached"
             raise Refusal(RefusalCode.TRY_LATER, reason, retry_after_ms=RETRY_AFTER_MS) from None
 
@@ -136,7 +136,7 @@ class SignIn:
             renewed = await self._passwords.hash(password)
             await self._accounts.update_password_hash(row.player_id, renewed)
         except (Refusal, ProfilesUnavailable) as error:
-            _log.info("password_hash_not_renewed", player_id=row.player_id, error=str(error))
+            log.info("password_hash_not_renewed", player_id=row.player_id, error=str(error))
 
     async def _same_guest(self, token: str, address: str) -> SignedIn:
         _check_wait(self._throttle.show_token(address, self._clock.monotonic_s()))

@@ -34,8 +34,8 @@ Answer = Callable[[ServerProtocol, Request], Response]
 
 _END_OF_HEAD = b"\r\n\r\n"
 _METHODS = frozenset((b"POST", b"PUT", b"DELETE", b"PATCH", b"OPTIONS", b"CONNECT", b"TRACE"))
-_log = logging.getLogger("gameserver.edge.websockets")
-_log.setLevel(logging.ERROR)  # it tells of every connection at INFO and of every frame at DEBUG
+_websockets_log = logging.getLogger("gameserver.edge.websockets")
+_websockets_log.setLevel(logging.ERROR)  # the library logs every connection at INFO and every frame at DEBUG
 
 
 class ConnectionEvent(Enum):
@@ -74,7 +74,7 @@ class Connection:
             select_subprotocol=select_subprotocol,
             extensions=None,  # no compression: 14 KiB a connection instead of 64, and no decompression bomb
             max_size=limits.message_bytes_max,
-            logger=_log,
+            logger=_websockets_log,
         )
         self._head: bytearray | None = bytearray()  # of the HTTP request; None once it was answered
         self._message: bytearray | None = None  # of a message whose last fragment is not here yet

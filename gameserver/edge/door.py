@@ -23,7 +23,7 @@ from gameserver.protocol.ids import ConnectionId, PlayerId
 from gameserver.protocol.messages import ClientMessage, Guest, Login, Register, Resume
 
 _PLAYING: Final = Stage.PLAYING  # asked for with every input
-_log = structlog.get_logger(__name__)
+log = structlog.get_logger(__name__)
 
 
 class SignedIn(Protocol):
@@ -66,7 +66,7 @@ class Door:
         except Refusal as refusal:
             socket.refuse(refusal, text)
         except Exception:
-            _log.exception("message_failed", connection_id=socket.connection_id)
+            log.exception("message_failed", connection_id=socket.connection_id)
             socket.refuse(Refusal(RefusalCode.INTERNAL), text)
 
     def pass_on(self) -> None:
@@ -135,7 +135,7 @@ class Door:
         except TimeoutError:
             self._failed(socket, Refusal(RefusalCode.TRY_LATER, "signing in took too long", retry_after_ms=1000))
         except Exception:
-            _log.exception("sign_in_failed", connection_id=socket.connection_id)
+            log.exception("sign_in_failed", connection_id=socket.connection_id)
             self._failed(socket, Refusal(RefusalCode.INTERNAL))
         else:
             if socket.stage is Stage.SIGNING_IN:

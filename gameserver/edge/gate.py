@@ -18,7 +18,7 @@ BACKLOG = 1024  # connections the kernel holds until we accept them; a whole swa
 ACCEPTED_AT_ONCE = 64  # then the loop has its turn
 
 _NOBODY_THERE = (BlockingIOError, InterruptedError, ConnectionAbortedError)
-_log = structlog.get_logger(__name__)
+log = structlog.get_logger(__name__)
 
 
 RawSocket = socket.socket
@@ -75,6 +75,6 @@ class Gate:
             self._accepted(raw, str(address[0]))
 
     def _pause(self, error: OSError) -> None:
-        _log.error("cannot_accept", reason=str(error), again_in_s=self._pause_s)
+        log.error("cannot_accept", error=str(error), again_in_s=self._pause_s)
         self._look_away()
         self._reopening = asyncio.get_running_loop().call_later(self._pause_s, self._watch)

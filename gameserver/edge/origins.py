@@ -20,7 +20,7 @@ _PORTS: Final = {"http": 80, "https": 443}
 _LINES_PER_S: Final = 0.1
 _LINES_BURST: Final = 20
 _SHOWN_MAX: Final = 200  # characters of a header in the log
-_log = structlog.get_logger(__name__)
+log = structlog.get_logger(__name__)
 
 
 class Origin(NamedTuple):
@@ -59,7 +59,7 @@ class Origins:
             self._untold += 1
             return
         shown, host = (" ".join(texts)[:_SHOWN_MAX] for texts in (origins, hosts))
-        _log.warning("origin_refused", origin=shown, host=host, setting="origins", untold_before=self._untold)
+        log.warning("origin_refused", origin=shown, host=host, setting="origins", held_back=self._untold)
         self._untold = 0
 
 

@@ -26,7 +26,7 @@ WRITES: Final = 0x4  # EPOLLOUT
 _ENDS: Final = 0x2000  # EPOLLRDHUP: nothing comes behind what can be read
 _EDGE_TRIGGERED: Final = 1 << 31  # EPOLLET
 _WANTED: Final = READS | WRITES
-_log = structlog.get_logger(__name__)
+log = structlog.get_logger(__name__)
 
 
 class LoopPoller:
@@ -86,7 +86,7 @@ class DrainedPoller:
                 if events & ~_WANTED or (isinstance(read, bytes) and len(read) == self._read_bytes):
                     wire.ask_for_the_rest()
             except Exception:
-                _log.exception("wire_failed")
+                log.exception("wire_failed")
                 wire.abort()
         self._lost_track = False
 

@@ -12,7 +12,7 @@ import structlog
 from gameserver.edge.ring import Ring
 from gameserver.edge.wire import Wire
 
-_log = structlog.get_logger(__name__)
+log = structlog.get_logger(__name__)
 
 
 class Sender(Protocol):
@@ -66,9 +66,9 @@ def new_sender() -> Sender:
     try:
         sender = RingSender(Ring())
     except OSError as error:
-        _log.info("sends_one_by_one", reason=str(error))
+        log.info("sends_one_by_one", error=str(error))
         return SocketSender()
-    _log.info("sends_at_once")
+    log.info("sends_at_once")
     return sender
 
 
@@ -81,5 +81,5 @@ def _write(wire: Wire, data: bytes) -> None:
 
 def _failed(wire: Wire) -> None:
     """A bug about this wire ends it, and no other is left without its bytes."""
-    _log.exception("wire_failed")
+    log.exception("wire_failed")
     wire.abort()

@@ -54,7 +54,7 @@ __all__ = ["Edge", "EdgeLimits", "SignInCall", "SignedIn"]
 INSTANCE_BITS: Final = 24
 COUNTER_BITS: Final = 40
 
-_log = structlog.get_logger(__name__)
+log = structlog.get_logger(__name__)
 
 
 class Edge:
@@ -180,7 +180,7 @@ class Edge:
                 case CloseConnection():
                     self._close_connection(message)
         except Exception:
-            _log.exception("host_message_failed", kind=type(message).__name__)
+            log.exception("host_message_failed", kind=type(message).__name__)
 
     def _deliver(self, message: Deliver) -> None:
         frame = text_frame(message.text)
@@ -234,7 +234,7 @@ class Edge:
                 try:
                     socket.sweep(now_s)
                 except Exception:
-                    _log.exception("sweep_failed", connection_id=socket.connection_id)
+                    log.exception("sweep_failed", connection_id=socket.connection_id)
             self._context.tally.publish()
 
     async def _end(self) -> None:

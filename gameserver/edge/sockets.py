@@ -46,7 +46,7 @@ _NO_ROOM = (
     + b"\r\n"
 )
 _CLOSED_BY_CLIENT, _CONNECTION_LOST = "closed_by_client", "connection_lost"  # beside the rows of Close, in CLOSES
-_log = structlog.get_logger(__name__)
+log = structlog.get_logger(__name__)
 
 
 class Stage(Enum):
@@ -282,7 +282,7 @@ class ClientSocket:
             whole = read_header(bytes(header))
         except BadHeaderError as error:
             REFUSED_PROXY_HEADERS.inc()
-            _log.info("proxy_header_refused", peer=self.address, error=str(error))
+            log.info("proxy_header_refused", address=self.address, reason=str(error))
             self._ignores_input = True
             self.enter(Stage.CLOSING, self._limits.closing_s)
             self._wire.abort()
@@ -325,7 +325,7 @@ class ClientSocket:
         if self.stage in (Stage.HANDSHAKE, Stage.CLOSING, Stage.GONE):
             return
         CLOSES.labels(why).inc()
-        _log.info("connection_closed", connection_id=self.connection_id, reason=why, stage=self.stage.name.lower())
+        log.info("connection_closed", connection_id=self.connection_id, reason=why, stage=self.stage.name.lower())
         self._context.listener.lost(self, why)
 
     def _too_late(self) -> None:
@@ -336,7 +336,7 @@ class ClientSocket:
             case Stage.GREETING:
                 self.close(Close.NO_LOGIN)
             case Stage.OPENING:
-                _log.error("host_did_not_answer", connection_id=self.connection_id)
+                log.error("host_did_not_answer", connection_id=self.connection_id)
                 self.close(Close.INTERNAL)
             case _:
                 self._wire.abort()

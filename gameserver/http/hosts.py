@@ -22,7 +22,7 @@ from gameserver.observability.metrics import REFUSED_HOSTS
 EVERY_NAME: Final = "*"
 _LOGGED_MAX: Final = 100  # foreign names, each logged once; an attacker must not fill the log
 _HOST: Final = re.compile(r"(?:(?P<name>[A-Za-z0-9_-][A-Za-z0-9._-]{0,252})|\[(?P<ipv6>[0-9A-Fa-f:.]+)\])(?::\d{1,5})?")
-_log = structlog.get_logger(__name__)
+log = structlog.get_logger(__name__)
 
 
 class Hosts:
@@ -62,7 +62,7 @@ class Hosts:
         REFUSED_HOSTS.inc()
         if name not in self._logged and len(self._logged) < _LOGGED_MAX:
             self._logged.add(name)
-            _log.warning("host_refused", host=name, setting="public_hosts")
+            log.warning("host_refused", host=name, setting="public_hosts")
 
 
 def _is_address(name: str) -> bool:

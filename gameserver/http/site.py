@@ -34,7 +34,7 @@ CONTENT_TYPES = {
 _TEXT = "text/plain; charset=utf-8"
 _JSON = "application/json"
 _NAME_AND_PORT = re.compile(r"[A-Za-z0-9._-]+(:\d{1,5})?")
-_log = structlog.get_logger(__name__)
+log = structlog.get_logger(__name__)
 
 
 class Reply(NamedTuple):
@@ -102,7 +102,7 @@ class Site:
         try:
             return route()
         except Exception:
-            _log.exception("route_failed", path=request.path[:100])
+            log.exception("route_failed", path=request.path[:100])
             return text_reply(500, "An error on our side.")
 
 

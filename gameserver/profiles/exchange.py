@@ -26,7 +26,7 @@ from gameserver.world.inventory import Holding
 
 WHAT_LENGTH_MAX = 255
 
-_log = structlog.get_logger(__name__)
+log = structlog.get_logger(__name__)
 
 
 class NotConserved(AssertionError):  # noqa: N818
@@ -64,7 +64,7 @@ class Exchanges:
         try:
             outcomes, is_repeat = await self._database.transact_idempotent("exchange", work, interactive=True)
         except NotConserved as error:
-            _log.exception("exchange_not_conserved", op_ids=[exchange.op_id for exchange in exchanges])
+            log.exception("exchange_not_conserved", op_ids=[exchange.op_id for exchange in exchanges])
             raise StatementRefused(str(error)) from error  # refused like anything SQL refuses; nobody is stuck
         standing.note_commit(mark)
         if is_repeat:  # what is already there was put there by the attempt whose answer was lost

@@ -26,7 +26,7 @@ from gameserver.sql.tables import account, inventory, profile, session_log
 from gameserver.world.inventory import Holding
 
 NO_EPOCH = Epoch(0)
-_log = structlog.get_logger(__name__)
+log = structlog.get_logger(__name__)
 
 
 class UnknownPlayer(LookupError):  # noqa: N818
@@ -223,7 +223,7 @@ async def _save_all(connection: AsyncConnection, saves: Sequence[Save], standing
     for player_id, fields in edited.items():
         if fields:
             PROFILES_EDITED.inc()
-            _log.warning("profile_edited_elsewhere", player_id=player_id, fields=fields)
+            log.warning("profile_edited_elsewhere", player_id=player_id, fields=fields)
     return outcomes
 
 

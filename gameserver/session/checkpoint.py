@@ -131,5 +131,5 @@ def _snapshot(session: Session) -> Save | None:
     try:
         return to_save(session)
     except Exception:
-        log.exception("a session cannot be saved", player=session.player_id)
+        log.exception("session_save_failed", player_id=session.player_id)
         return None

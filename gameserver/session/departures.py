@@ -10,8 +10,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-import structlog
-
 from gameserver.clock import Clock
 from gameserver.link.messages import CloseConnection, Deliver
 from gameserver.link.ports import EdgePort
@@ -34,8 +32,6 @@ LOGOUT = "logout"
 ANSWERS_PATIENCE_S = 1.0  # what is not answered as usual by then is answered when the session is saved
 FAREWELL_PATIENCE_S = 3.0  # a client that logs out, or waits for an answer, is closed when saved, or after this
 REFUSED_PAUSE_MIN_S, REFUSED_PAUSE_MAX_S = 5.0, 60.0  # until the end of a session that SQL refused is tried again
-
-log = structlog.get_logger(__name__)
 
 
 class Departures:

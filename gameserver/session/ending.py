@@ -66,7 +66,7 @@ class Ender:
             try:
                 ending = await self._save_and_remove(session)
             except Exception:  # above all a state that cannot be written; then what Redis has is what is kept
-                log.exception("a session cannot be saved", player=session.player_id)
+                log.exception("session_save_failed", player_id=session.player_id)
                 await self._write_behind.withdraw(session)
                 ending = Ending.LEFT
         if ending is Ending.REFUSED:
@@ -102,7 +102,7 @@ class Ender:
             await self._live.discard(session.player_id, session.epoch, self._node)
             reach(Failpoint.DISCARD_AFTER)
         except StoreUnavailable as error:
-            log.warning("a dead session's hash was left behind", player=session.player_id, reason=str(error))
+            log.warning("session_hash_left_behind", player_id=session.player_id, error=str(error))
 
     async def waits_elsewhere(self, session: Session) -> bool:
         """Whether what we were fenced by is the same session, held for the client that it had here; False while Redis

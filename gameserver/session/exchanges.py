@@ -67,10 +67,10 @@ class ExchangeCarrier:
                 unknown = True
             except ProfilesUnavailable as error:
                 if not unknown:
-                    log.info("exchange refused", reason=str(error))
+                    log.info("exchange_refused", op_id=stored.op_id, reason=str(error))
                     return "refused"
             except Exception:  # a bug of ours, and rolled back; nobody is to stay frozen for it
-                log.exception("an exchange failed", op=stored.op_id)
+                log.exception("exchange_failed", op_id=stored.op_id)
                 if not unknown:
                     return "refused"
             else:

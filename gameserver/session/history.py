@@ -107,7 +107,7 @@ class HistoryKeeper:
         try:
             await self._tell()
         except StoreUnavailable as error:
-            log.debug("history_mark_not_told", error=str(error))
+            log.debug("history_mark_not_written", error=str(error))
 
     async def _tell(self) -> None:
         mark = Mark(self._standing.committed, self._beats)

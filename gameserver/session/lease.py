@@ -87,7 +87,7 @@ class Lease:
         try:
             await self._leases.release(self._node)
         except StoreUnavailable as error:
-            log.info("the lease is left to expire", reason=str(error))
+            log.info("lease_left_to_expire", error=str(error))
 
     async def _renew(self) -> None:
         sent_s = self._clock.monotonic_s()
@@ -109,7 +109,7 @@ class Lease:
             log.error(
                 "node_name_lost",
                 node_id=self._node,
-                reason="another process with this node_id runs; this one hands its players over and ends",
+                note="another process with this node_id runs; this one hands its players over and ends",
                 remedy="give every process a node_id of its own (GAMESERVER_NODE_ID)",
             )
         self._rival = rival

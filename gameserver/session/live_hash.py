@@ -95,7 +95,7 @@ def _part(read_part: Callable[[Mapping[str, str]], T], fields: Mapping[str, str]
 
 
 def _note_unreadable(fields: Mapping[str, str], error: Exception) -> None:
-    log.error("unreadable_part_of_a_session_hash", name=fields.get("name"), error=str(error))
+    log.error("session_part_unreadable", name=fields.get("name"), error=str(error))
 
 
 def _place(fields: Mapping[str, str]) -> Place:

@@ -151,8 +151,8 @@ class Opener:
         finally:
             player.note_kept_nowhere()
         if self._spec_of(chosen) is None:
-            problem = str(wrong_zone(type(self._game), chosen))
-            log.error("zone_unknown", problem=problem, player_id=player.player_id, zone=first)
+            error = str(wrong_zone(type(self._game), chosen))
+            log.error("zone_unknown", error=error, player_id=player.player_id, zone=first)
             return first
         return chosen
 

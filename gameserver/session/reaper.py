@@ -63,7 +63,7 @@ class Reaper:
                 if await self._reap_our_own():
                     await self._reap_the_dead()
             except StoreUnavailable as error:
-                log.info("the reaper waits for redis", reason=str(error))
+                log.info("reaping_delayed", error=str(error))
             await asyncio.sleep(PERIOD_S)
 
     async def _reap_the_dead(self) -> None:
@@ -88,7 +88,7 @@ class Reaper:
             player: epoch for player, epoch in before.items() if here.get(player) == epoch and player not in listed
         }
         if lost := await self._owned(missing):
-            log.warning("redis has lost a part of our list of sessions", sessions=len(lost))
+            log.warning("redis_lost_list_entries", sessions=len(lost))
             await self._live.enlist(lost, self._node)
         await self._reap(self._node, listed - here.keys())
         return True
@@ -113,7 +113,7 @@ class Reaper:
         players = listed - self._given_up - waiting
         owned = await asyncio.gather(*(self._own(player, node) for player in players))
         if any(owned):
-            log.info("sessions_reaped", node=node, sessions=sum(owned))
+            log.info("sessions_reaped", node_id=node, sessions=sum(owned))
         return all(owned) and not waiting
 
     def _waits_for_zone(self, player: PlayerId) -> bool:
@@ -140,11 +140,11 @@ class Reaper:
                 else:
                     await self._reception.recover(player)
             except (StoreUnavailable, ProfilesUnavailable, Refusal) as error:
-                log.warning("a session waits to be reaped", player=player, reason=str(error))
+                log.warning("session_reaping_delayed", player_id=player, error=str(error))
                 return False
             except (StaleEpoch, UnknownPlayer) as error:
-                log.info("a session is not ours to reap", player=player, reason=str(error))
+                log.info("session_not_ours", player_id=player, error=str(error))
             except Exception:
-                log.exception("a session cannot be read; it stays in redis, untouched from now on", player=player)
+                log.exception("session_unreadable", player_id=player, note="it stays in Redis, untouched from now on")
                 self._given_up.add(player)
         return True

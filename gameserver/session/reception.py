@@ -128,14 +128,14 @@ class Reception:
         except Refusal as refusal:
             self._decline(connection_id, refusal)
         except (ProfilesUnavailable, StoreUnavailable, StaleEpoch, TimeoutError) as error:
-            log.warning("a session could not be opened", player=player_id, reason=str(error) or type(error).__name__)
+            log.warning("session_not_opened", player_id=player_id, error=str(error) or type(error).__name__)
             reason = "your session cannot be opened just now"
             self._decline(connection_id, Refusal(RefusalCode.TRY_LATER, reason, retry_after_ms=2000))
         except StateUnreadable as error:
-            log.error("state_unreadable", player_id=player_id, problem=str(error))  # noqa: TRY400  the line says it all
+            log.error("state_unreadable", player_id=player_id, error=str(error))  # noqa: TRY400  the line says it all
             self._decline(connection_id, Refusal(RefusalCode.INTERNAL, UNREADABLE))
         except Exception:
-            log.exception("a session could not be opened", player=player_id)
+            log.exception("session_open_failed", player_id=player_id)
             self._decline(connection_id, Refusal(RefusalCode.INTERNAL, "an error on our side"))
         finally:
             self._expected.discard(connection_id)

@@ -86,9 +86,9 @@ class Restorer:
         except StaleEpoch:
             return True  # the next write tells
         except (StoreUnavailable, ProfilesUnavailable) as error:
-            log.info("a session waits to be restored", player=session.player_id, reason=str(error))
+            log.info("session_restoring_delayed", player_id=session.player_id, error=str(error))
             return False
-        log.info("a session that redis had lost is whole again", player=session.player_id)
+        log.info("session_restored", player_id=session.player_id)
         return True
 
     async def _give_back(self, session: Session, owner: Owner | None) -> None:

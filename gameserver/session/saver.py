@@ -119,12 +119,12 @@ class Saver:
         except (StatementRefused, OutcomeUnknown) as error:
             if is_off(Guard.ISOLATED_SAVES):
                 return self._away(error)
-            log.info("a batch of saves was refused; each goes alone now", error=str(error), saves=len(batch))
+            log.info("save_batch_refused", error=str(error), saves=len(batch))
             self._suspect(batch)
         except ProfilesUnavailable as error:
             return self._away(error)
         except Exception:  # our bug; those who wait are not to wait for ever for a task that is no more
-            log.exception("a batch of saves failed", players=[player for player, _ in batch])
+            log.exception("save_batch_failed", player_ids=[player for player, _ in batch])
             self._suspect(batch)
         else:
             for (key, waiting), outcome in zip(batch.items(), outcomes, strict=True):

@@ -124,7 +124,7 @@ class WriteBehind:
             try:
                 write_changes(session, batch)
             except Exception:
-                log.exception("a session cannot be written", player=session.player_id)
+                log.exception("session_write_failed", player_id=session.player_id)
                 self._note_whole(session)  # the next change of it is not to be written, and acked, by itself
                 broken.append(session)
                 continue
@@ -180,7 +180,7 @@ class WriteBehind:
         try:
             found = await self._writer.write(flight.batch, flight.checks)
         except ServerChanged as changed:
-            log.warning("every session is written again", reason=str(changed))
+            log.warning("redis_server_changed", error=str(changed), note="every session is written again")
             self._put_back(flight)
             self._mark_all()
             return
@@ -240,7 +240,7 @@ class WriteBehind:
             self.mark_whole(session)
         if torn:
             metrics.MENDED_HASHES.inc(len(torn))
-            log.warning("redis_lost_fields", sessions=len(torn), hint="redis needs maxmemory-policy noeviction")
+            log.warning("redis_lost_fields", sessions=len(torn), remedy="set maxmemory-policy noeviction")
         unseen = flight.sessions.difference(flight.looked_at)
         self._suspects = [session for session in unseen if session.player_id in found.grown]
         if self._suspects:
@@ -284,7 +284,7 @@ class WriteBehind:
 
     def _away(self, error: BaseException) -> None:
         if self.available:
-            log.warning("redis is away; play goes on, nothing is acked as stored", reason=str(error))
+            log.warning("tick_write_failed", error=str(error), note="play goes on; nothing is acknowledged as stored")
         self.available = False
         self._not_before_s = self._clock.monotonic_s() + RETRY_S
 

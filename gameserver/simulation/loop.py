@@ -124,17 +124,15 @@ class SimulationLoop:
     def _tell_when(self, runner: ZoneRunner) -> None:
         zone, problem, due_s = runner.zone.name, runner.problem, runner.restarts.due_s
         if due_s is None:
-            log.error("zone_given_up", zone=zone, problem=problem, remedy="mend the game and restart the node")
+            log.error("zone_given_up", zone=zone, error=problem, remedy="mend the game and restart the node")
         else:
-            log.error(
-                "zone_stopped", zone=zone, problem=problem, again_in_s=round(due_s - self._clock.monotonic_s(), 1)
-            )
+            log.error("zone_stopped", zone=zone, error=problem, again_in_s=round(due_s - self._clock.monotonic_s(), 1))
 
     def _call(self, around_ticks: Callable[[], None]) -> None:
         try:
             around_ticks()
         except Exception:
-            log.exception("a bug of ours beside the ticks; the loop goes on")
+            log.exception("around_ticks_failed", note="a bug of the server; the loop goes on")
 
     def _count_overruns(self, since_due_s: float) -> None:
         """The zones of this phase should have ticked again by now."""

@@ -44,7 +44,7 @@ class Backlog(Generic[Row]):
         self._rows.append(row)
         if len(self._rows) > self._rows_max:
             self._rows.popleft()
-            log.warning("a backlog is full: its oldest row is dropped", backlog=self._name, rows_max=self._rows_max)
+            log.warning("backlog_full", backlog=self._name, rows_max=self._rows_max)
 
     async def run(self) -> None:
         """Until cancelled."""

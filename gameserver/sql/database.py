@@ -48,7 +48,7 @@ LOOK_S = 5.0  # while all is well, how often we ask whether it takes writes: nob
 _ISOLATED = frozenset({"save", "exchange", "append_session_log", "append_chat"})
 
 _silence: ContextVar[Silence | None] = ContextVar("silence", default=None)  # of the call this task makes
-_log = structlog.get_logger(__name__)
+log = structlog.get_logger(__name__)
 
 
 class Database:
@@ -219,7 +219,7 @@ class Database:
         if operation != "ping" and (blame(error) is Blame.STATEMENT or await self._is_well_after(error)):
             if operation not in _ISOLATED:
                 trace = None if isinstance(error, TimeoutError) else error  # of a deadline it shows nothing
-                _log.error("sql_refused_statement", operation=operation, error=_reason(error), exc_info=trace)
+                log.error("sql_refused_statement", operation=operation, error=_reason(error), exc_info=trace)
             return True
         self._failed(error, counts=False)
         return False
@@ -275,13 +275,13 @@ class Database:
         STORE_UP.labels("sql").set(0)
         if self._away_since_s is None:
             self._away_since_s = time.monotonic()
-            _log.warning("sql_away", error=_reason(error), takes_no_writes=self._takes_no_writes)
+            log.warning("sql_away", error=_reason(error), takes_no_writes=self._takes_no_writes)
 
     def _succeeded(self) -> None:
         STORE_UP.labels("sql").set(1)
         self._takes_no_writes = False
         if self._away_since_s is not None:
-            _log.warning("sql_back", away_s=round(time.monotonic() - self._away_since_s, 1))
+            log.warning("sql_back", away_s=round(time.monotonic() - self._away_since_s, 1))
             self._away_since_s = None
 
     async def _look_on(self) -> None:

@@ -97,9 +97,9 @@ class Cluster:
             try:
                 await self.refresh()
             except RedisError as error:
-                log.warning("no node says who owns what in the cluster; we believe what we knew", reason=str(error))
+                log.warning("redis_cluster_silent", error=str(error), note="the last known owners count")
             except Exception:
-                log.exception("an answer of the cluster cannot be read: a bug of ours; we believe what we knew")
+                log.exception("redis_cluster_unreadable", note="a bug of the server; the last known owners count")
 
     async def close(self) -> None:
         await self._question.end()
@@ -116,7 +116,7 @@ class Cluster:
         owners = owners_by(self._believed.values())
         if owners != self._owners:
             if self._owners is not None:
-                log.warning("slots of the redis cluster have other owners", primaries=len(set(owners) - {None}))
+                log.warning("redis_slots_moved", primaries=len(set(owners) - {None}))
             self._owners = owners
         known = {claim.host for claim in self._believed.values()}.union(self._seeds)
         for host in known:

@@ -29,7 +29,7 @@ T = TypeVar("T")
 CONNECTIONS_MAX = 16  # ordinary calls in flight; further callers wait for a connection until their deadline
 
 _seconds = cache(STORE_SECONDS.labels)
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 
 
 class StoreUnavailable(Exception):  # noqa: N818  an expected state of the world, named as callers speak of it
@@ -104,7 +104,7 @@ class Store:
         self._calls.discard(task)
         error = None if task.cancelled() else task.exception()  # asked for here: its caller may have been cancelled
         if error is not None and not isinstance(error, StoreUnavailable):
-            log.error("a call to redis ended by a bug of ours", call=task.get_name(), exc_info=error)
+            log.error("redis_call_failed", task=task.get_name(), exc_info=error)
 
     def dedicated_connection(self, host: Host | None = None) -> AbstractConnection:
         """A connection outside the pool, not yet connected, with the same address, credentials and TLS; of a cluster,

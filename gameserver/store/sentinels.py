@@ -50,9 +50,9 @@ class Sentinels:
             try:
                 await self.primary()
             except RedisError as error:
-                log.warning("no sentinel says where redis is; we stay where we are", reason=str(error))
+                log.warning("redis_sentinels_silent", error=str(error), note="the last known primary counts")
             except Exception:
-                log.exception("an answer of the sentinels cannot be read: a bug of ours; we stay where we are")
+                log.exception("redis_sentinels_unreadable", note="a bug of the server; the last known primary counts")
 
     async def close(self) -> None:
         await self._question.end()
@@ -68,7 +68,7 @@ class Sentinels:
         newest = max(known, key=lambda answer: int(answer["config-epoch"]))
         primary = (str(newest["ip"]), int(newest["port"]))
         if self.announced not in (None, primary):
-            log.warning("redis failed over", before=self.announced, primary=primary)
+            log.warning("redis_failed_over", before=self.announced, primary=primary)
         self.announced = primary
         return primary
 

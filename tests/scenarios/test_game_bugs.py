@@ -292,7 +292,7 @@ async def test_a_zone_that_keeps_failing_is_given_up_and_its_players_are_kept(bu
     async with Raw(buggy.ws_url) as elsewhere:
         await elsewhere.sign_in("register", name="South1", password="a long password")
     await asyncio.sleep(5)  # two looks of the reaper
-    assert logged(buggy, "a session waits to be reaped") == [] and logged(buggy, "sessions_reaped") == []
+    assert logged(buggy, "session_reaping_delayed") == [] and logged(buggy, "sessions_reaped") == []
     assert buggy.terminate() == 0
     buggy.start()
     async with Raw(buggy.ws_url) as again:
@@ -306,7 +306,7 @@ async def test_a_zone_that_the_game_does_not_have_is_named_and_the_first_one_tak
         assert welcome["zone"]["name"] == "north"
     (line, *_) = logged(buggy, "zone_unknown")
     assert line["level"] == "error" and line["zone"] == "north"
-    assert "Buggy.choose_zone" in line["problem"] and "nowhere" in line["problem"]
+    assert "Buggy.choose_zone" in line["error"] and "nowhere" in line["error"]
 
 
 def test_a_node_whose_game_raises_at_the_start_says_so_and_does_not_start(mariadb_url: str, tmp_path: Path) -> None:

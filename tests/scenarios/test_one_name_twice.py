@@ -118,7 +118,7 @@ async def test_who_slept_while_another_process_took_its_name_hands_its_players_o
             assert await asyncio.to_thread(first.wait) == 1
             lines = [line for line in first.log.splitlines() if "node_name_lost" in line]
             assert len(lines) == 1 and NAME in lines[0], first.log
-            assert "a service ended" not in first.log
+            assert "background_task_ended" not in first.log
             assert first.log.splitlines()[-1].startswith("gameserver: another process runs as node twice")
             async with Raw(second.ws_url) as back:
                 assert (await back.sign_in("resume", token=token))["inventory"] == {"apple": 1}

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from tests.structure.log_calls import LogCall, log_calls, loggers
 from tests.structure.source import Module, files, imports, is_vendor, modules, texts
 
 LINES_MAX = 400
@@ -134,6 +135,20 @@ METRIC_TYPES = {"Counter", "Gauge", "Histogram", "OneThreadHistogram", "Summary"
 METRIC_NAME = re.compile(r"gameserver(_[a-z]+)+")
 METRIC_FILE = "gameserver/observability/metrics.py"
 PERSONAL_LABELS = {"player", "player_id", "connection", "connection_id", "name", "session", "address", "account"}
+EVENT_NAME = re.compile(r"[a-z]+(_[a-z]+)*")
+LOG_FIELDS = {
+    # identities
+    "player_id", "player_ids", "connection_id", "node_id", "op_id", "op_ids", "zone", "lost_zone", "history",
+    # causes: ``error`` is an exception's text, ``reason`` why something was refused or closed
+    "error", "exc_info", "reason", "problem", "note", "remedy",
+    # what it is about
+    "address", "backlog", "before", "call", "failpoint", "fields", "folder", "guard_off", "host", "key", "kind", "name",
+    "operation", "origin", "path", "primary", "set_aside", "setting", "stack", "stage", "takes_no_writes", "task",
+    "where",
+    # numbers
+    "again_in_s", "away_s", "bytes", "code", "held_back", "number", "percent", "primaries", "rows_max", "saves",
+    "seconds", "sessions", "tick", "waiting",
+}  # fmt: skip
 MACHINE_PATH = re.compile(r"(?<![\w.~$}])/(?:work|home|Users|root)/\w")
 
 
@@ -262,6 +277,29 @@ def _metric_problems(kind: str, call: ast.Call) -> Iterator[str]:
         yield from (f"{name!r} has the label {label}, of no closed set" for label in sorted(labels & PERSONAL_LABELS))
 
 
+def logs_are_events_with_known_fields(root: Path) -> Iterator[str]:
+    """An operator's alerts search for event names and fields, so both are fixed, and every module logs by one name."""
+    for path, line, text in loggers(root):
+        if text != "log = structlog.get_logger(__name__)":
+            yield f"{path}:{line}: {text}; a logger is called log, and named after its module"
+    for call in log_calls(root):
+        yield from (f"{call.path}:{call.line}: {problem}" for problem in _log_problems(call))
+
+
+def _log_problems(call: LogCall) -> Iterator[str]:
+    if call.logger != "log":
+        yield f"logs through {call.logger}; a logger is called log"
+    if not call.level:
+        yield "logs at no level"
+    if not call.events or not all(event and EVENT_NAME.fullmatch(event) for event in call.events):
+        yield f"{call.events} is no event name in snake_case"
+    if call.arguments > 0:
+        yield "has arguments without a name"
+    for name in call.fields:
+        if name not in LOG_FIELDS:
+            yield f"{name} is not in the table of log fields"
+
+
 def errors_in_compiled_modules_have_names_of_their_own(root: Path) -> Iterator[str]:
     """Compiled by mypyc, a name has the type of its first ``except`` in the function. An error that another ``except``
     catches under the same name is then a TypeError."""
@@ -338,6 +376,7 @@ RULES: dict[str, Callable[[Path], Iterator[str]]] = {
         names_say_something,
         docstrings_begin_with_subject_or_verb,
         metrics_are_declared_once_and_named_well,
+        logs_are_events_with_known_fields,
         errors_in_compiled_modules_have_names_of_their_own,
         scripts_declare_keys_and_arguments,
         nothing_names_a_machine,

@@ -19,7 +19,10 @@ GOOD = {
     ),
     "gameserver/simulation/tick.py": "from gameserver.world import zone\n",
     "gameserver/simulation/loop.py": "import asyncio\nfrom gameserver.simulation import tick\n",
-    "gameserver/session/dispatch.py": "import structlog\nfrom gameserver.simulation.loop import Loop\n",
+    "gameserver/session/dispatch.py": (
+        "import structlog\nfrom gameserver.simulation.loop import Loop\nlog = structlog.get_logger(__name__)\n"
+        "log.error('player_came' if Loop else 'player_left', player_id=1)\n"
+    ),
     "gameserver/edge/server.py": "import websockets\n",
     "gameserver/observability/metrics.py": (
         "from prometheus_client import Counter, Histogram\n"
@@ -91,6 +94,19 @@ PLANTED = [
      "Histogram('gameserver_tick', 'x')", "no unit"),
     ("metrics_are_declared_once_and_named_well", "gameserver/observability/metrics.py",
      "Counter('gameserver_says_total', 'x', ['player_id'])", "player_id"),
+    ("logs_are_events_with_known_fields", "gameserver/session/dispatch.py", "log.info('a player came')", "snake_case"),
+    ("logs_are_events_with_known_fields", "gameserver/session/dispatch.py", "log.info(f'{x}_came')", "snake_case"),
+    ("logs_are_events_with_known_fields", "gameserver/session/dispatch.py", "log.info('came' if x else 'It left')",
+     "snake_case"),
+    ("logs_are_events_with_known_fields", "gameserver/session/dispatch.py", "log.info('came', player=1)", "player"),
+    ("logs_are_events_with_known_fields", "gameserver/session/dispatch.py", "log.info('came', **x)", "None is not"),
+    ("logs_are_events_with_known_fields", "gameserver/session/dispatch.py", "log.info('came', 1)", "without a name"),
+    ("logs_are_events_with_known_fields", "gameserver/session/dispatch.py", "log.warn('came')", "no level"),
+    ("logs_are_events_with_known_fields", "client_demo/swarm.py", "_log.info('came')", "through _log"),
+    ("logs_are_events_with_known_fields", "gameserver/session/dispatch.py", "self.log.info('came')", "self.log"),
+    ("logs_are_events_with_known_fields", "gameserver/edge/server.py", "_log = structlog.get_logger(__name__)",
+     "called log"),
+    ("logs_are_events_with_known_fields", "gameserver/edge/server.py", "log = structlog.get_logger()", "its module"),
     ("errors_in_compiled_modules_have_names_of_their_own", "gameserver/session/dispatch.py", TWO_ERRORS, "error is an"),
     ("scripts_declare_keys_and_arguments", "gameserver/live/scripts/bare.lua", "return 1", "does not begin"),
     ("scripts_declare_keys_and_arguments", "gameserver/live/scripts/open.lua", "redis.call('DEL', KEYS[2])",
