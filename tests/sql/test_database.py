@@ -373,7 +373,7 @@ async def test_a_commit_that_sqlite_was_too_busy_for_leaves_no_transaction_behin
 ) -> None:
     """Without its write-ahead log, which not every file system can have, a COMMIT waits for readers."""
     monkeypatch.setattr(
-        drivers, "_prepare_sqlite", lambda connection, _: connection.execute("PRAGMA journal_mode=DELETE")
+        drivers, "_prepare_sqlite", lambda busy_s, connection, _: connection.execute("PRAGMA journal_mode=DELETE")
     )
     monkeypatch.setattr(drivers, "BUSY_S", 0.01)
     file = tmp_path / "shared.db"
