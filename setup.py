@@ -17,6 +17,7 @@ from setuptools import Extension, setup
 # it. Left out: what games subclass (game, state), and what is called seldom. mypyc compiles no async generators, and a
 # library may want functions of Python's own: both live elsewhere.
 COMPILED = {
+    "": "rate_limit",
     "edge": "connection door fanout frames limits outbox pollers ring senders server sockets tally wire",
     "link": "audiences local",
     "live": "batch tick_writer",
@@ -37,7 +38,8 @@ def compiled() -> dict[str, object]:
         from mypyc.build import mypycify
     except ImportError:  # asked for what is needed, which comes first
         return needed
-    paths = [f"gameserver/{folder}/{name}.py" for folder, names in COMPILED.items() for name in names.split()]
+    named = ((folder, name) for folder, names in COMPILED.items() for name in names.split())
+    paths = [str(Path("gameserver", folder, f"{name}.py")) for folder, name in named]
     in_c = ["gameserver/speedups/in_c.c"]
     by_hand = Extension("gameserver.speedups.in_c", in_c, extra_compile_args=["-O3"], libraries=["m"])
     modules = mypycify(paths, opt_level="3", group_name="gameserver")

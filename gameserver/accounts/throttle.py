@@ -8,59 +8,17 @@ that signed it in before: such an address spends from a budget of its own, and n
 from __future__ import annotations
 
 import ipaddress
-import math
 from collections import OrderedDict
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from gameserver.rate_limit import KEYS_MAX, TokenBuckets
+
 WIDE = 10  # a name from all addresses, and an address at all names, may be wrong this many times as often as a pair
-KEYS_MAX = 10_000  # buckets of each sort; about 2 MB
 PAIRS_MAX = 50_000  # names and the addresses that signed them in; about 10 MB
 NAMES_MAX = 32  # of them with one address
 
 Key = str | bytes | tuple[bytes, str]
-
-
-class Bucket(NamedTuple):
-    tokens: float
-    at_s: float  # when it held them
-
-
-class Buckets:
-    """One bucket per key, of ``per_minute`` tokens, refilled evenly over a minute; full when first seen."""
-
-    def __init__(self, per_minute: int, keys_max: int = KEYS_MAX):
-        self._size = float(per_minute)
-        self._per_s = per_minute / 60
-        self._keys_max = keys_max
-        self._buckets: OrderedDict[Key, Bucket] = OrderedDict()
-
-    def __len__(self) -> int:
-        return len(self._buckets)
-
-    def wait_ms(self, key: Key, now_s: float) -> int:
-        """Milliseconds until a token is there; 0 if one is."""
-        tokens = self._tokens(key, now_s)
-        return 0 if tokens >= 1 else max(1, math.ceil((1 - tokens) / self._per_s * 1000))
-
-    def take(self, key: Key, now_s: float) -> None:
-        """Take one token; the bucket does not go below empty."""
-        self._set(key, max(0.0, self._tokens(key, now_s) - 1), now_s)
-
-    def give_back(self, key: Key, now_s: float) -> None:
-        self._set(key, min(self._size, self._tokens(key, now_s) + 1), now_s)
-
-    def _tokens(self, key: Key, now_s: float) -> float:
-        bucket = self._buckets.get(key)
-        if bucket is None:
-            return self._size
-        return min(self._size, bucket.tokens + (now_s - bucket.at_s) * self._per_s)
-
-    def _set(self, key: Key, tokens: float, now_s: float) -> None:
-        self._buckets[key] = Bucket(tokens, now_s)
-        self._buckets.move_to_end(key)
-        if len(self._buckets) > self._keys_max:
-            self._buckets.popitem(last=False)
 
 
 class Familiar:
@@ -98,7 +56,7 @@ class Attempt(NamedTuple):
     """A sign-in that may go on when ``wait_ms`` is 0, and the buckets that it was paid from."""
 
     wait_ms: int
-    paid: Sequence[tuple[Buckets, Key]] = ()
+    paid: Sequence[tuple[TokenBuckets, Key]] = ()
 
 
 class Throttle:
@@ -108,12 +66,12 @@ class Throttle:
         self, *, wrong_passwords_per_minute: int = 10, sign_ups_per_minute: int = 600, keys_max: int = KEYS_MAX
     ):
         strict, wide = wrong_passwords_per_minute, wrong_passwords_per_minute * WIDE
-        self._guesses_by_pair = Buckets(strict, keys_max)
-        self._guesses_at = Buckets(wide, keys_max)
-        self._guesses_from = Buckets(wide, keys_max)
-        self._guesses_by_familiar = Buckets(wide, keys_max)
-        self._tokens_from = Buckets(wide, keys_max)
-        self._sign_ups_from = Buckets(sign_ups_per_minute, keys_max)
+        self._guesses_by_pair = _per_minute(strict, keys_max)
+        self._guesses_at = _per_minute(wide, keys_max)
+        self._guesses_from = _per_minute(wide, keys_max)
+        self._guesses_by_familiar = _per_minute(wide, keys_max)
+        self._tokens_from = _per_minute(wide, keys_max)
+        self._sign_ups_from = _per_minute(sign_ups_per_minute, keys_max)
         self._familiar = Familiar()
 
     def guess(self, name_key: bytes, address: str, now_s: float) -> Attempt:
@@ -145,7 +103,12 @@ class Throttle:
         return _pay(now_s, (self._sign_ups_from, address_key(address))).wait_ms
 
 
-def _pay(now_s: float, *costs: tuple[Buckets, Key]) -> Attempt:
+def _per_minute(tokens: int, keys_max: int) -> TokenBuckets:
+    """Return buckets of so many tokens, each refilled within a minute."""
+    return TokenBuckets(tokens / 60, tokens, keys_max)
+
+
+def _pay(now_s: float, *costs: tuple[TokenBuckets, Key]) -> Attempt:
     """Take one token from each, or none if one of them is empty."""
     wait_ms = max(buckets.wait_ms(key, now_s) for buckets, key in costs)
     if wait_ms:

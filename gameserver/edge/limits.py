@@ -1,4 +1,4 @@
-"""Every number that bounds a client at the edge, and the bucket that counts messages.
+"""Every number that bounds a client at the edge.
 
 Law: no client holds more memory, or costs more time before it has signed in, than what stands here.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-_ROUNDING_S: Final = 1e-6  # what adding up seconds may be wrong by
 SHORT_FRAME_BYTES_MAX: Final = 125  # the longest payload whose length fits a WebSocket frame's second byte
 
 
@@ -49,32 +48,3 @@ class EdgeLimits:
             raise ValueError(f"message_bytes_max must be at least {SHORT_FRAME_BYTES_MAX}")
         if not self.low_water_bytes < self.high_water_bytes <= self.outbox_bytes_max:
             raise ValueError("low_water_bytes < high_water_bytes <= outbox_bytes_max must hold")
-
-
-class TokenBucket:
-    """Holds at most ``burst`` tokens and gains ``rate_per_s``; what is taken must be there.
-
-    Kept as one time: when it will be full again, as far ahead as tokens are missing.
-    """
-
-    __slots__ = ("_full_at_s", "_missing_max_s", "_token_s")
-
-    def __init__(self, rate_per_s: float, burst: int, now_s: float):
-        self._token_s = 1.0 / rate_per_s
-        self._missing_max_s = burst * self._token_s + _ROUNDING_S
-        self._full_at_s = now_s
-
-    def take(self, now_s: float) -> bool:
-        """Take one token if there is one."""
-        full_at_s = self._full_at_s
-        if full_at_s < now_s:
-            full_at_s = now_s
-        full_at_s += self._token_s
-        if full_at_s - now_s > self._missing_max_s:
-            return False
-        self._full_at_s = full_at_s
-        return True
-
-    def wait_ms(self, now_s: float) -> int:
-        """Until there is a token again."""
-        return max(1, round((self._full_at_s + self._token_s - now_s - self._missing_max_s) * 1000))

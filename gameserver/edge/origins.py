@@ -13,11 +13,11 @@ from urllib.parse import urlsplit
 import structlog
 
 from gameserver.clock import Clock
-from gameserver.edge.limits import TokenBucket
 from gameserver.observability.metrics import REFUSED_ORIGINS
+from gameserver.observability.sparing import Sparing
 
 _PORTS: Final = {"http": 80, "https": 443}
-_LINES_PER_S: Final = 0.1
+_LINE_EVERY_S: Final = 10.0
 _LINES_BURST: Final = 20
 _SHOWN_MAX: Final = 200  # characters of a header in the log
 log = structlog.get_logger(__name__)
@@ -34,9 +34,7 @@ class Origins:
 
     def __init__(self, listed: Iterable[str], clock: Clock):
         self._listed = frozenset(origin for text in listed if (origin := read_origin(text)) is not None)
-        self._clock = clock
-        self._lines = TokenBucket(_LINES_PER_S, _LINES_BURST, clock.monotonic_s())
-        self._untold = 0
+        self._lines = Sparing(_LINE_EVERY_S, clock.monotonic_s, _LINES_BURST)
 
     def allow(self, origins: Sequence[str], hosts: Sequence[str]) -> bool:
         """Return whether a request with these ``Origin`` and ``Host`` headers may become a WebSocket."""
@@ -55,12 +53,10 @@ class Origins:
 
     def _tell(self, origins: Sequence[str], hosts: Sequence[str]) -> None:
         REFUSED_ORIGINS.inc()
-        if not self._lines.take(self._clock.monotonic_s()):
-            self._untold += 1
+        if (held_back := self._lines.held_back("origin")) is None:
             return
         shown, host = (" ".join(texts)[:_SHOWN_MAX] for texts in (origins, hosts))
-        log.warning("origin_refused", origin=shown, host=host, setting="origins", held_back=self._untold)
-        self._untold = 0
+        log.warning("origin_refused", origin=shown, host=host, setting="origins", held_back=held_back)
 
 
 def read_origin(text: str) -> Origin | None:

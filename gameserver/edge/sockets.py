@@ -21,7 +21,7 @@ from websockets.server import ServerProtocol
 from gameserver.clock import Clock
 from gameserver.edge.connection import Answer, Connection, ConnectionEvent, Event
 from gameserver.edge.frames import PING, text_frame
-from gameserver.edge.limits import EdgeLimits, TokenBucket
+from gameserver.edge.limits import EdgeLimits
 from gameserver.edge.outbox import Joiner, Outbox
 from gameserver.edge.pollers import DrainedPoller, LoopPoller
 from gameserver.edge.proxies import Proxies
@@ -36,6 +36,7 @@ from gameserver.protocol.errors import Close, Refusal, RefusalCode
 from gameserver.protocol.ids import ConnectionId
 from gameserver.protocol.messages import ServerMessage
 from gameserver.protocol.refused import refused
+from gameserver.rate_limit import TokenBucket
 from gameserver.speedups import whole_text
 
 _SLICE_BYTES: Final = 512  # fed to the parser at once: at most 85 frames before the message budget is asked again
@@ -105,8 +106,8 @@ class ClientSocket:
         self._outbox = Outbox(self._wire, limits.outbox_bytes_max, context.mark, context.tally, context.joiner)
         self._connection = Connection(self._answer, limits)
         self._proxy_header = bytearray() if context.proxies.owes_header(address) else None  # until it is whole
-        self._budget = TokenBucket(limits.messages_per_s, limits.messages_burst, now_s)
-        self._patience = TokenBucket(limits.too_many_per_s, limits.too_many_burst, now_s)
+        self._budget = TokenBucket(limits.messages_per_s, limits.messages_burst)
+        self._patience = TokenBucket(limits.too_many_per_s, limits.too_many_burst)
         self._deadline_s = now_s + limits.handshake_s
         self._next_ping_s = math.inf
         self._pong_at_s = now_s

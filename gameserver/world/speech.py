@@ -1,16 +1,16 @@
-"""A player's chat lines, kept in the session for people to see, and the budget that keeps the player from flooding."""
+"""A player's chat: the last line, which the session stores for people to see, and the limit on how much is said."""
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 
 import msgspec
 
+from gameserver.rate_limit import TokenBucket
 from gameserver.world.changes import ignore_change
 
-LINES_MAX = 5  # at most so many lines ...
-WINDOW_MS = 5_000  # ... in so long
+LINES_PER_S = 1.0  # on average
+LINES_BURST = 5  # saved up while quiet
 
 
 class SpeechRecord(msgspec.Struct, frozen=True):
@@ -24,22 +24,21 @@ class SpeechRecord(msgspec.Struct, frozen=True):
 class Speech:
     """A player's voice in this session."""
 
-    __slots__ = ("_spoken_ms", "changed", "on_change", "record")
+    __slots__ = ("_budget", "changed", "on_change", "record")
 
     def __init__(self, record: SpeechRecord | None = None):
         self.record = record or SpeechRecord()
         self.changed = False
         self.on_change: Callable[[], None] = ignore_change
-        self._spoken_ms: deque[int] = deque(maxlen=LINES_MAX)
+        self._budget = TokenBucket(LINES_PER_S, LINES_BURST)
 
     def wait_ms(self, now_ms: int) -> int:
-        """0 when the player may speak now, else how long to wait. A clock that went back counts as no wait."""
-        if len(self._spoken_ms) < LINES_MAX or any(spoken_ms > now_ms for spoken_ms in self._spoken_ms):
-            return 0
-        return max(self._spoken_ms[0] + WINDOW_MS - now_ms, 0)
+        """Return 0 when the player may speak now, else the milliseconds to wait."""
+        return self._budget.wait_ms(now_ms / 1000)
 
     def note(self, text: str, now_ms: int) -> None:
+        """Note a line that the player says now."""
+        self._budget.take(now_ms / 1000)
         self.record = SpeechRecord(self.record.said + 1, text, now_ms)
-        self._spoken_ms.append(now_ms)
         self.changed = True
         self.on_change()

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from gameserver.accounts.throttle import NAMES_MAX, WIDE, Buckets, Familiar, Throttle, address_key
+from gameserver.accounts.throttle import NAMES_MAX, WIDE, Familiar, Throttle, address_key
 
 LOOPBACK = "127.0.0.1"
 
@@ -120,27 +118,6 @@ def test_wrong_tokens_run_out_and_right_ones_do_not() -> None:
         assert throttle.show_token(LOOPBACK, 0.0) == 0
         throttle.wrong_token(LOOPBACK, 0.0)
     assert throttle.show_token(LOOPBACK, 0.0) > 0
-
-
-def test_memory_is_bounded_and_the_busiest_stay() -> None:
-    buckets = Buckets(per_minute=10, keys_max=100)
-    for number in range(10_000):
-        buckets.take(str(number), 0.0)
-        buckets.take("busy", 0.0)
-    assert len(buckets) == 100
-    assert buckets.wait_ms("busy", 0.0) > 0
-
-
-@given(st.lists(st.tuples(st.floats(0, 30), st.booleans()), max_size=60))
-def test_no_window_of_a_minute_sees_more_than_a_full_bucket_and_its_refill(steps: list[tuple[float, bool]]) -> None:
-    buckets, now_s, taken_s = Buckets(per_minute=5), 0.0, []
-    for pause_s, wants in steps:
-        now_s += pause_s
-        if wants and not buckets.wait_ms("key", now_s):
-            buckets.take("key", now_s)
-            taken_s.append(now_s)
-    for start_s in taken_s:
-        assert sum(start_s <= at_s < start_s + 60 for at_s in taken_s) <= 5 + 5
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ from gameserver.protocol.messages import (
 )
 from gameserver.protocol.world_frame import LAYOUT, Record, Section, decode_frame
 from gameserver.simulation.inbox import INPUTS_MAX
-from gameserver.world.speech import LINES_MAX, WINDOW_MS
+from gameserver.world.speech import LINES_BURST, LINES_PER_S
 
 PAGE = Path("docs/protocol.md").read_text()
 
@@ -138,7 +138,8 @@ def limits() -> dict[str, object]:
         "the largest entity id in a `describe`": typing.get_args(EntityRef)[1].le,
         "ids in a `describe`": lengths(Describe, "ids"),
         "characters of a chat line": bounds(Say, "text").max_length,
-        f"chat lines in {WINDOW_MS // 1000} seconds": LINES_MAX,
+        "chat lines a second, on average": f"{LINES_PER_S:g}",
+        "chat lines at once, saved up while quiet": LINES_BURST,
         "bytes sent that you have not read, kept by the server": edge.outbox_bytes_max,
         "characters of an `item` (demo game)": lengths(Use, "item"),
         "`quantity` of a `give` (demo game)": values(Give, "quantity"),

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from gameserver import rate_limit
 from gameserver.accounts import throttle
 from gameserver.config import Settings
 from gameserver.edge import gate, ring
@@ -55,7 +56,7 @@ BOUNDS = {
     "sign-ins and claims at SQL": f"{database.DOOR_MAX}",
     "saves waiting for SQL": "one a session and epoch",  # a dict by both
     "chat lines, and notes of stays, waiting for SQL": f"{_default(Backlog.__init__, 'rows_max'):,} each",
-    "names and addresses throttled": f"{throttle.KEYS_MAX:,} each",
+    "names and addresses throttled": f"{rate_limit.KEYS_MAX:,} each",
     "addresses that signed a name in before": f"{throttle.PAIRS_MAX:,}, {throttle.NAMES_MAX} an address",
 }
 

@@ -44,7 +44,8 @@ def copy() -> Path:
 def modules() -> list[str]:
     folders = assigned("COMPILED")
     assert isinstance(folders, dict)
-    return [f"gameserver.{folder}.{name}" for folder, names in folders.items() for name in names.split()]
+    named = ((folder, name) for folder, names in folders.items() for name in names.split())
+    return [".".join(part for part in ("gameserver", folder, name) if part) for folder, name in named]
 
 
 def mapped_by(pid: int) -> str:

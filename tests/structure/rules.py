@@ -17,7 +17,7 @@ LINES_MAX = 400
 FUNCTION_LINES_MAX = 60
 
 # Below everything: no part of the game in them. Pure parts do not get them.
-GROUND = {"config", "store_urls", "urls", "clock", "tasks", "failpoints", "observability"}
+GROUND = {"config", "store_urls", "urls", "clock", "tasks", "failpoints", "rate_limit", "observability"}
 
 # part -> the parts it may import, besides itself; imports point down only
 LAYERS: dict[str, set[str]] = {
@@ -28,14 +28,15 @@ LAYERS: dict[str, set[str]] = {
     "clock": set(),
     "tasks": set(),
     "failpoints": set(),
+    "rate_limit": set(),
     "garbage": {"clock"},
     "listening": set(),
     "speedups": set(),
     "settings_table": {"config"},
-    "observability": {"config"},
+    "observability": {"config", "rate_limit"},
     "protocol": set(),
     "link": {"protocol"},
-    "world": {"protocol"},
+    "world": {"protocol", "rate_limit"},
     "sql": {"protocol", *GROUND},
     "store": {"speedups", *GROUND},
     "live": {"store", "protocol", "speedups", *GROUND},
@@ -106,6 +107,7 @@ PURE = (
     "gameserver/link/messages.py",
     "gameserver/link/ports.py",
     "gameserver/protocol/",
+    "gameserver/rate_limit.py",
     "gameserver/world/",
     "gameserver/simulation/calls.py",
     "gameserver/simulation/declared.py",
@@ -322,7 +324,8 @@ def _compiled(root: Path) -> set[str]:
     for node in ast.parse((root / "setup.py").read_text(encoding="utf-8")).body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "COMPILED":
             folders: dict[str, str] = ast.literal_eval(node.value)
-            return {f"gameserver/{folder}/{name}.py" for folder, names in folders.items() for name in names.split()}
+            named = ((folder, name) for folder, names in folders.items() for name in names.split())
+            return {Path("gameserver", folder, f"{name}.py").as_posix() for folder, name in named}
     raise LookupError("setup.py names no modules to compile")
 
 
