@@ -1,12 +1,12 @@
 """A multiplayer game server that loses at most one tick. These names are what a game is made of."""
 
-from gameserver.protocol.errors import Refusal, RefusalCode
 from gameserver.protocol.messages import Action, Input
 from gameserver.protocol.mistake import GameError
 from gameserver.simulation.game import Game, handles, refuse
 from gameserver.world.entity import Entity, Player
 from gameserver.world.exchange import Exchange
 from gameserver.world.inventory import Inventory
+from gameserver.world.scratch import Scratch
 from gameserver.world.state import PlayerState
 from gameserver.world.zone import Zone, ZoneSpec
 
@@ -20,8 +20,7 @@ __all__ = [
     "Inventory",
     "Player",
     "PlayerState",
-    "Refusal",
-    "RefusalCode",
+    "Scratch",
     "Zone",
     "ZoneSpec",
     "handles",

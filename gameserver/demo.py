@@ -9,7 +9,7 @@ import math
 from pathlib import Path
 from typing import Annotated
 
-from msgspec import Meta
+from msgspec import Meta, field
 
 from gameserver import (
     Action,
@@ -19,11 +19,11 @@ from gameserver import (
     Input,
     Player,
     PlayerState,
-    Refusal,
-    RefusalCode,
+    Scratch,
     Zone,
     ZoneSpec,
     handles,
+    refuse,
 )
 
 WALK_SPEED = 6.0  # world units a second
@@ -71,97 +71,109 @@ class Villager(PlayerState):
     steps: float = 0.0
 
 
-class Ground:
+class Walk(Scratch):
+    """The direction that a player walks in: of length 1 at most, and (0, 0) while the player stands."""
+
+    dx: float = 0.0
+    dy: float = 0.0
+
+
+class Ground(Scratch):
     """The meadow's own memory: its butterflies, and the dropped things, which do not grow again."""
 
-    def __init__(self, butterflies: list[Entity]):
-        self.butterflies = butterflies
-        self.dropped: set[int] = set()
+    butterflies: list[Entity] = field(default_factory=list)
+    dropped: set[int] = field(default_factory=set)
 
 
-class Meadow(Game):
+Grass = Zone[Villager, Walk, Ground]
+Visitor = Player[Villager, Walk]
+
+
+class Meadow(Game[Villager, Walk, Ground]):
     """Walk, gather, eat, give."""
 
     tick_hz = 20
     kinds = ("player", "apple", "coin", "flower", "butterfly")
     zones = (ZoneSpec("meadow", width=120.0, height=120.0, cell_size=20.0),)
-    state_type = Villager
     page = Path(__file__).parent / "web"
 
-    def on_start(self, zone: Zone) -> None:
+    def on_start(self, zone: Grass) -> None:
         for kind, count in THINGS_PER_KIND.items():
             for _ in range(count):
                 grow(zone, kind)
-        zone.volatile = Ground([zone.spawn("butterfly", *anywhere(zone)) for _ in range(BUTTERFLIES)])
+        zone.scratch.butterflies = [zone.spawn("butterfly", *anywhere(zone)) for _ in range(BUTTERFLIES)]
 
-    def on_join(self, zone: Zone, player: Player) -> None:
+    def on_join(self, zone: Grass, player: Visitor) -> None:
         if player.is_new:
             middle = (zone.width / 2 + zone.random.uniform(-8, 8), zone.height / 2 + zone.random.uniform(-8, 8))
             zone.move_to(player, *middle)
-        player.volatile = (0.0, 0.0)
 
-    def on_disconnect(self, zone: Zone, player: Player) -> None:
-        player.volatile = (0.0, 0.0)
+    def on_disconnect(self, zone: Grass, player: Visitor) -> None:
+        halt(player)
 
     @handles(Move)
-    def move(self, zone: Zone, player: Player, message: Move) -> None:
+    def move(self, zone: Grass, player: Visitor, message: Move) -> None:
         length = math.hypot(message.dx, message.dy)
         if length == 0.0:
-            player.volatile = (0.0, 0.0)
+            halt(player)
             return
         shrink = max(length, 1.0)  # a diagonal is not faster
-        player.volatile = (message.dx / shrink, message.dy / shrink)
+        player.scratch.dx, player.scratch.dy = message.dx / shrink, message.dy / shrink
         player.face(message.dx, message.dy)
 
     @handles(PickUp)
-    def pick_up(self, zone: Zone, player: Player, message: PickUp) -> None:
+    def pick_up(self, zone: Grass, player: Visitor, message: PickUp) -> None:
         thing = zone.reach(player, message.entity, REACH)
         kind = zone.kind_of(thing)
         if kind not in THINGS_PER_KIND:
-            raise Refusal(RefusalCode.NOT_USABLE, f"a {kind} cannot be picked up")
+            refuse(f"a {kind} cannot be picked up", code="not_usable")
         player.inventory.add(kind)
         zone.remove(thing)
-        if thing.id in zone.volatile.dropped:
-            zone.volatile.dropped.discard(thing.id)
+        if thing.id in zone.scratch.dropped:
+            zone.scratch.dropped.discard(thing.id)
         else:
             grow(zone, kind)
 
     @handles(Use)
-    def use(self, zone: Zone, player: Player, message: Use) -> None:
+    def use(self, zone: Grass, player: Visitor, message: Use) -> None:
         if message.item != "apple":
-            raise Refusal(RefusalCode.NOT_USABLE, "only apples can be used: they are eaten", field="item")
+            refuse("only apples can be used: they are eaten", code="not_usable", field="item")
         player.inventory.remove("apple")
         player.state.apples_eaten += 1
 
     @handles(Drop)
-    def drop(self, zone: Zone, player: Player, message: Drop) -> None:
+    def drop(self, zone: Grass, player: Visitor, message: Drop) -> None:
         if message.item not in THINGS_PER_KIND:
-            raise Refusal(RefusalCode.NOT_USABLE, "that cannot be dropped here", field="item")
+            refuse("that cannot be dropped here", code="not_usable", field="item")
         zone.exchange(player, None, message.item, message.quantity)
 
     @handles(Give)
-    def give(self, zone: Zone, player: Player, message: Give) -> None:
+    def give(self, zone: Grass, player: Visitor, message: Give) -> None:
         receiver = zone.reach(player, message.to, REACH)
         if not isinstance(receiver, Player):
-            raise Refusal(RefusalCode.NO_SUCH_THING, "that is not a player", field="to")
+            refuse("that is not a player", code="no_such_thing", field="to")
         zone.exchange(player, receiver, message.item, message.quantity)
 
-    def on_exchange(self, zone: Zone, exchange: Exchange) -> None:
+    def on_exchange(self, zone: Grass, exchange: Exchange[Villager, Walk]) -> None:
         if exchange.receiver is not None:
             zone.send(exchange.receiver, "received", by=exchange.giver.name, item=exchange.kind, n=exchange.quantity)
             return
         for _ in range(exchange.quantity):
             beside = exchange.x + zone.random.uniform(-1, 1), exchange.y + zone.random.uniform(-1, 1)
-            zone.volatile.dropped.add(zone.spawn(exchange.kind, *beside).id)
+            zone.scratch.dropped.add(zone.spawn(exchange.kind, *beside).id)
 
-    def on_tick(self, zone: Zone) -> None:
+    def on_tick(self, zone: Grass) -> None:
         stride = WALK_SPEED * zone.tick_s
         for player in zone.players.values():
-            dx, dy = player.volatile
+            dx, dy = player.scratch.dx, player.scratch.dy
             if dx or dy:
                 zone.move_to(player, player.x + dx * stride, player.y + dy * stride)
-        for butterfly in zone.volatile.butterflies:
+        for butterfly in zone.scratch.butterflies:
             flutter(zone, butterfly)
+
+
+def halt(player: Visitor) -> None:
+    player.scratch.dx = player.scratch.dy = 0.0
 
 
 def anywhere(zone: Zone) -> tuple[float, float]:

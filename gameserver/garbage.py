@@ -10,7 +10,7 @@ import gc
 
 from gameserver.clock import Clock
 
-# New objects; collections of those; collections of what survived them. Where a game makes cycles (a player's volatile
+# New objects; collections of those; collections of what survived them. Where a game makes cycles (a player's scratch
 # that knows the player, say), five million objects come together until the old ones are looked at.
 DUE = (20_000, 50, 5)
 OVERDUE = 2  # times that: then it is done, whatever is left of the interval

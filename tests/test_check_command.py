@@ -203,7 +203,7 @@ def test_two_servers_in_one_folder(settings: list[str], tmp_path: Path) -> None:
 def test_a_stored_state_that_the_game_cannot_read(settings: list[str], sqlite_url: str, tmp_path: Path) -> None:
     (tmp_path / "stateful.py").write_text(
         "from gameserver import Game, PlayerState\nclass Tally(PlayerState):\n    score: int = 0\n"
-        "class Mine(Game):\n    state_type = Tally\n"
+        "class Mine(Game[Tally]): ...\n"
     )
     with sqlite3.connect(sqlite_url.removeprefix("sqlite:///")) as file:
         for player_id, state in ((1, b'{"score":3}'), (2, b'{"score":"many"}')):

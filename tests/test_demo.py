@@ -20,11 +20,15 @@ from gameserver.demo import (
     WALK_SPEED,
     Drop,
     Give,
+    Grass,
+    Ground,
     Meadow,
     Move,
     PickUp,
     Use,
     Villager,
+    Visitor,
+    Walk,
 )
 from gameserver.protocol.codec import ClientCodec
 from gameserver.protocol.errors import Refusal
@@ -40,14 +44,14 @@ class Play:
 
     def __init__(self, seed: int = 1) -> None:
         self.game = Meadow()
-        self.zone = Zone(Meadow.zones[0], Meadow.kinds, Meadow.tick_hz, Random(seed))
+        self.zone: Grass = Zone(Meadow.zones[0], Meadow.kinds, Meadow.tick_hz, Random(seed), Ground())
         self.game.on_start(self.zone)
         self.inbox = Inbox()
         self.seq = 0
         self.tick()
 
-    def enter(self, number: int, x: float | None = None, y: float | None = None) -> Player:
-        player = Player(PlayerId(number), f"P{number}", 0, x or 0.0, y or 0.0, Villager())
+    def enter(self, number: int, x: float | None = None, y: float | None = None) -> Visitor:
+        player = Player(PlayerId(number), f"P{number}", 0, x or 0.0, y or 0.0, Villager(), Walk())
         player.connected = True
         player.is_new = x is None
         self.inbox.arrivals.append(player)
@@ -213,7 +217,7 @@ def test_dropping_and_picking_up_again_does_not_fill_the_meadow() -> None:
         assert play.ask(player, Drop, item="coin") == "durable"
         dropped = max(play.zone.entities)
         assert play.ask(player, PickUp, entity=dropped) == "stored"
-    assert play.lying() == THINGS_PER_KIND and not play.zone.volatile.dropped
+    assert play.lying() == THINGS_PER_KIND and not play.zone.scratch.dropped
 
 
 @pytest.mark.parametrize(("item", "code"), [("coin", "not_enough"), ("crown", "not_usable")])
@@ -299,4 +303,4 @@ def test_butterflies_stay_in_the_meadow() -> None:
     play = Play()
     for _ in range(500):
         play.tick()
-    assert all(0 <= fly.x <= 120 and 0 <= fly.y <= 120 for fly in play.zone.volatile.butterflies)
+    assert all(0 <= fly.x <= 120 and 0 <= fly.y <= 120 for fly in play.zone.scratch.butterflies)

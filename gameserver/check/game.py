@@ -14,6 +14,8 @@ from gameserver.protocol.mistake import GameError, place_of_class, place_of_func
 from gameserver.simulation.declared import check_declared, check_hooks, close_names
 from gameserver.simulation.game import Game
 from gameserver.simulation.game_class import collect_handlers
+from gameserver.simulation.type_arguments import check_types
+from gameserver.world.scratch import Scratch
 from gameserver.world.state import PlayerState
 from gameserver.world.state_class import check_fields
 from gameserver.world.stored_state import StateUnreadable, read_state
@@ -52,6 +54,7 @@ def _as_it_is_now(game: type[Game]) -> Iterator[Finding]:
         check_hooks(game, Game)
         check_declared(game)
         collect_handlers(game)
+        check_types(game, Game)
     except GameError as error:
         yield Finding("error", error.where, error.problem, error.remedy)
 
@@ -84,11 +87,15 @@ def _unused_messages(game: type[Game]) -> Iterator[Finding]:
 
 
 def _unused_states(game: type[Game]) -> Iterator[Finding]:
-    if game.state_type is not PlayerState:
-        return
-    for cls in _classes_beside(game, PlayerState):
-        remedy = f"write state_type = {cls.__name__} in class {game.__name__}"
-        yield Finding("warning", place_of_class(cls), "is the state of no game, so nothing of it is kept", remedy)
+    """Classes of kept state or scratch in the game's own module, while the game names none of them."""
+    if game.state_type is PlayerState:
+        for cls in _classes_beside(game, PlayerState):
+            remedy = f"write class {game.__name__}(Game[{cls.__name__}])"
+            yield Finding("warning", place_of_class(cls), "is the state of no game, so nothing of it is kept", remedy)
+    if game.scratch_type is game.zone_scratch_type is Scratch:
+        for cls in _classes_beside(game, Scratch):
+            remedy = f"write class {game.__name__}(Game[{game.state_type.__name__}, {cls.__name__}])"
+            yield Finding("warning", place_of_class(cls), "is the scratch of no game, so nothing has it", remedy)
 
 
 def _classes_beside(game: type[Game], kind: type) -> list[Any]:

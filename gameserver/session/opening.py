@@ -110,7 +110,7 @@ class Opener:
 
     def _as_saved(self, profile: Profile) -> Session:
         kind = self._game.kinds.index(self._game.player_kind)
-        player = player_of(profile, kind, self._game.state_type)
+        player = player_of(profile, kind, self._game.state_type, self._game.scratch_type)
         session = Session(
             player=player,
             epoch=profile.epoch,

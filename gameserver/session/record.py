@@ -23,6 +23,7 @@ from gameserver.session.session import Dirty, Session
 from gameserver.store.resp import hset_template, pack_hset
 from gameserver.world.entity import Player
 from gameserver.world.inventory import Holding, Inventory
+from gameserver.world.scratch import Scratch
 from gameserver.world.state import PlayerState
 from gameserver.world.stored_state import read_state
 
@@ -159,10 +160,12 @@ def _kept_zone(session: Session) -> str:
     return session.player.lost_zone or session.zone
 
 
-def player_of(profile: Profile, kind: int, state_type: type[PlayerState]) -> Player:
+def player_of(
+    profile: Profile, kind: int, state_type: type[PlayerState], scratch_type: type[Scratch] = Scratch
+) -> Player:
     """Return the player as SQL has it. Raises StateUnreadable."""
     state = read_state(state_type, profile.state, _shown(profile.player_id, profile.name))
-    player = Player(profile.player_id, profile.name, kind, profile.x, profile.y, state)
+    player = Player(profile.player_id, profile.name, kind, profile.x, profile.y, state, scratch_type())
     player.facing = profile.facing
     player.inventory = Inventory(profile.inventory, profile.inventory_seq)
     player.is_new = profile.zone is None

@@ -18,6 +18,7 @@ from gameserver.protocol.label import LABEL_RULE, is_label
 from gameserver.protocol.message_class import own_fields
 from gameserver.protocol.mistake import GameError, closest, place_of_class, place_of_function, shown
 from gameserver.simulation.game_class import check_callable
+from gameserver.world.scratch import Scratch, check_new
 from gameserver.world.state import PlayerState
 from gameserver.world.zone import ZoneSpec
 
@@ -37,10 +38,17 @@ def check_declared(game: Any) -> None:
     hz = game.tick_hz
     if type(hz) is not int or not 1 <= hz <= TICK_HZ_MAX:
         raise GameError(place_of_class(game, "tick_hz"), f"is {shown(hz)}", f"write a whole number, 1 to {TICK_HZ_MAX}")
-    if not (isinstance(game.state_type, type) and issubclass(game.state_type, PlayerState)):
-        problem = f"is {shown(game.state_type)}, which is no subclass of PlayerState"
-        remedy = "name a class that is written as class Tally(PlayerState)"
-        raise GameError(place_of_class(game, "state_type"), problem, remedy)
+    _check_class(game, "state_type", PlayerState, "Tally(PlayerState)")
+    for name in ("scratch_type", "zone_scratch_type"):
+        _check_class(game, name, Scratch, "Steering(Scratch)")
+        check_new(getattr(game, name))
+
+
+def _check_class(game: Any, name: str, wanted: type, example: str) -> None:
+    named = getattr(game, name)
+    if not (isinstance(named, type) and issubclass(named, wanted)):
+        problem = f"is {shown(named)}, which is no subclass of {wanted.__name__}"
+        raise GameError(place_of_class(game, name), problem, f"name a class that is written as class {example}")
 
 
 def _check_kinds(game: Any) -> None:

@@ -86,7 +86,7 @@ class ZoneRunner:
 
     def _new_zone(self) -> Zone:
         game = self._game
-        zone = Zone(self._spec, game.kinds, game.tick_hz, Random(self._seed))
+        zone = Zone(self._spec, game.kinds, game.tick_hz, Random(self._seed), game.zone_scratch_type())
         zone.items = None if game.items is None else frozenset(game.items)
         try:
             game.on_start(zone)

@@ -15,7 +15,7 @@ from functools import partial
 from math import atan2, hypot, isfinite, tau
 from operator import index
 from sys import float_info
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Generic
 
 from gameserver.protocol.ids import EntityId, PlayerId
 from gameserver.protocol.world_frame import FACING_STEPS, RECORD
@@ -23,8 +23,9 @@ from gameserver.world.action_log import ActionLog
 from gameserver.world.changes import ignore_change
 from gameserver.world.inventory import Inventory
 from gameserver.world.journal import Journal
+from gameserver.world.scratch import ScratchT
 from gameserver.world.speech import Speech
-from gameserver.world.state import PlayerState
+from gameserver.world.state import PlayerState, StateT
 from gameserver.world.state_rules import check_class, check_values
 
 if TYPE_CHECKING:
@@ -215,12 +216,13 @@ def _whole(name: str, value: int) -> int:
         raise TypeError(f"{name} is a whole number, not {value!r}: round it first") from None
 
 
-class Player(Entity):
-    """A player's entity, with what the session keeps: ``inventory`` and ``state``; and what it does not: ``volatile``,
-    a place for whatever the game needs until the player leaves."""
+class Player(Entity, Generic[StateT, ScratchT]):
+    """A player's entity. The session keeps its ``inventory`` and its ``state``. It does not keep its ``scratch``, the
+    game's own memory of the player until the player leaves."""
 
     __slots__ = (
         "_on_change",
+        "_scratch",
         "_state",
         "actions",
         "connected",
@@ -230,19 +232,18 @@ class Player(Entity):
         "player_id",
         "session",
         "speech",
-        "volatile",
         "zone",
     )  # fmt: skip
 
-    def __init__(self, player_id: PlayerId, name: str, kind: int, x: float, y: float, state: PlayerState):
+    def __init__(self, player_id: PlayerId, name: str, kind: int, x: float, y: float, state: StateT, scratch: ScratchT):
         super().__init__(kind, x, y, name)
         self.player_id = player_id
         self._state = state
+        self._scratch = scratch
         self._on_change: Callable[[], None] = ignore_change
         self.inventory = Inventory()
         self.actions = ActionLog()
         self.speech = Speech()
-        self.volatile: Any = None
         self.session: Any = None  # a place for whoever keeps the player: the host puts its session there
         self.zone: Zone | None = None  # where it is let in
         self.connected = False
@@ -250,7 +251,7 @@ class Player(Entity):
         self.lost_zone: str | None = None  # the zone it was in, if the game has that zone no more; until ``on_join``
 
     @property
-    def state(self) -> Any:
+    def state(self) -> StateT:
         """The player's kept state, of the game's own type."""
         return self._state
 
@@ -261,10 +262,15 @@ class Player(Entity):
         check_values(state)
         if self._journal is not None:
             self._journal.append((_state_as_before, self, self._state))
-        self._state = state
+        self._state = state  # type: ignore[assignment]  # of the same class, as was checked
         state.tell_changes(self._on_change, self._journal)
         if self._on_change is not ignore_change:
             state.note_assigned()
+
+    @property
+    def scratch(self) -> ScratchT:
+        """The game's own memory of the player, of the game's own type. It is not kept."""
+        return self._scratch
 
     def note_kept_in(self, kept: dict[PlayerId, Player], journal: Journal) -> None:
         """Note each change of a kept part: the player in ``kept``, and the way to undo the change in ``journal``."""

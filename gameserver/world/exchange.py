@@ -8,11 +8,13 @@ exchange, or lost with it.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Generic, Literal
 
 from gameserver.protocol.errors import Refusal, RefusalCode
 from gameserver.world.entity import Player
 from gameserver.world.inventory import Holding, given
+from gameserver.world.scratch import ScratchT
+from gameserver.world.state import StateT
 
 ExchangeResult = Literal["done", "already", "refused"]
 
@@ -37,12 +39,12 @@ class ExchangeOp:
 
 
 @dataclass(slots=True)
-class Exchange:
+class Exchange(Generic[StateT, ScratchT]):
     """One proposal. ``after``: each party's whole inventory once it is done, with the sequence it gets."""
 
     op: ExchangeOp
-    giver: Player
-    receiver: Player | None  # None: to the ground
+    giver: Player[StateT, ScratchT]
+    receiver: Player[StateT, ScratchT] | None  # None: to the ground
     kind: str
     quantity: int
     proposed_tick: int
@@ -52,8 +54,14 @@ class Exchange:
 
     @classmethod
     def propose(
-        cls, op: ExchangeOp, giver: Player, receiver: Player | None, kind: str, quantity: int, tick: int
-    ) -> Exchange:
+        cls,
+        op: ExchangeOp,
+        giver: Player[StateT, ScratchT],
+        receiver: Player[StateT, ScratchT] | None,
+        kind: str,
+        quantity: int,
+        tick: int,
+    ) -> Exchange[StateT, ScratchT]:
         """Freezes the parties. Raises Refusal, changing nothing, when it cannot be."""
         if receiver is giver:
             raise Refusal(RefusalCode.YOURSELF, "that is you")

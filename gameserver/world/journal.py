@@ -3,7 +3,7 @@
 Each entry is a function with its arguments. Whoever calls the game notes the length of the journal before, and undoes
 down to that length when the call fails. The tick empties the journal at its end.
 
-Law: what a game can change and what is kept or shown has an entry in the journal before it changes. ``volatile`` and
+Law: what a game can change and what is kept or shown has an entry in the journal before it changes. ``scratch`` and
 the zone's randomness have none.
 """
 

@@ -8,9 +8,10 @@ know are carried along, so two versions of a game can take turns on one player.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 import msgspec
+from typing_extensions import TypeVar
 
 from gameserver.world.changes import ignore_change
 from gameserver.world.journal import Journal
@@ -33,19 +34,21 @@ _NOTHING_CARRIED = Carried(0, {}, {})
 
 
 class PlayerState(msgspec.Struct, metaclass=StateClass, dict=True):
-    """Subclass it, give every field a default, and name the subclass in ``Game.state_type``."""
+    """Subclass it, give every field a default, and name the subclass in ``Game[State]``."""
 
     version: ClassVar[int] = 1
     rules: ClassVar[Rules]  # of this class, made with it
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        """Keep a value of the field's own type. Raises GameError: what is kept can be read back."""
-        value = self.rules[name](self, name, value)
-        journal: Journal | None = self.__dict__.get("journal")
-        if journal is not None:
-            journal.append((self._put_back, name, getattr(self, name), self.was_assigned))
-        _set(self, name, value)
-        self.note_assigned()
+    if not TYPE_CHECKING:  # a type checker would allow any name in a class that has a __setattr__
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            """Keep a value of the field's own type. Raises GameError: what is kept can be read back."""
+            value = self.rules[name](self, name, value)
+            journal: Journal | None = self.__dict__.get("journal")
+            if journal is not None:
+                journal.append((self._put_back, name, getattr(self, name), self.was_assigned))
+            _set(self, name, value)
+            self.note_assigned()
 
     @property
     def was_assigned(self) -> bool:
@@ -119,3 +122,7 @@ def _carried(version: int, stored: dict[str, Any], known: dict[str, Any]) -> Car
 
 def _as_json(value: Any) -> Any:
     return msgspec.json.decode(msgspec.json.encode(value))
+
+
+StateT = TypeVar("StateT", bound=PlayerState, default=PlayerState, covariant=True)
+"""The type of ``player.state``."""

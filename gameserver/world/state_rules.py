@@ -52,7 +52,7 @@ class Rules(dict[str, Keep]):
 
     def _undeclared(self, name: str) -> GameNameError:
         cls, near = self.cls.__name__, closest(name, self.cls.__struct_fields__)
-        remedy = f"write {near}" if near else f"declare it in class {cls}, or use player.volatile for what is not kept"
+        remedy = f"write {near}" if near else f"declare it in class {cls}, or use player.scratch for what is not kept"
         return GameNameError(place_of_caller(f"{cls}.{name}"), "is not declared", remedy)
 
 
@@ -60,7 +60,7 @@ def check_class(state: Any, expected: Any) -> None:
     """Raise GameError if ``player.state`` cannot be this."""
     if type(state) is not expected:
         where, problem = place_of_caller("player.state"), f"cannot be {shown(state)}"
-        raise GameError(where, problem, f"assign a {expected.__name__}, as Game.state_type says")
+        raise GameError(where, problem, f"assign a {expected.__name__}, the state of the game")
 
 
 def check_values(state: Any) -> None:

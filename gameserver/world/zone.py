@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from math import isnan
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple
 
 import msgspec
 
@@ -22,6 +22,8 @@ from gameserver.world.event import event_of
 from gameserver.world.exchange import Exchange, ExchangeOp
 from gameserver.world.grid import Cell, Grid
 from gameserver.world.journal import Journal, cut
+from gameserver.world.scratch import ScratchT, ZoneScratchT
+from gameserver.world.state import StateT
 from gameserver.world.zone_size import check_zone
 
 if TYPE_CHECKING:
@@ -65,14 +67,14 @@ class WaitingAction(NamedTuple):
     action: Action
 
 
-class Zone:
+class Zone(Generic[StateT, ScratchT, ZoneScratchT]):
     """A zone as the hooks of a game see it.
 
     ``tick`` counts from 0, ``tick_s`` is its length in seconds, ``now_ms`` the time of this tick in ms since 1970 (for
-    stamps people read), ``random`` the zone's own randomness, ``volatile`` a place for whatever the game needs.
+    stamps people read), ``random`` the zone's own randomness, ``scratch`` the game's own memory of the zone.
     """
 
-    def __init__(self, spec: ZoneSpec, kinds: tuple[str, ...], tick_hz: int, random: Random):
+    def __init__(self, spec: ZoneSpec, kinds: tuple[str, ...], tick_hz: int, random: Random, scratch: ZoneScratchT):
         self.spec = spec
         self.name = spec.name
         self.width = spec.width
@@ -81,9 +83,9 @@ class Zone:
         self.tick = 0
         self.tick_s = 1.0 / tick_hz
         self.now_ms = 0
-        self.volatile: Any = None
+        self._scratch = scratch
         self.entities: dict[EntityId, Entity] = {}
-        self.players: dict[PlayerId, Player] = {}
+        self.players: dict[PlayerId, Player[StateT, ScratchT]] = {}
         self.grid = Grid(
             spec.width,
             spec.height,
@@ -107,6 +109,11 @@ class Zone:
         self._next_id = 1 + random.getrandbits(30)
 
     # --- for games ---
+
+    @property
+    def scratch(self) -> ZoneScratchT:
+        """The game's own memory of the zone, of the game's own type. It ends with the zone."""
+        return self._scratch
 
     def kind_number(self, kind: str) -> int:
         """Return the number a kind travels as. Raises GameError for one that the game did not declare."""
@@ -204,7 +211,7 @@ class Zone:
 
     # --- for the server ---
 
-    def admit(self, player: Player) -> None:
+    def admit(self, player: Player[Any, Any]) -> None:
         if (older := self.players.get(player.player_id)) is not None:
             older.zone = None
         self.players[player.player_id] = player

@@ -23,14 +23,14 @@ FOUND = [
     ),
     (
         "a state's type that does not exist",
-        'class S(PlayerState):\n    gold: "Coins" = 0\nclass G(Game):\n    state_type = S',
+        'class S(PlayerState):\n    gold: "Coins" = 0\nclass G(Game[S]): ...',
         "error",
         "wrong.py:3 S.gold: has a type that does not exist: Coins; "
         "define or import it in the module, not in a function nor below if TYPE_CHECKING",
     ),
     (
         "a state's type that came later and is mutable",
-        'class S(PlayerState):\n    bag: "Bag | None" = None\nclass G(Game):\n    state_type = S\nBag = list[int]',
+        'class S(PlayerState):\n    bag: "Bag | None" = None\nclass G(Game[S]): ...\nBag = list[int]',
         "error",
         "wrong.py:3 S.bag: is list[int] | None: a change inside it would not be noticed, and not kept; "
         "write tuple[…, ...], and assign a new one",
@@ -45,7 +45,20 @@ FOUND = [
         "a state that no game has",
         "class S(PlayerState):\n    gold: int = 0\nclass G(Game): ...",
         "warning",
-        "wrong.py:2 S: is the state of no game, so nothing of it is kept; write state_type = S in class G",
+        "wrong.py:2 S: is the state of no game, so nothing of it is kept; write class G(Game[S])",
+    ),
+    (
+        "a scratch that no game has",
+        "class S(PlayerState): ...\nclass C(Scratch):\n    dx: float = 0.0\nclass G(Game[S]): ...",
+        "warning",
+        "wrong.py:3 C: is the scratch of no game, so nothing has it; write class G(Game[S, C])",
+    ),
+    (
+        "a hook with a state that came later",
+        "class T(PlayerState): ...\nclass G(Game[T]):\n    def on_tick(self, zone: 'Zone[S]'): ...\n"
+        "class S(PlayerState): ...",
+        "error",
+        "wrong.py:4 G.on_tick: takes Zone[S], and the game has other types; write zone: Zone[T]",
     ),
     (
         "a hook that comes close",

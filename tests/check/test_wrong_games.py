@@ -452,6 +452,96 @@ CLASSES = [
         "name a class that is written as class Tally(PlayerState)",
     ),
     (
+        "state_type beside another type argument",
+        "class S(PlayerState): ...\nclass T(PlayerState): ...\nclass G(Game[S]):\n    state_type = T",
+        "wrong.py:5 G.state_type: is the class T, and the class statement names S; remove state_type = …",
+    ),
+    (
+        "type argument that is no PlayerState",
+        "class S: ...\nclass G(Game[S]): ...",
+        "wrong.py:3 Game[…]: has the class S for a player's state, which is no subclass of PlayerState; "
+        "name a class that is written as class Tally(PlayerState)",
+    ),
+    (
+        "type argument that is a number",
+        "class G(Game[5]): ...",
+        "wrong.py:2 Game[…]: has 5 for a player's state, which is no subclass of PlayerState; "
+        "name a class that is written as class Tally(PlayerState)",
+    ),
+    (
+        "type argument that is a text",
+        "class S(PlayerState): ...\nclass G(Game['S']): ...",
+        "wrong.py:3 Game[…]: has 'S' for a player's state, which is no subclass of PlayerState; "
+        "name a class that is written as class Tally(PlayerState)",
+    ),
+    (
+        "type arguments in the wrong order",
+        "class S(PlayerState): ...\nclass C(Scratch): ...\nclass G(Game[C, S]): ...",
+        "wrong.py:4 Game[…]: has the class C for a player's state, which is no subclass of PlayerState; "
+        "name a class that is written as class Tally(PlayerState)",
+    ),
+    (
+        "a state for a player's scratch",
+        "class S(PlayerState): ...\nclass G(Game[S, S]): ...",
+        "wrong.py:3 Game[…]: has the class S for a player's scratch, which is no subclass of Scratch; "
+        "name a class that is written as class Steering(Scratch)",
+    ),
+    (
+        "a plain class for a zone's scratch",
+        "class S(PlayerState): ...\nclass C: ...\nclass G(Game[S, Scratch, C]): ...",
+        "wrong.py:4 Game[…]: has the class C for a zone's scratch, which is no subclass of Scratch; "
+        "name a class that is written as class Ground(Scratch)",
+    ),
+    (
+        "four type arguments",
+        "class S(PlayerState): ...\nclass G(Game[S, Scratch, Scratch, Scratch]): ...",
+        "wrong.py:3 Game[…]: has 4 types; write at most Game[State, Scratch, ZoneScratch]",
+    ),
+    (
+        "a hook with players of another type",
+        "class S(PlayerState): ...\nclass T(PlayerState): ...\nclass G(Game[S]):\n"
+        "    def on_join(self, zone: Zone[S], player: Player[T]): ...",
+        "wrong.py:5 G.on_join: takes Player[T], and the game has other types; write player: Player[S]",
+    ),
+    (
+        "a handler with a zone of another type",
+        GO + "class S(PlayerState): ...\nclass C(Scratch): ...\nclass G(Game[S, Scratch, C]):\n"
+        "    @handles(Go)\n    def go(self, zone: Zone[S, C], player: Player[S], message): ...",
+        "wrong.py:7 G.go: takes Zone[S, C], and the game has other types; write zone: Zone[S, Scratch, C]",
+    ),
+    (
+        "a game without types and a hook with them",
+        "class S(PlayerState): ...\nclass G(Game):\n    def on_tick(self, zone: Zone[S]): ...",
+        "wrong.py:4 G.on_tick: takes Zone[S], and the game has other types; write zone: Zone",
+    ),
+    (
+        "scratch without a default",
+        "class C(Scratch):\n    dx: float",
+        "wrong.py:3 C.dx: has no default; write dx: … = …, the value at the beginning",
+    ),
+    (
+        "scratch without a type",
+        "class C(Scratch):\n    dx = 0.0",
+        "wrong.py:3 C.dx: has no type, so it is no field; write dx: float = …",
+    ),
+    (
+        "scratch with any name",
+        "class C(Scratch, dict=True): ...",
+        "wrong.py:2 C: has dict=: only declared fields can be assigned; remove dict=",
+    ),
+    (
+        "frozen scratch",
+        "class C(Scratch, frozen=True): ...",
+        "wrong.py:2 C: has frozen=: its fields are assigned; remove frozen=",
+    ),
+    (
+        "scratch that cannot be made",
+        "class C(Scratch):\n    x: int = msgspec.field(default_factory=lambda: 1 // 0)\n"
+        "class G(Game[PlayerState, C]): ...",
+        "wrong.py:2 C: cannot be made: ZeroDivisionError: integer division or modulo by zero; "
+        "let it be made without arguments",
+    ),
+    (
         "kinds without a comma",
         'class G(Game):\n    kinds = ("player")',
         'wrong.py:3 G.kinds: is \'player\'; write a tuple: kinds = ("player", "stone")',

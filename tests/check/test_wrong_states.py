@@ -174,8 +174,7 @@ class S(PlayerState, kw_only=True):
 class Later(msgspec.Struct, frozen=True):
     at: int = 0
 
-class G(Game):
-    state_type = S
+class G(Game[S]): ...
 """
 
 

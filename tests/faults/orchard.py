@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 
 from gameserver import Action, Player, Zone, ZoneSpec, handles
-from gameserver.demo import Meadow, PickUp, Villager
+from gameserver.demo import Grass, Meadow, PickUp, Villager, Visitor
 from gameserver.world.inventory import Holding
 
 # In a node's environment, for the negative controls:
@@ -29,13 +29,13 @@ class Orchard(Meadow):
     zones = (ZoneSpec("orchard", width=30.0, height=30.0, cell_size=30.0),)
     state_type = Hoarding
 
-    def on_join(self, zone: Zone, player: Player) -> None:
+    def on_join(self, zone: Grass, player: Visitor) -> None:
         super().on_join(zone, player)
         if FORGETS_FIELDS in os.environ:
             player.state.__dict__.pop("carried", None)
 
     @handles(Hoard)
-    def hoard(self, zone: Zone, player: Player, message: Hoard) -> None:
+    def hoard(self, zone: Zone, player: Player[Hoarding], message: Hoard) -> None:
         player.state.diary = "x" * message.letters
         if MINTS_PAST_THE_CHECK in os.environ:
             before = player.inventory.holdings.get(message.item, Holding())
@@ -54,6 +54,7 @@ class NewOrchard(Orchard):
     state_type = Picker
 
     @handles(PickUp)
-    def pick_up(self, zone: Zone, player: Player, message: PickUp) -> None:
+    def pick_up(self, zone: Grass, player: Visitor, message: PickUp) -> None:
         super().pick_up(zone, player, message)
+        assert isinstance(player.state, Picker)
         player.state.picked += 1

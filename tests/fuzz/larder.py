@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from gameserver import Player, Zone
-from gameserver.demo import Meadow
+from gameserver.demo import Grass, Meadow, Visitor
 
 APPLES = 1_000_000
 
 
 class Larder(Meadow):
-    def on_join(self, zone: Zone, player: Player) -> None:
+    def on_join(self, zone: Grass, player: Visitor) -> None:
         if player.is_new:
             player.inventory.add("apple", APPLES)
         super().on_join(zone, player)

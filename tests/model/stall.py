@@ -3,7 +3,7 @@ only, so that a place says how old it is."""
 
 from __future__ import annotations
 
-from gameserver import Action, Game, Input, Player, PlayerState, Refusal, RefusalCode, Zone, ZoneSpec, handles
+from gameserver import Action, Game, Input, Player, PlayerState, Zone, ZoneSpec, handles, refuse
 from gameserver.protocol.ids import PlayerId
 
 
@@ -32,31 +32,30 @@ class Bag(PlayerState):
     picked: int = 0
 
 
-class Stall(Game):
+class Stall(Game[Bag]):
     tick_hz = 5
     zones = (ZoneSpec("stall", width=10_000.0, height=10.0, cell_size=10_000.0),)
-    state_type = Bag
 
     @handles(Step)
-    def step(self, zone: Zone, player: Player, message: Step) -> None:
+    def step(self, zone: Zone[Bag], player: Player[Bag], message: Step) -> None:
         zone.move_to(player, player.x + 1, 0.0)
 
     @handles(Pick)
-    def pick(self, zone: Zone, player: Player, message: Pick) -> None:
+    def pick(self, zone: Zone[Bag], player: Player[Bag], message: Pick) -> None:
         player.inventory.add(message.item)
         player.state.picked += 1
 
     @handles(Use)
-    def use(self, zone: Zone, player: Player, message: Use) -> None:
+    def use(self, zone: Zone[Bag], player: Player[Bag], message: Use) -> None:
         player.inventory.remove(message.item)
 
     @handles(Give)
-    def give(self, zone: Zone, player: Player, message: Give) -> None:
+    def give(self, zone: Zone[Bag], player: Player[Bag], message: Give) -> None:
         receiver = zone.players.get(PlayerId(message.to))
         if receiver is None:
-            raise Refusal(RefusalCode.NO_SUCH_THING, "not here")
+            refuse("not here", code="no_such_thing")
         zone.exchange(player, receiver, message.item)
 
     @handles(Drop)
-    def drop(self, zone: Zone, player: Player, message: Drop) -> None:
+    def drop(self, zone: Zone[Bag], player: Player[Bag], message: Drop) -> None:
         zone.exchange(player, None, message.item)

@@ -29,25 +29,24 @@ class Customer(PlayerState):
     note: str = ""
 
 
-class Market(Game):
+class Market(Game[Customer]):
     kinds = ("player",)
     zones = (ZoneSpec("market", width=20.0, height=20.0, cell_size=20.0),)
-    state_type = Customer
 
     @handles(Mint)
-    def mint(self, zone: Zone, player: Player, message: Mint) -> None:
+    def mint(self, zone: Zone[Customer], player: Player[Customer], message: Mint) -> None:
         player.inventory.add(message.item, message.n)
 
     @handles(Give)
-    def give(self, zone: Zone, player: Player, message: Give) -> None:
+    def give(self, zone: Zone[Customer], player: Player[Customer], message: Give) -> None:
         receiver = zone.entity(message.to)
         assert isinstance(receiver, Player)
         zone.exchange(player, receiver, message.item, message.n)
 
     @handles(Score)
-    def score(self, zone: Zone, player: Player, message: Score) -> None:
+    def score(self, zone: Zone[Customer], player: Player[Customer], message: Score) -> None:
         player.state.score = message.n
 
     @handles(Note)
-    def note(self, zone: Zone, player: Player, message: Note) -> None:
+    def note(self, zone: Zone[Customer], player: Player[Customer], message: Note) -> None:
         player.state.note = "x" * message.n

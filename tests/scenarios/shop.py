@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from gameserver import Action, Game, Player, PlayerState, Zone, ZoneSpec, handles
 
@@ -44,29 +44,28 @@ class Till(PlayerState):
     tags: tuple[str, ...] = ()
 
 
-class Shop(Game):
+class Shop(Game[Till]):
     zones = (ZoneSpec("shop", width=20.0, height=20.0, cell_size=20.0),)
-    state_type: ClassVar[type[PlayerState]] = Till
 
     @handles(Mint)
-    def mint(self, zone: Zone, player: Player, message: Mint) -> None:
+    def mint(self, zone: Zone[Till], player: Player[Till], message: Mint) -> None:
         player.inventory.add(message.item, message.n)
 
     @handles(Fill)
-    def fill(self, zone: Zone, player: Player, message: Fill) -> None:
+    def fill(self, zone: Zone[Till], player: Player[Till], message: Fill) -> None:
         for number in range(message.n):
             player.inventory.add(f"kind of thing number {number}", 1_000_000_000)
 
     @handles(Tell)
-    def tell(self, zone: Zone, player: Player, message: Tell) -> None:
+    def tell(self, zone: Zone[Till], player: Player[Till], message: Tell) -> None:
         setattr(player.state, message.field, message.value)
 
     @handles(Write)
-    def write(self, zone: Zone, player: Player, message: Write) -> None:
+    def write(self, zone: Zone[Till], player: Player[Till], message: Write) -> None:
         player.state.note = "x" * message.n
 
     @handles(Shout)
-    def shout(self, zone: Zone, player: Player, message: Shout) -> None:
+    def shout(self, zone: Zone[Till], player: Player[Till], message: Shout) -> None:
         zone.broadcast("shout", text="x" * message.n)
 
 
@@ -81,5 +80,5 @@ class OtherShop(Shop):
 
 
 class LostShop(Shop):
-    def choose_zone(self, player: Player) -> str:
+    def choose_zone(self, player: Player[Till]) -> str:
         return "shpo"

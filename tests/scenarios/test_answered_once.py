@@ -19,7 +19,7 @@ from tests.servers.game import RunningGame, running_game
 from tests.servers.mariadb import MariaDb
 
 SHOP = """
-from gameserver import Action, Game, Player, PlayerState, Zone, ZoneSpec, handles
+from gameserver import Action, Game, Player, Zone, ZoneSpec, handles
 
 
 class Mint(Action, tag="mint"):
@@ -36,7 +36,6 @@ class Put(Action, tag="put"):
 
 class Shop(Game):
     zones = (ZoneSpec("shop", width=10, height=10, cell_size=10),)
-    state_type = PlayerState
 
     @handles(Mint)
     def mint(self, zone: Zone, player: Player, message: Mint) -> None:

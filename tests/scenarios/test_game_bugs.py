@@ -20,7 +20,7 @@ import asyncio
 import time
 from pathlib import Path
 
-from gameserver import Action, Game, Player, PlayerState, Zone, ZoneSpec, handles
+from gameserver import Action, Game, Player, PlayerState, Scratch, Zone, ZoneSpec, handles
 
 BUGS = set()  # of the whole process; "zone: bug"
 NO_EXCEPTIONS = {"exit": SystemExit, "cancel": asyncio.CancelledError, "interrupt": KeyboardInterrupt}
@@ -28,6 +28,10 @@ NO_EXCEPTIONS = {"exit": SystemExit, "cancel": asyncio.CancelledError, "interrup
 
 class Score(PlayerState):
     score: int = 0
+
+
+class Condition(Scratch):
+    is_fine: bool = False
 
 
 class Mint(Action, tag="mint", frozen=True):
@@ -43,43 +47,42 @@ class Sleep(Action, tag="sleep", frozen=True):
     seconds: float
 
 
-class Buggy(Game):
+class Buggy(Game[Score, Scratch, Condition]):
     tick_hz = 20
     zones = (ZoneSpec("north"), ZoneSpec("south"))
-    state_type = Score
 
-    def choose_zone(self, player: Player) -> str:
+    def choose_zone(self, player: Player[Score]) -> str:
         if "Quit" in player.name:
             player.inventory.add("coin", 7)
             raise SystemExit
         return "nowhere" if "Lost" in player.name else "south" if "South" in player.name else "north"
 
-    def on_start(self, zone: Zone) -> None:
+    def on_start(self, zone: Zone[Score, Scratch, Condition]) -> None:
         if f"{zone.name}: start" in BUGS:
             raise RuntimeError("a bug in on_start")
-        zone.volatile = "fine"
+        zone.scratch.is_fine = True
 
-    def on_stop(self, zone: Zone) -> None:
+    def on_stop(self, zone: Zone[Score, Scratch, Condition]) -> None:
         if f"{zone.name}: stop" in BUGS:
             raise SystemExit
         Path(f"{zone.name} has stopped").touch()
 
-    def on_join(self, zone: Zone, player: Player) -> None:
+    def on_join(self, zone: Zone[Score, Scratch, Condition], player: Player[Score]) -> None:
         player.inventory.add("welcome_gift")
         if f"{zone.name}: join" in BUGS:
             raise RuntimeError("a bug in on_join")
 
-    def on_leave(self, zone: Zone, player: Player, reason: str) -> None:
+    def on_leave(self, zone: Zone[Score, Scratch, Condition], player: Player[Score], reason: str) -> None:
         if f"{zone.name}: leave" in BUGS:
             player.state.score = -1
             raise RuntimeError("a bug in on_leave")
 
-    def on_tick(self, zone: Zone) -> None:
-        if zone.volatile != "fine" or f"{zone.name}: tick" in BUGS:
+    def on_tick(self, zone: Zone[Score, Scratch, Condition]) -> None:
+        if not zone.scratch.is_fine or f"{zone.name}: tick" in BUGS:
             raise ZeroDivisionError("a bug in on_tick")
 
     @handles(Mint)
-    def mint(self, zone: Zone, player: Player, message: Mint) -> None:
+    def mint(self, zone: Zone[Score, Scratch, Condition], player: Player[Score], message: Mint) -> None:
         player.inventory.add("coin", message.n)
         player.state.score += message.n
         if message.then == "raise":
@@ -90,16 +93,16 @@ class Buggy(Game):
             player.inventory.remove("gold")
 
     @handles(Bug)
-    def bug(self, zone: Zone, player: Player, message: Bug) -> None:
-        if message.name == "volatile":
-            zone.volatile = None
+    def bug(self, zone: Zone[Score, Scratch, Condition], player: Player[Score], message: Bug) -> None:
+        if message.name == "scratch":
+            zone.scratch.is_fine = False
         elif message.name.startswith("not "):
             BUGS.discard(message.name[4:])
         else:
             BUGS.add(message.name)
 
     @handles(Sleep)
-    def sleep(self, zone: Zone, player: Player, message: Sleep) -> None:
+    def sleep(self, zone: Zone[Score, Scratch, Condition], player: Player[Score], message: Sleep) -> None:
         until = time.monotonic() + message.seconds
         while time.monotonic() < until:
             pass
@@ -249,7 +252,7 @@ async def test_a_zone_that_cannot_tick_any_more_comes_back_by_itself(buggy: Runn
         await player.sign_in("register", name="Ann", password="a long password")
         await elsewhere.sign_in("register", name="South1", password="a long password")
         await player.act("mint", n=5)
-        await player.send("bug", seq=2, name="volatile")
+        await player.send("bug", seq=2, name="scratch")
         assert await player.closed() == 4007  # zone_stopped: may come back
         status, told = await readiness(buggy)
         assert status == 503 and told["zones"] is False and "on_tick" in told["stopped_zones"]["north"]
@@ -276,7 +279,7 @@ async def test_a_zone_that_keeps_failing_is_given_up_and_its_players_are_kept(bu
         await player.sign_in("register", name="Ann", password="a long password")
         await player.act("mint", n=5)
         await player.act("bug", name="north: start")
-        await player.send("bug", seq=3, name="volatile")
+        await player.send("bug", seq=3, name="scratch")
         assert await player.closed() == 4007
     async with asyncio.timeout(60):
         while not logged(buggy, "zone_given_up"):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from gameserver import Action, Game, Player, PlayerState, Zone, ZoneSpec, handles
 
 
@@ -25,15 +23,14 @@ class SecondState(PlayerState):
     gold: int = 10
 
 
-class First(Game):
+class First(Game[FirstState]):
     """The game's first release."""
 
     kinds = ("player",)
     zones = (ZoneSpec("arena", width=20.0, height=20.0, cell_size=20.0),)
-    state_type: ClassVar[type[PlayerState]] = FirstState
 
     @handles(Score)
-    def score(self, zone: Zone, player: Player, message: Score) -> None:
+    def score(self, zone: Zone[FirstState], player: Player[FirstState], message: Score) -> None:
         player.state.score = message.n
 
 
@@ -43,6 +40,6 @@ class Second(First):
     state_type = SecondState
 
     @handles(Earn)
-    def earn(self, zone: Zone, player: Player, message: Earn) -> None:
+    def earn(self, zone: Zone, player: Player[SecondState], message: Earn) -> None:
         player.state.gold = message.n
         player.inventory.add(message.item)

@@ -47,6 +47,12 @@ def profile(number: int = 1, *, saved_seq: int = 0, zone: str | None = None, **c
     return Profile(**(fields | changed))  # type: ignore[arg-type]
 
 
+def state_of(one: Session) -> Villager:
+    """Return the kept state of the session's player."""
+    assert isinstance(one.player.state, Villager)
+    return one.player.state
+
+
 def session(number: int = 1, *, saved: Profile | None = None) -> Session:
     """Make a session as the profile has it, with nothing written to Redis yet."""
     saved = saved or profile(number)

@@ -12,7 +12,7 @@ from gameserver.session.record import fields_of, merge_newer
 from gameserver.session.session import Dirty, Session
 from gameserver.world.inventory import Holding
 from gameserver.world.stored_state import StateUnreadable
-from tests.session.standins import holdings, profile, session
+from tests.session.standins import holdings, profile, session, state_of
 from tests.session.test_record import live, opened, written
 
 SAVED = profile(
@@ -26,7 +26,7 @@ def played_on() -> dict[str, str]:
     """The hash of the session, some time after the save."""
     one = session(saved=SAVED)
     player = one.player
-    player.x, player.y, player.facing, player.state.apples_eaten = 10.0, 20.0, 30, 40
+    player.x, player.y, player.facing, state_of(one).apples_eaten = 10.0, 20.0, 30, 40
     player.inventory.add("coin", 100)
     player.inventory.add("flower", 9)
     player.actions.finish(12, "stored")
@@ -39,7 +39,7 @@ def found(one: Session) -> dict[str, Any]:
     player = one.player
     return {
         "place": (one.zone, player.x, player.y, player.facing),
-        "state": player.state.apples_eaten,
+        "state": state_of(one).apples_eaten,
         "items": player.inventory.held(),
     }
 
@@ -94,7 +94,7 @@ def test_a_hash_of_an_older_release_that_does_not_count_its_kinds_is_whole() -> 
 @pytest.mark.parametrize("dirty", [Dirty.PLACE, Dirty.ITEMS, Dirty.STATE, Dirty.ACTIONS, Dirty.SPEECH, Dirty.STATUS])
 def test_of_a_hash_that_vanished_and_was_written_to_once_only_what_is_there_counts(dirty: int) -> None:
     one = session(saved=SAVED)
-    one.player.x, one.player.state.apples_eaten = 10.0, 40
+    one.player.x, state_of(one).apples_eaten = 10.0, 40
     one.player.inventory.add("coin")
     one.dirty_kinds = {"coin"}
     read = opened(SAVED, written(one, dirty))

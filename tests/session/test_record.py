@@ -14,7 +14,7 @@ from gameserver.protocol.errors import RefusalCode
 from gameserver.session.record import first_fields, merge_newer, player_of, to_save, waits_for_client_of, write_changes
 from gameserver.session.session import Dirty, Session
 from gameserver.world.inventory import Holding
-from tests.session.standins import holdings, profile, session, unpacked
+from tests.session.standins import holdings, profile, session, state_of, unpacked
 
 KINDS = st.text(min_size=1, max_size=8).filter(lambda kind: kind.isprintable())
 HOLDINGS = st.dictionaries(KINDS, st.builds(Holding, *[st.integers(0, 10**9)] * 3), max_size=5)
@@ -61,7 +61,7 @@ def test_what_is_written_is_read_back(
 ) -> None:
     saved = profile(1, x=x, y=y, facing=facing, inventory=held, inventory_seq=3)
     one = session(saved=saved)
-    one.player.state.apples_eaten = eaten
+    state_of(one).apples_eaten = eaten
     one.player.actions.finish(3, RefusalCode.TOO_FAR)
     one.player.speech.note(said, 5)
     one.resume_hashes = ("a", "b")
@@ -122,7 +122,7 @@ def test_of_place_and_items_the_newer_wins_each_by_itself(
         inventory=holdings(coin=(2, 2, 0)), inventory_seq=5,
     )  # fmt: skip
     one = opened(saved, hash_fields)
-    place = (one.player.x, one.player.y, one.player.facing, one.player.state.apples_eaten, one.zone)
+    place = (one.player.x, one.player.y, one.player.facing, state_of(one).apples_eaten, one.zone)
     assert place == ((1.0, 1.0, 1, 1, "redis") if redis_place_is_newer else (2.0, 2.0, 2, 2, "sql"))
     assert one.player.inventory.quantity("coin") == (1 if redis_items_are_newer else 2)
     assert one.seq >= max(redis_seq, 8)
@@ -187,11 +187,11 @@ def test_a_save_of_what_redis_was_not_sent_has_a_seq_of_its_own() -> None:
 def test_a_place_taken_from_sql_is_written_with_its_state() -> None:
     one = session()
     hash_fields = written(one)
-    one.player.state.apples_eaten = 4
+    state_of(one).apples_eaten = 4
     one.seq += 5
     second = opened(as_profile(to_save(one)), hash_fields)
     hash_fields = live(second, hash_fields, Dirty.PLACE)
-    assert opened(profile(1), hash_fields).player.state.apples_eaten == 4
+    assert state_of(opened(profile(1), hash_fields)).apples_eaten == 4
 
 
 def test_a_player_whose_node_died_before_its_first_tick_is_still_new() -> None:
@@ -218,7 +218,7 @@ def test_a_save_is_a_copy_that_later_changes_do_not_touch() -> None:
     one.player.inventory.add("coin")
     save = to_save(one)
     one.player.inventory.add("coin")
-    one.player.state.apples_eaten = 9
+    state_of(one).apples_eaten = 9
     assert save.inventory["coin"].quantity == 1 and Villager.decode(save.state).apples_eaten == 0
 
 

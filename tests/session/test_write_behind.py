@@ -19,7 +19,7 @@ from gameserver.session.session import Dirty, Session
 from gameserver.session.write_behind import RETRY_S, WriteBehind
 from gameserver.store.connection import StoreUnavailable
 from gameserver.tasks import Tasks
-from tests.session.standins import Redis, StillClock, break_state, session, turns
+from tests.session.standins import Redis, StillClock, break_state, session, state_of, turns
 
 
 class Bench:
@@ -490,7 +490,7 @@ async def test_an_ack_for_what_could_not_be_written_is_not_given_with_the_next_w
     bench.behind.mark(one, Dirty.PLACE)
     await bench.flush()
     assert bench.given == [] and bench.redis.batches == []
-    one.player.state.steps = 3
+    state_of(one).steps = 3
     bench.behind.mark(one, Dirty.STATE)
     await bench.flush()
     assert [ack.seq for ack in bench.given] == [1]

@@ -13,13 +13,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gameserver import Action, Entity, Exchange, Input, Player, Refusal, RefusalCode, Zone, handles
+from gameserver import Action, Entity, Exchange, Input, Player, Scratch, Zone, handles
+from gameserver.protocol.errors import Refusal, RefusalCode
 from gameserver.protocol.ids import PlayerId
 from gameserver.protocol.world_frame import decode_frame
 from gameserver.world.view import ViewFrame
 from tests.simulation.tiny import Purse, Stage, Tiny, answers
 
-Deed = Callable[[Zone, Player, "Cast"], None]
+Deed = Callable[[Zone[Purse], Player[Purse], "Cast"], None]
 """One change. The program of a test is a list of them."""
 
 
@@ -36,11 +37,15 @@ class Wallet(Purse):
     two: tuple[int, ...] = ()
 
 
+class Noted(Scratch):
+    nudges: int = 0
+
+
 @dataclass
 class Cast:
     """The players and entities that a program may change besides its own player."""
 
-    other: Player
+    other: Player[Purse]
     stones: list[Entity]
 
 
@@ -48,6 +53,7 @@ class Programmed(Tiny):
     """Runs ``program`` in one call of the game, the one named ``where``, and then raises ``failure``."""
 
     state_type = Wallet
+    scratch_type = Noted
 
     def __init__(self) -> None:
         super().__init__()
@@ -57,7 +63,7 @@ class Programmed(Tiny):
         self.then: tuple[Sequence[Deed], BaseException] | None = None  # program and failure of the call after the first
         self.cast: Cast | None = None
 
-    def perform(self, where: str, zone: Zone, player: Player) -> None:
+    def perform(self, where: str, zone: Zone[Purse], player: Player[Purse]) -> None:
         if where != self.where:
             return
         assert self.cast is not None
@@ -71,44 +77,44 @@ class Programmed(Tiny):
             raise failure
 
     @handles(Run)
-    def run(self, zone: Zone, player: Player, message: Run) -> None:
+    def run(self, zone: Zone[Purse], player: Player[Purse], message: Run) -> None:
         self.perform("run", zone, player)
 
     @handles(Nudge)
-    def nudge(self, zone: Zone, player: Player, message: Nudge) -> None:
+    def nudge(self, zone: Zone[Purse], player: Player[Purse], message: Nudge) -> None:
         self.perform("nudge", zone, player)
 
-    def may_join(self, zone: Zone, player: Player) -> str | None:
+    def may_join(self, zone: Zone[Purse], player: Player[Purse]) -> str | None:
         self.perform("may_join", zone, player)
         return super().may_join(zone, player)
 
-    def on_join(self, zone: Zone, player: Player) -> None:
+    def on_join(self, zone: Zone[Purse], player: Player[Purse]) -> None:
         self.perform("on_join", zone, player)
 
-    def on_leave(self, zone: Zone, player: Player, reason: str) -> None:
+    def on_leave(self, zone: Zone[Purse], player: Player[Purse], reason: str) -> None:
         self.perform("on_leave", zone, player)
 
-    def on_disconnect(self, zone: Zone, player: Player) -> None:
+    def on_disconnect(self, zone: Zone[Purse], player: Player[Purse]) -> None:
         self.perform("on_disconnect", zone, player)
 
-    def on_reconnect(self, zone: Zone, player: Player) -> None:
+    def on_reconnect(self, zone: Zone[Purse], player: Player[Purse]) -> None:
         self.perform("on_reconnect", zone, player)
 
-    def on_exchange(self, zone: Zone, exchange: Exchange) -> None:
+    def on_exchange(self, zone: Zone[Purse], exchange: Exchange[Purse]) -> None:
         self.perform("on_exchange", zone, exchange.giver)
 
-    def on_tick(self, zone: Zone) -> None:
+    def on_tick(self, zone: Zone[Purse]) -> None:
         self.perform("on_tick", zone, next(iter(zone.players.values())))
 
 
 # --- what a program is made of ---
 
 
-def _someone(pick: int, player: Player, cast: Cast) -> Player:
+def _someone(pick: int, player: Player[Purse], cast: Cast) -> Player:
     return cast.other if pick % 2 else player
 
 
-def _something(pick: int, player: Player, cast: Cast) -> Entity:
+def _something(pick: int, player: Player[Purse], cast: Cast) -> Entity:
     return [player, cast.other, *cast.stones][pick % (2 + len(cast.stones))]
 
 
@@ -150,7 +156,7 @@ def turn(pick: int, n: int) -> Deed:
 
 
 def spawn(pick: int, n: int) -> Deed:
-    def deed(zone: Zone, player: Player, cast: Cast) -> None:
+    def deed(zone: Zone[Purse], player: Player[Purse], cast: Cast) -> None:
         stone = zone.spawn("stone", n, pick, name=f"stone {n}")
         if pick % 2:
             stone.x += 1
@@ -161,7 +167,7 @@ def spawn(pick: int, n: int) -> Deed:
 
 
 def remove(pick: int, n: int) -> Deed:
-    def deed(zone: Zone, player: Player, cast: Cast) -> None:
+    def deed(zone: Zone[Purse], player: Player[Purse], cast: Cast) -> None:
         stone = cast.stones[pick % len(cast.stones)]
         if n % 2:
             stone.y = n
@@ -173,7 +179,7 @@ def remove(pick: int, n: int) -> Deed:
 
 
 def tell(pick: int, n: int) -> Deed:
-    def deed(zone: Zone, player: Player, cast: Cast) -> None:
+    def deed(zone: Zone[Purse], player: Player[Purse], cast: Cast) -> None:
         if pick % 2:
             zone.broadcast("said", n=n)
         else:
@@ -183,7 +189,7 @@ def tell(pick: int, n: int) -> Deed:
 
 
 def trade(pick: int, n: int) -> Deed:
-    def deed(zone: Zone, player: Player, cast: Cast) -> None:
+    def deed(zone: Zone[Purse], player: Player[Purse], cast: Cast) -> None:
         giver, receiver = (player, cast.other) if pick % 2 else (cast.other, player)
         zone.exchange(giver, receiver if n % 3 else None, "coin", n)
 
@@ -203,7 +209,7 @@ class Scene:
 
     def __init__(self, where: str):
         self.game = Programmed()
-        self.newcomers: list[Player] = []
+        self.newcomers: list[Player[Purse]] = []
         self.stage = stage = Stage(game=self.game)
         self.where = where
         self.player = self._enter(1, 45.0, 39.0)
@@ -213,7 +219,7 @@ class Scene:
         stage.tick()
         self._prepare()
 
-    def _enter(self, number: int, x: float, y: float) -> Player:
+    def _enter(self, number: int, x: float, y: float) -> Player[Purse]:
         player = self.stage.player(number, x, y, coins=5)
         self.stage.inbox.arrivals.append(player)
         self.stage.tick()
@@ -402,12 +408,12 @@ def test_a_newcomer_gets_nothing_from_a_may_join_that_raises_however_often_it_tr
 def test_what_a_game_notes_for_itself_is_not_undone() -> None:
     scene = Scene("nudge")
 
-    def note(zone: Zone, player: Player, cast: Cast) -> None:
-        player.volatile = "player's"
-        zone.volatile = "zone's"
+    def note(zone: Zone[Purse], player: Player[Purse], cast: Cast) -> None:
+        assert isinstance(player.scratch, Noted)
+        player.scratch.nudges += 1
 
     scene.play([note], RuntimeError("a bug"))
-    assert (scene.player.volatile, scene.stage.zone.volatile) == ("player's", "zone's")
+    assert scene.player.scratch == Noted(nudges=1)
 
 
 def test_the_outcome_of_an_exchange_stands_though_on_exchange_raises() -> None:

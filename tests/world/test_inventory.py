@@ -11,6 +11,7 @@ from gameserver.protocol.ids import PlayerId
 from gameserver.world.entity import Player
 from gameserver.world.exchange import Exchange, ExchangeOp, ExchangeResult
 from gameserver.world.inventory import QUANTITY_MAX, Holding, Inventory
+from gameserver.world.scratch import Scratch
 from gameserver.world.state import PlayerState
 
 KINDS = ("apple", "coin")
@@ -18,7 +19,7 @@ PEOPLE = 3
 
 
 def person(number: int, coins: int = 0) -> Player:
-    player = Player(PlayerId(number), f"P{number}", 0, 0.0, 0.0, PlayerState())
+    player = Player(PlayerId(number), f"P{number}", 0, 0.0, 0.0, PlayerState(), Scratch())
     if coins:
         player.inventory.add("coin", coins)
     return player

@@ -14,6 +14,7 @@ from gameserver.protocol.ids import PlayerId
 from gameserver.world.entity import Player
 from gameserver.world.exchange import Exchange, ExchangeOp
 from gameserver.world.inventory import KIND_NAMES_BYTES_MAX, KINDS_MAX, Holding, Inventory
+from gameserver.world.scratch import Scratch
 from gameserver.world.state import PlayerState
 
 HERE = r"^tests/world/test_item_names\.py:\d+ inventory: "
@@ -43,7 +44,7 @@ each_deed = pytest.mark.parametrize("deed", DEEDS, ids=["add", "remove", "give",
 
 
 def person(number: int) -> Player:
-    return Player(PlayerId(number), f"P{number}", 0, 0.0, 0.0, PlayerState())
+    return Player(PlayerId(number), f"P{number}", 0, 0.0, 0.0, PlayerState(), Scratch())
 
 
 @each_deed

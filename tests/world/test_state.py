@@ -9,6 +9,7 @@ import pytest
 
 from gameserver.protocol.ids import PlayerId
 from gameserver.world.entity import Player
+from gameserver.world.scratch import Scratch
 from gameserver.world.state import PlayerState
 
 
@@ -126,7 +127,7 @@ def test_what_an_upgrade_drops_is_not_carried_along() -> None:
 
 
 def test_a_state_that_takes_the_place_of_another_carries_the_same_along() -> None:
-    player = Player(PlayerId(1), "Ann", 0, 0.0, 0.0, First.decode(Second(gold=500).encode()))
+    player = Player(PlayerId(1), "Ann", 0, 0.0, 0.0, First.decode(Second(gold=500).encode()), Scratch())
     player.state = First(score=1)
     assert Second.decode(player.state.encode()) == Second(score=1, gold=500)
     player.state = First.decode(Second(gold=600).encode())  # as one that was stored later is

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import msgspec
 import pytest
 
-from gameserver import GameError, PlayerState
+from gameserver import GameError, PlayerState, Scratch
 from gameserver.protocol.ids import PlayerId
 from gameserver.world.entity import Player
 from gameserver.world.state_rules import STATE_BYTES_MAX
@@ -103,11 +103,11 @@ def test_what_means_the_same_is_kept_as_the_field_s_own_type(field: str, value: 
 def test_a_field_that_is_not_declared_is_an_attribute_error_with_the_one_that_was_meant() -> None:
     state = Tally()
     with pytest.raises(AttributeError, match=rf"^{HERE} Tally\.gld: is not declared; write gold$"):
-        state.gld = 5
+        state.gld = 5  # type: ignore[attr-defined]
     with pytest.raises(
         AttributeError, match=r"Tally\.xyzzy: is not declared; declare it in class Tally, or use player"
     ):
-        state.xyzzy = 5
+        state.xyzzy = 5  # type: ignore[attr-defined]
     with pytest.raises(AttributeError, match=r"Tally\.version: is not declared"):
         state.version = 5  # type: ignore[misc]
     assert not state.was_assigned
@@ -156,7 +156,7 @@ def test_a_state_that_was_stored_counts_with_what_it_has() -> None:
 
 
 def player() -> Player:
-    return Player(PlayerId(1), "Ann", 0, 0.0, 0.0, Tally())
+    return Player(PlayerId(1), "Ann", 0, 0.0, 0.0, Tally(), Scratch())
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def player() -> Player:
     [
         (lambda: Tally(gold="many"), r"Tally\.gold: cannot keep 'many'; assign an int"),  # type: ignore[arg-type]
         (lambda: Tally(title="x" * 70_000), r"Tally\.title: makes the state"),
-        (lambda: PlayerState(), r"player\.state: cannot be PlayerState\(\); assign a Tally, as Game\.state_type says"),
+        (lambda: PlayerState(), r"player\.state: cannot be PlayerState\(\); assign a Tally, the state of the game"),
         (lambda: None, r"player\.state: cannot be None; assign a Tally"),
         (lambda: {"gold": 1}, r"player\.state: cannot be \{'gold': 1\}; assign a Tally"),
     ],

@@ -10,6 +10,7 @@ import pytest
 from gameserver.protocol.errors import RefusalCode
 from gameserver.world.action_log import ActionLog
 from gameserver.world.entity import Entity, records
+from gameserver.world.scratch import Scratch
 from gameserver.world.state import PlayerState
 from gameserver.world.zone import Zone, ZoneSpec
 
@@ -33,7 +34,7 @@ def test_a_refusal_that_only_another_release_knows_is_still_a_refusal() -> None:
 
 
 def in_zone(entity: Entity) -> Zone:
-    zone = Zone(ZoneSpec("z", width=50.0, height=30.0), ("player", "stone"), 20, Random(1))
+    zone = Zone(ZoneSpec("z", width=50.0, height=30.0), ("player", "stone"), 20, Random(1), Scratch())
     zone.add(entity)
     return zone
 

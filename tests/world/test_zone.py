@@ -14,6 +14,7 @@ from gameserver.protocol.ids import PlayerId
 from gameserver.protocol.mistake import GameError
 from gameserver.world.entity import DISCONNECTED, Entity, Player
 from gameserver.world.grid import Grid
+from gameserver.world.scratch import Scratch
 from gameserver.world.speech import LINES_BURST, LINES_PER_S, Speech
 from gameserver.world.state import PlayerState
 from gameserver.world.zone import Zone, ZoneSpec
@@ -22,7 +23,7 @@ from gameserver.world.zone_size import CELLS_PER_SIDE_MAX
 
 def zone(border_margin: float = 0.1) -> Zone:
     spec = ZoneSpec("z", width=50.0, height=30.0, cell_size=10.0, border_margin=border_margin)
-    return Zone(spec, ("player", "stone"), 20, Random(1))
+    return Zone(spec, ("player", "stone"), 20, Random(1), Scratch())
 
 
 def settled(made: Zone) -> Zone:
@@ -108,7 +109,7 @@ def test_near_finds_what_its_cell_keeps_beyond_the_border_and_what_comes_on_from
 
 def test_out_of_reach_is_told_from_not_there() -> None:
     made = zone()
-    player = Player(PlayerId(1), "P", 0, 0, 0, PlayerState())
+    player = Player(PlayerId(1), "P", 0, 0, 0, PlayerState(), Scratch())
     made.add(player)
     stone = made.spawn("stone", 3, 4)
     assert made.reach(player, stone.id, 5.0) is stone
@@ -119,7 +120,7 @@ def test_out_of_reach_is_told_from_not_there() -> None:
 
 def test_what_is_out_of_view_answers_like_what_is_not_there() -> None:
     made = zone()
-    player = Player(PlayerId(1), "P", 0, 5, 5, PlayerState())
+    player = Player(PlayerId(1), "P", 0, 5, 5, PlayerState(), Scratch())
     made.add(player)
     stone, seen = made.spawn("stone", 45, 25), made.spawn("stone", 15, 15)
     settled(made)
@@ -226,7 +227,7 @@ def test_facing_is_an_angle_in_256ths_of_a_turn(direction: tuple[float, float], 
 
 
 def test_the_server_s_bit_of_status_leaves_the_game_s_alone() -> None:
-    player = Player(PlayerId(1), "P", 0, 0, 0, PlayerState())
+    player = Player(PlayerId(1), "P", 0, 0, 0, PlayerState(), Scratch())
     player.status = 0b1010
     player.show_connected(False)
     assert player.status == 0b1010 | DISCONNECTED
@@ -255,6 +256,6 @@ def test_a_clock_that_went_back_silences_nobody_and_the_budget_holds_again_after
 
 
 def test_an_entitys_id_names_nothing_in_the_zone_of_another_process() -> None:
-    mine, theirs = (Zone(ZoneSpec("z"), ("player", "stone"), 20, Random(seed)) for seed in (1, 2))
+    mine, theirs = (Zone(ZoneSpec("z"), ("player", "stone"), 20, Random(seed), Scratch()) for seed in (1, 2))
     known = {mine.spawn("stone", 1, 1).id for _ in range(200)}
     assert known.isdisjoint({theirs.spawn("stone", 1, 1).id for _ in range(200)})
