@@ -20,6 +20,7 @@ from gameserver.protocol.ids import ConnectionId
 from gameserver.protocol.messages import Refused
 from gameserver.session.ending import Ender, Ending
 from gameserver.session.lifecycle import SessionEvent, SessionState
+from gameserver.session.refusals import PAUSES
 from gameserver.session.registry import Registry
 from gameserver.session.session import Session
 from gameserver.simulation.zones import Zones
@@ -31,7 +32,6 @@ POLL_S = 0.02
 LOGOUT = "logout"
 ANSWERS_PATIENCE_S = 1.0  # what is not answered as usual by then is answered when the session is saved
 FAREWELL_PATIENCE_S = 3.0  # a client that logs out, or waits for an answer, is closed when saved, or after this
-REFUSED_PAUSE_MIN_S, REFUSED_PAUSE_MAX_S = 5.0, 60.0  # until the end of a session that SQL refused is tried again
 
 
 class Departures:
@@ -142,7 +142,7 @@ class Departures:
         return (
             session.state is SessionState.DISCONNECTED
             and lost_at_s is not None
-            and self._clock.monotonic_s() - lost_at_s > max(self._grace_s, _pause_s(session.refused_ends))
+            and self._clock.monotonic_s() - lost_at_s > max(self._grace_s, PAUSES.after(session.refused_ends))
         )
 
     def _is_idle(self, session: Session) -> bool:
@@ -217,7 +217,3 @@ def _outcome(finishing: asyncio.Task[Ending]) -> Ending | None:
 
 def _has_ended(ending: asyncio.Task[None] | None) -> bool:
     return ending is not None and ending.done()
-
-
-def _pause_s(refused_ends: int) -> float:
-    return min(REFUSED_PAUSE_MIN_S * 2 ** min(refused_ends - 1, 10), REFUSED_PAUSE_MAX_S) if refused_ends else 0.0

@@ -6,7 +6,6 @@ is tried again, and stays claimable, because Redis still has it.
 
 from __future__ import annotations
 
-import asyncio
 from enum import Enum, auto
 
 import structlog
@@ -17,6 +16,7 @@ from gameserver.live.sessions import LiveSessions, Removal
 from gameserver.observability import metrics
 from gameserver.profiles.records import SaveOutcome, SessionLogEntry
 from gameserver.protocol.ids import NodeId
+from gameserver.retrying import STEADY, retry
 from gameserver.session.lifecycle import SessionEvent
 from gameserver.session.record import to_save, waits_for_client_of
 from gameserver.session.saver import Saver
@@ -25,7 +25,6 @@ from gameserver.session.write_behind import WriteBehind
 from gameserver.sql.backlog import Backlog
 from gameserver.store.connection import StoreUnavailable
 
-RETRY_S = 0.5
 STORED_PATIENCE_S = 1.0
 
 log = structlog.get_logger(__name__)
@@ -146,13 +145,12 @@ class Ender:
         return saved
 
     async def _remove(self, session: Session) -> Removal:
-        while True:
-            try:
-                await self._write_behind.await_quiet()
-                reach(Failpoint.REMOVE_BEFORE)
-                removal = await self._live.remove(session.player_id, session.epoch, self._node, session.saved_seq)
-            except StoreUnavailable:
-                await asyncio.sleep(RETRY_S)
-            else:
-                reach(Failpoint.REMOVE_AFTER)
-                return removal
+        """Remove the live state; waits while Redis is away."""
+        return await retry(lambda: self._try_to_remove(session), after=StoreUnavailable, pauses=STEADY)
+
+    async def _try_to_remove(self, session: Session) -> Removal:
+        await self._write_behind.await_quiet()
+        reach(Failpoint.REMOVE_BEFORE)
+        removal = await self._live.remove(session.player_id, session.epoch, self._node, session.saved_seq)
+        reach(Failpoint.REMOVE_AFTER)
+        return removal

@@ -18,12 +18,11 @@ from gameserver.profiles.exchange import Exchanges
 from gameserver.profiles.records import Exchange as StoredExchange
 from gameserver.profiles.records import ExchangeOutcome, Party
 from gameserver.protocol.ids import Epoch, PlayerId
+from gameserver.retrying import STEADY, retry
 from gameserver.sql.database import HistoryLost, OutcomeUnknown, ProfilesUnavailable
 from gameserver.tasks import Tasks
 from gameserver.world.entity import Player
 from gameserver.world.exchange import Exchange, ExchangeResult
-
-RETRY_S = 0.5
 
 log = structlog.get_logger(__name__)
 
@@ -55,27 +54,36 @@ class ExchangeCarrier:
         reach(Failpoint.EXCHANGE_AFTER_SETTLE)
 
     async def _apply(self, stored: StoredExchange) -> ExchangeResult:
-        unknown = False
-        while True:
-            try:
-                reach(Failpoint.EXCHANGE_BEFORE_SQL)
-                outcome = await self._exchanges.apply(stored)
-                reach(Failpoint.EXCHANGE_AFTER_SQL)
-            except HistoryLost:
-                return "refused"
-            except OutcomeUnknown:
-                unknown = True
-            except ProfilesUnavailable as error:
-                if not unknown:
-                    log.info("exchange_refused", op_id=stored.op_id, reason=str(error))
-                    return "refused"
-            except Exception:  # a bug of ours, and rolled back; nobody is to stay frozen for it
-                log.exception("exchange_failed", op_id=stored.op_id)
-                if not unknown:
-                    return "refused"
-            else:
-                return _result(outcome, unknown)
-            await asyncio.sleep(RETRY_S)
+        try:
+            return _result(await self._try(stored), was_unknown=False)
+        except HistoryLost:
+            return "refused"
+        except OutcomeUnknown:
+            return await retry(lambda: self._ask_again(stored), after=Exception, pauses=STEADY)
+        except ProfilesUnavailable as error:
+            log.info("exchange_refused", op_id=stored.op_id, reason=str(error))
+            return "refused"
+        except Exception:  # a bug of ours, and rolled back; nobody is to stay frozen for it
+            log.exception("exchange_failed", op_id=stored.op_id)
+            return "refused"
+
+    async def _ask_again(self, stored: StoredExchange) -> ExchangeResult:
+        """Apply an exchange whose outcome is unknown. Raises whatever keeps the outcome unknown."""
+        try:
+            return _result(await self._try(stored), was_unknown=True)
+        except HistoryLost:
+            return "refused"
+        except ProfilesUnavailable:
+            raise
+        except Exception:
+            log.exception("exchange_failed", op_id=stored.op_id)
+            raise
+
+    async def _try(self, stored: StoredExchange) -> ExchangeOutcome:
+        reach(Failpoint.EXCHANGE_BEFORE_SQL)
+        outcome = await self._exchanges.apply(stored)
+        reach(Failpoint.EXCHANGE_AFTER_SQL)
+        return outcome
 
     def _stored(self, exchange: Exchange) -> StoredExchange | None:
         parties = []

@@ -13,9 +13,10 @@ import structlog
 from gameserver.observability import metrics
 from gameserver.profiles.records import Save
 from gameserver.protocol.ids import Epoch, PlayerId
+from gameserver.retrying import Pauses
 
 TRIES = 2  # alone, until a save counts as refused
-PAUSE_MIN_S, PAUSE_MAX_S = 5.0, 60.0  # until the session is tried again; doubles
+PAUSES = Pauses(5.0, 60.0)  # until the session is tried again
 
 Key = tuple[PlayerId, Epoch]
 
@@ -46,7 +47,7 @@ class Refusals:
         refusal.tries += 1
         if refusal.tries < TRIES:
             return False
-        pause_s = min(PAUSE_MIN_S * 2 ** (refusal.tries - TRIES), PAUSE_MAX_S)
+        pause_s = PAUSES.after(refusal.tries - TRIES + 1)
         refusal.due_s = asyncio.get_running_loop().time() + pause_s
         metrics.REFUSED_SAVES.inc()
         if refusal.tries == TRIES:

@@ -15,6 +15,7 @@ from gameserver.failpoints import Failpoint, reach
 from gameserver.live.sessions import LiveSessions, Owner, StaleEpoch
 from gameserver.profiles.repository import Profiles
 from gameserver.protocol.ids import NodeId, PlayerId
+from gameserver.retrying import STEADY, retry
 from gameserver.session.record import first_fields
 from gameserver.session.registry import Registry
 from gameserver.session.session import Session
@@ -23,7 +24,6 @@ from gameserver.store.connection import StoreUnavailable
 from gameserver.tasks import Tasks
 
 AT_ONCE_MAX = 8
-RETRY_S = 0.5
 
 log = structlog.get_logger(__name__)
 
@@ -62,34 +62,35 @@ class Restorer:
 
     async def _restore(self, session: Session) -> None:
         try:
-            while not await self._in_turn(session):
-                await asyncio.sleep(RETRY_S)
+            await retry(lambda: self._in_turn(session), after=(StoreUnavailable, ProfilesUnavailable), pauses=STEADY)
         finally:
             self._under_way.discard(session.player_id)
 
-    async def _in_turn(self, session: Session) -> bool:
-        """Not while the session is being ended: what an end has removed must not come back. False: try again."""
+    async def _in_turn(self, session: Session) -> None:
+        """Not while the session is being ended: what an end has removed must not come back. Raises StoreUnavailable
+        and ProfilesUnavailable."""
         async with self._registry.lock(session.player_id), self._at_once:
-            return not session.is_open or await self._try(session)
+            if not session.is_open:
+                return
+            try:
+                await self._compare(session)
+            except StaleEpoch:
+                return  # the next write tells
+            except (StoreUnavailable, ProfilesUnavailable) as error:
+                log.info("session_restoring_delayed", player_id=session.player_id, error=str(error))
+                raise
 
-    async def _try(self, session: Session) -> bool:
-        """False when a store is away: try again."""
-        try:
-            owner = await self._live.owner(session.player_id)
-            if owner is not None and owner.epoch == session.epoch:
-                return True
-            profile = await self._profiles.current(session.player_id)
-            if profile is None or profile.epoch != session.epoch:
-                self._fenced(session)
-                return True
-            await self._give_back(session, owner)
-        except StaleEpoch:
-            return True  # the next write tells
-        except (StoreUnavailable, ProfilesUnavailable) as error:
-            log.info("session_restoring_delayed", player_id=session.player_id, error=str(error))
-            return False
+    async def _compare(self, session: Session) -> None:
+        """Look at the pointer in Redis and, if it is not ours, at the epoch in SQL. Then restore or fence."""
+        owner = await self._live.owner(session.player_id)
+        if owner is not None and owner.epoch == session.epoch:
+            return
+        profile = await self._profiles.current(session.player_id)
+        if profile is None or profile.epoch != session.epoch:
+            self._fenced(session)
+            return
+        await self._give_back(session, owner)
         log.info("session_restored", player_id=session.player_id)
-        return True
 
     async def _give_back(self, session: Session, owner: Owner | None) -> None:
         fields = first_fields(session)

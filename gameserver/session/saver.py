@@ -16,12 +16,12 @@ from gameserver.failpoints import Failpoint, Guard, is_off, reach
 from gameserver.profiles.records import Save, SaveOutcome
 from gameserver.profiles.repository import Profiles
 from gameserver.protocol.ids import Epoch, PlayerId
+from gameserver.retrying import GROWING
 from gameserver.session.refusals import Refusals
 from gameserver.sql.database import HistoryLost, OutcomeUnknown, ProfilesUnavailable, StatementRefused
 
 BATCH_MAX = 100
 PAUSE_S = 0.1  # between batches: what comes meanwhile goes together in one transaction
-RETRY_MIN_S, RETRY_MAX_S = 0.25, 5.0  # while SQL is away
 ALONE_AT_ONCE = 3  # one that SQL is slow to refuse does not hold up those that were only beside it in a batch
 
 Key = tuple[PlayerId, Epoch]
@@ -81,18 +81,18 @@ class Saver:
                 lanes.create_task(self._save_suspects(), name="saves alone")
 
     async def _save_batches(self) -> None:
-        pause_s = RETRY_MIN_S
+        failures = 0
         while True:
             await self._wake.wait()
             batch = self._next_batch()
             if not batch:
                 self._wake.clear()
             elif await self._save_batch(batch):
-                pause_s = RETRY_MIN_S
+                failures = 0
                 await asyncio.sleep(PAUSE_S)
             else:
-                await asyncio.sleep(pause_s)
-                pause_s = min(pause_s * 2, RETRY_MAX_S)
+                failures += 1
+                await asyncio.sleep(GROWING.after(failures))
 
     def _next_batch(self) -> dict[Key, Waiting]:
         """The longest waiting, one a player: of two epochs the other comes with the next batch."""
@@ -144,7 +144,7 @@ class Saver:
 
     async def _save_suspects(self) -> None:
         """One after the other, beside the batches and beside others like this."""
-        pause_s = RETRY_MIN_S
+        failures = 0
         while True:
             await self._wake_alone.wait()
             key = self._next_suspect()
@@ -156,9 +156,9 @@ class Saver:
                 is_answered = await self._save_alone(key, self._waiting[key])
             finally:
                 self._under_way.discard(key)
-            pause_s = RETRY_MIN_S if is_answered else min(pause_s * 2, RETRY_MAX_S)
+            failures = 0 if is_answered else failures + 1
             if not is_answered:
-                await asyncio.sleep(pause_s)
+                await asyncio.sleep(GROWING.after(failures))
                 self._wake_alone.set()  # while this save was under way, the other lanes found nothing to do
 
     def _next_suspect(self) -> Key | None:
@@ -177,7 +177,7 @@ class Saver:
         except StatementRefused as error:
             self._refused(key, waiting, error)
         except OutcomeUnknown:  # SQL may be away, or cut just this COMMIT: it is tried again, and holds up nobody
-            self._pause(key, RETRY_MAX_S)
+            self._pause(key, GROWING.longest_s)
         except ProfilesUnavailable:
             return False
         except Exception as error:  # a bug of ours, or of the driver: it is this save's alone
@@ -195,7 +195,7 @@ class Saver:
         if self._refusals.add(key, waiting[0], error):
             self._answer(key, waiting, SaveOutcome.REFUSED)
         else:
-            self._pause(key, RETRY_MIN_S)
+            self._pause(key, GROWING.first_s)
 
     def _pause(self, key: Key, seconds: float) -> None:
         self._paused.add(key)

@@ -15,11 +15,11 @@ from typing import Generic, TypeVar
 import structlog
 
 from gameserver.observability import metrics
+from gameserver.retrying import GROWING
 from gameserver.sql.database import ProfilesUnavailable, StatementRefused
 
 BATCH_MAX = 500
 PAUSE_S = 0.5  # between batches
-RETRY_S = 2.0
 
 Row = TypeVar("Row")
 log = structlog.get_logger(__name__)
@@ -48,8 +48,10 @@ class Backlog(Generic[Row]):
 
     async def run(self) -> None:
         """Until cancelled."""
+        failures = 0
         while True:
-            await asyncio.sleep(PAUSE_S if await self.flush() else RETRY_S)
+            failures = 0 if await self.flush() else failures + 1
+            await asyncio.sleep(GROWING.after(failures) or PAUSE_S)
 
     async def flush(self) -> bool:
         """Write what waits. False when SQL is away; nothing is lost by that."""

@@ -17,15 +17,15 @@ import structlog
 from redis.asyncio import Redis
 from redis.asyncio.connection import AbstractConnection, SSLConnection
 from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
-from redis.exceptions import AskError, MovedError, RedisError
+from redis.exceptions import AskError, MovedError
 from redis.exceptions import ConnectionError as RedisConnectionError
 
+from gameserver.store import following
 from gameserver.store.address import Address, Host
+from gameserver.store.following import SHARE_OF_DEADLINE, reasons
 from gameserver.store.server import Send, new_pool
 from gameserver.tasks import Shared
 
-PERIOD_S = 0.5
-SHARE_OF_DEADLINE = 0.25  # of a call's time, for asking: a node that is away must not use it up
 REDIRECTIONS_MAX = 3
 
 Owners = list[Host | None]  # by slot
@@ -92,14 +92,7 @@ class Cluster:
 
     async def follow(self) -> None:
         """Until cancelled: know within a moment when a slot has another owner."""
-        while True:
-            await asyncio.sleep(PERIOD_S)
-            try:
-                await self.refresh()
-            except RedisError as error:
-                log.warning("redis_cluster_silent", error=str(error), note="the last known owners count")
-            except Exception:
-                log.exception("redis_cluster_unreadable", note="a bug of the server; the last known owners count")
+        await following.follow(self.refresh, "cluster")
 
     async def close(self) -> None:
         await self._question.end()
@@ -110,7 +103,7 @@ class Cluster:
         answers = await asyncio.gather(*(self._node(host).describe() for host in hosts), return_exceptions=True)
         told = [(host, answer) for host, answer in zip(hosts, answers, strict=True) if isinstance(answer, str)]
         if not told:
-            raise RedisConnectionError(f"no node of the cluster answers: {_reasons(answers)}")
+            raise RedisConnectionError(f"no node of the cluster answers: {reasons(answers)}")
         claims = [claim for host, answer in told for claim in claims_in(answer, host, by_name=self._is_tls)]
         self._believed = believe(claims, self._believed)
         owners = owners_by(self._believed.values())
@@ -226,7 +219,3 @@ def _key_of(words: Sequence[str | int]) -> str:
 
 def _told(redirection: AskError, by: Host) -> Host:
     return redirection.host or by[0], redirection.port
-
-
-def _reasons(answers: Sequence[object]) -> str:
-    return "; ".join(dict.fromkeys(str(answer) for answer in answers))

@@ -9,7 +9,6 @@ the newest failover counts.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from typing import Any
 
 import structlog
@@ -18,13 +17,11 @@ from redis.asyncio.connection import AbstractConnection, Connection, SSLConnecti
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError
 
+from gameserver.store import following
 from gameserver.store.address import Address, Host
+from gameserver.store.following import SHARE_OF_DEADLINE, reasons
 from gameserver.tasks import Shared
-
-PERIOD_S = 0.5
-SHARE_OF_DEADLINE = 0.25  # of a call's time, for asking: one sentinel that is away must not use it up
 
 log = structlog.get_logger(__name__)
 
@@ -45,14 +42,7 @@ class Sentinels:
 
     async def follow(self) -> None:
         """Until cancelled: keep ``announced`` true."""
-        while True:
-            await asyncio.sleep(PERIOD_S)
-            try:
-                await self.primary()
-            except RedisError as error:
-                log.warning("redis_sentinels_silent", error=str(error), note="the last known primary counts")
-            except Exception:
-                log.exception("redis_sentinels_unreadable", note="a bug of the server; the last known primary counts")
+        await following.follow(self.primary, "sentinels")
 
     async def close(self) -> None:
         await self._question.end()
@@ -64,7 +54,7 @@ class Sentinels:
         answers = await asyncio.gather(*asked, return_exceptions=True)
         known = [answer for answer in answers if isinstance(answer, dict)]
         if not known:
-            raise RedisConnectionError(f"no sentinel knows the primary of {self._service}: {_reasons(answers)}")
+            raise RedisConnectionError(f"no sentinel knows the primary of {self._service}: {reasons(answers)}")
         newest = max(known, key=lambda answer: int(answer["config-epoch"]))
         primary = (str(newest["ip"]), int(newest["port"]))
         if self.announced not in (None, primary):
@@ -121,7 +111,3 @@ def _client(host: Host, options: dict[str, Any], is_tls: bool, timeout_s: float)
         socket_connect_timeout=timeout_s * SHARE_OF_DEADLINE,
         **options,
     )
-
-
-def _reasons(answers: Sequence[object]) -> str:
-    return "; ".join(dict.fromkeys(str(answer) for answer in answers))

@@ -10,6 +10,7 @@ from gameserver.profiles.exchange import Exchanges
 from gameserver.profiles.records import Exchange as StoredExchange
 from gameserver.profiles.records import ExchangeOutcome
 from gameserver.protocol.ids import Epoch, PlayerId
+from gameserver.retrying import Pauses
 from gameserver.session import exchanges as module
 from gameserver.session.exchanges import ExchangeCarrier
 from gameserver.sql.database import OutcomeUnknown, ProfilesUnavailable
@@ -58,7 +59,7 @@ DONE, ALREADY, FENCED = ExchangeOutcome.DONE, ExchangeOutcome.ALREADY, ExchangeO
 async def test_each_answer_of_sql(
     answers: tuple[ExchangeOutcome | Exception, ...], told: ExchangeResult, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "RETRY_S", 0)
+    monkeypatch.setattr(module, "STEADY", Pauses(0, 0))
     assert await carried(Sql(*answers), owned={1, 2}) == [told]
 
 

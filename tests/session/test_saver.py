@@ -13,6 +13,7 @@ from gameserver.observability import metrics
 from gameserver.profiles.records import Save, SaveOutcome
 from gameserver.profiles.repository import Profiles
 from gameserver.protocol.ids import Epoch, PlayerId
+from gameserver.retrying import Pauses
 from gameserver.session import refusals
 from gameserver.session import saver as module
 from gameserver.session.record import to_save
@@ -34,8 +35,8 @@ class Bench:
 
 @pytest.fixture
 async def bench(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Bench]:
-    monkeypatch.setattr(module, "RETRY_MIN_S", 0.001)
-    monkeypatch.setattr(refusals, "PAUSE_MIN_S", 0.02)
+    monkeypatch.setattr(module, "GROWING", Pauses(0.001, 5.0))
+    monkeypatch.setattr(refusals, "PAUSES", Pauses(0.02, 60.0))
     metrics.UNSAVED_SESSIONS.set(0)
     made = Bench()
     running = asyncio.ensure_future(made.saver.run())

@@ -16,8 +16,9 @@ from gameserver.live.nodes import NodeLeases
 from gameserver.live.sessions import LiveSessions, Removal
 from gameserver.live.tick_writer import Check, Found, OwnerMissing, ServerChanged
 from gameserver.protocol.ids import Epoch, NodeId, PlayerId
-from gameserver.store.cluster import PERIOD_S, Claim, believe, claims_in, owners_by
+from gameserver.store.cluster import Claim, believe, claims_in, owners_by
 from gameserver.store.connection import Store, StoreUnavailable
+from gameserver.store.following import PERIOD_S
 from tests.live.batches import SessionWrite, batch_of, session_write
 from tests.servers.cluster import ClusterNode, RedisCluster
 from tests.servers.ports import free_port

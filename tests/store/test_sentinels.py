@@ -11,7 +11,7 @@ from gameserver.live.sessions import LiveSessions
 from gameserver.live.tick_writer import Check, OwnerMissing, ServerChanged, TickWriter
 from gameserver.protocol.ids import Epoch, NodeId, PlayerId
 from gameserver.store.connection import Store, StoreUnavailable
-from gameserver.store.sentinels import PERIOD_S
+from gameserver.store.following import PERIOD_S
 from tests.live.batches import SessionWrite, batch_of, session_write
 from tests.servers.ports import free_port
 from tests.servers.sentinel import SentinelGroup

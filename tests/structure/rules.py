@@ -17,7 +17,7 @@ LINES_MAX = 400
 FUNCTION_LINES_MAX = 60
 
 # Below everything: no part of the game in them. Pure parts do not get them.
-GROUND = {"config", "store_urls", "urls", "clock", "tasks", "failpoints", "rate_limit", "observability"}
+GROUND = {"config", "store_urls", "urls", "clock", "tasks", "failpoints", "rate_limit", "retrying", "observability"}
 
 # part -> the parts it may import, besides itself; imports point down only
 LAYERS: dict[str, set[str]] = {
@@ -29,6 +29,7 @@ LAYERS: dict[str, set[str]] = {
     "tasks": set(),
     "failpoints": set(),
     "rate_limit": set(),
+    "retrying": set(),
     "garbage": {"clock"},
     "listening": set(),
     "speedups": set(),
