@@ -230,6 +230,7 @@ class Host:
 
     def _build_play(self) -> None:
         """Build the parts that turn inputs into ticks, and ticks into frames, acks and writes."""
+        game_log = GameLog(self._clock)
         self._publisher = Publisher(
             link=self._link,
             registry=self.registry,
@@ -241,7 +242,7 @@ class Host:
             left=self._departures.left,
             turned_away=self._turn_away,
             waits=lambda session: dispatcher.disconnected(session),
-            game_log=GameLog(self._clock),
+            game_log=game_log,
         )
         dispatcher = Dispatcher(
             link=self._link,
@@ -253,6 +254,7 @@ class Host:
             write_behind=self.write_behind,
             tasks=self.tasks,
             clock=self._clock,
+            game_log=game_log,
         )
         self._loop = SimulationLoop(
             list(self.zones),

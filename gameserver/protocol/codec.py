@@ -35,6 +35,18 @@ def encode_text(message: ServerMessage) -> bytes:
     return encode(message)
 
 
+class MessageRaised(Exception):  # noqa: N818
+    """A message's own class raised while it was read, in a ``__post_init__`` or a default. ``__cause__`` says what."""
+
+    def __init__(self, message: str):
+        super().__init__(f"{message} cannot be made of what was sent")
+        self.message = message  # the name of the class
+
+
+class _Tagged(msgspec.Struct):
+    type: str = ""
+
+
 class SignInCodec:
     """Decodes the messages with which a connection begins, whatever the game."""
 
@@ -72,14 +84,26 @@ class ClientCodec:
 
     def decode(self, text: bytes | str) -> ClientMessage:
         """The message in ``text``; an input may be one that was given before. Raises Refusal (BAD_MESSAGE or
-        UNKNOWN_TYPE), saying which field and why."""
+        UNKNOWN_TYPE), saying which field and why; MessageRaised for a bug in the message's class."""
         cached = self._cache.get(text)
         if cached is not None:
             return cached
-        message = _parse(self._decode, text)
+        message = self._read(text)
         if type(message) in self._plain and len(text) <= CACHED_BYTES_MAX:
             self._remember(text, message)
         return message
+
+    def _read(self, text: bytes | str) -> ClientMessage:
+        try:
+            return _parse(self._decode, text)
+        except Refusal:
+            raise
+        except BaseException as error:  # the author's own code, which awaits nothing; ``exit()`` is not to end the node
+            raise MessageRaised(self._class_of(text)) from error
+
+    def _class_of(self, text: bytes | str) -> str:
+        tag = msgspec.json.decode(text, type=_Tagged).type
+        return self.types[tag].__name__ if tag in self.types else tag
 
     def _remember(self, text: bytes | str, message: ClientMessage) -> None:
         for value in structs.astuple(message):

@@ -13,7 +13,7 @@ from gameserver.clock import Clock
 from gameserver.link.messages import Deliver, Join, Leave, PlayerInputs, ResumeSession, Resync, ToHost
 from gameserver.link.ports import EdgePort
 from gameserver.observability import metrics
-from gameserver.protocol.codec import ClientCodec, encode_text
+from gameserver.protocol.codec import ClientCodec, MessageRaised, encode_text
 from gameserver.protocol.constants import ANSWERS_MAX
 from gameserver.protocol.errors import Close, Refusal, RefusalCode
 from gameserver.protocol.ids import ConnectionId
@@ -21,11 +21,13 @@ from gameserver.protocol.messages import IS_ACTION, SIGN_IN, Action, ClientMessa
 from gameserver.protocol.refused import refused
 from gameserver.session import tokens
 from gameserver.session.departures import Departures
+from gameserver.session.game_log import GameLog
 from gameserver.session.lifecycle import SessionEvent, SessionState
 from gameserver.session.reception import Reception
 from gameserver.session.registry import Registry
 from gameserver.session.session import Dirty, Session
 from gameserver.session.write_behind import WriteBehind
+from gameserver.simulation.result import FailedCall
 from gameserver.simulation.zones import Zones
 from gameserver.speedups import prefetched
 from gameserver.tasks import Tasks
@@ -51,6 +53,7 @@ class Dispatcher:
         write_behind: WriteBehind,
         tasks: Tasks,
         clock: Clock,
+        game_log: GameLog,
     ):
         self._link = link
         self._codec = codec
@@ -61,6 +64,7 @@ class Dispatcher:
         self._write_behind = write_behind
         self._tasks = tasks
         self._clock = clock
+        self._game_log = game_log
         link.attach_host(self.receive)
 
     def receive(self, message: ToHost) -> None:
@@ -90,9 +94,16 @@ class Dispatcher:
                 self._take_text(session, text)
             except Refusal as refusal:
                 self._refuse(connection_id, refusal, text)
+            except MessageRaised as raised:
+                self._message_raised(session, raised)
+                self._refuse(connection_id, Refusal(RefusalCode.INTERNAL, "an error on our side"), text)
             except Exception:
                 log.exception("input_failed", connection_id=connection_id)
                 self._refuse(connection_id, Refusal(RefusalCode.INTERNAL), text)
+
+    def _message_raised(self, session: Session, raised: MessageRaised) -> None:
+        error = raised.__cause__ or raised
+        self._game_log.note_one(session.zone, FailedCall(raised.message, False, session.player, error))
 
     def _take_text(self, session: Session, text: bytes) -> None:
         message = self._codec.decode(text)

@@ -25,9 +25,9 @@ class GameLog:
 
     def note(self, zone: str, result: TickResult) -> None:
         for error in result.errors:
-            self._raised(zone, error)
+            self.note_one(zone, error)
 
-    def _raised(self, zone: str, error: FailedCall) -> None:
+    def note_one(self, zone: str, error: FailedCall) -> None:
         if error.is_hook:
             metrics.HOOK_ERRORS.labels(error.call).inc()
         else:

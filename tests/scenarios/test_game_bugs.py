@@ -43,6 +43,15 @@ class Bug(Action, tag="bug", frozen=True):
     name: str
 
 
+class Picky(Action, tag="picky", frozen=True):
+    raises: str
+
+    def __post_init__(self) -> None:
+        if self.raises in NO_EXCEPTIONS:
+            raise NO_EXCEPTIONS[self.raises]
+        {}[self.raises]
+
+
 class Sleep(Action, tag="sleep", frozen=True):
     seconds: float
 
@@ -100,6 +109,9 @@ class Buggy(Game[Score, Scratch, Condition]):
             BUGS.discard(message.name[4:])
         else:
             BUGS.add(message.name)
+
+    @handles(Picky)
+    def picky(self, zone: Zone, player: Player, message: Picky) -> None: ...
 
     @handles(Sleep)
     def sleep(self, zone: Zone[Score, Scratch, Condition], player: Player[Score], message: Sleep) -> None:
@@ -161,6 +173,20 @@ async def test_a_handler_that_ends_the_process_or_cancels_itself_fails_like_any_
     buggy.start()
     async with Raw(buggy.ws_url) as player:
         assert (await player.sign_in("resume", token=token))["inventory"]["coin"] == 5
+
+
+async def test_a_message_that_raises_while_it_is_read_costs_itself_alone(buggy: RunningGame) -> None:
+    async with Raw(buggy.ws_url) as player, Raw(buggy.ws_url) as elsewhere:
+        await player.guest()
+        await elsewhere.sign_in("register", name="South1", password="a long password")
+        for raises in ("exit", "cancel", "interrupt", "apple", "apple"):
+            assert (await player.act("picky", raises=raises))["code"] == "internal"
+            assert (await elsewhere.act("mint", n=1))["level"] == "stored"
+        assert (await player.act("mint", n=5))["level"] == "stored"
+        assert (await readiness(buggy))[0] == 200
+    raised = logged(buggy, "handler_raised")
+    assert [line["call"] for line in raised] == ["Picky"] * 4  # the second KeyError is held back
+    assert "__post_init__" in raised[-1]["exception"] and raised[-1]["player_id"]
 
 
 async def test_a_choose_zone_that_raises_leaves_its_player_as_before(buggy: RunningGame) -> None:

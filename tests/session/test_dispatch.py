@@ -18,6 +18,7 @@ from gameserver.protocol.ids import ConnectionId
 from gameserver.protocol.messages import Ack, Action, ClientMessage, Logout, Refused
 from gameserver.session.departures import Departures
 from gameserver.session.dispatch import Dispatcher
+from gameserver.session.game_log import GameLog
 from gameserver.session.lifecycle import SessionEvent
 from gameserver.session.reception import Reception
 from gameserver.session.registry import Registry
@@ -58,6 +59,7 @@ class Bench:
             write_behind=write_behind,
             tasks=tasks,
             clock=self.clock,
+            game_log=GameLog(self.clock),
         )
         self.one = session(1, saved=profile(1, zone="tiny"))
         self.registry.add(self.one)
