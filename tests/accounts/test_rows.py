@@ -1,4 +1,4 @@
-"""gameserver.accounts.rows and chat_rows on both servers."""
+"""The rows of accounts on both servers."""
 
 from __future__ import annotations
 
@@ -8,11 +8,8 @@ import pytest
 
 from gameserver.accounts.names import name_key
 from gameserver.accounts.rows import Accounts, NameTaken
-from gameserver.chat.rows import ChatRows
-from gameserver.profiles.records import AccountRow, ChatLineRow
+from gameserver.profiles.records import AccountRow
 from gameserver.profiles.repository import Profiles
-from gameserver.protocol.ids import PlayerId
-from gameserver.sql.database import Database
 
 
 async def test_an_account_is_found_by_name_and_has_an_empty_profile(accounts: Accounts, profiles: Profiles) -> None:
@@ -77,16 +74,3 @@ async def test_a_password_hash_is_replaced(accounts: Accounts) -> None:
     row = await accounts.by_name(b"anna")
     assert row is not None
     assert row.password_hash == "new"
-
-
-async def test_the_last_lines_of_a_zone_come_oldest_first_and_without_whispers(database: Database) -> None:
-    rows = ChatRows(database)
-    said = [ChatLineRow("meadow", PlayerId(1), "Ann", None, f"<b>{number}</b> 🌱", number) for number in range(5)]
-    whispered = ChatLineRow("meadow", PlayerId(1), "Ann", "Ben", "psst", 9)
-    elsewhere = ChatLineRow("Meadow", PlayerId(2), "Ben", None, "here", 9)
-    await rows.append([*said[:2], elsewhere])
-    await rows.append([*said[2:4], whispered, said[4], whispered])
-    await rows.append([])
-    assert await rows.last("meadow", 3) == said[2:]
-    assert await rows.last("Meadow", 3) == [elsewhere]
-    assert await rows.last("cave", 3) == []

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from client_demo.measurements import COMPLAINTS_MAX, Complaints, Samples, Tally
+from client_demo.measurements import Tally
 from client_demo.verdict import Criteria, as_json, judge, passed, report
 
 
@@ -59,26 +59,9 @@ def test_each_criterion_alone_fails_the_run(spoil: Callable[[Tally], object], wh
     assert report(tally, findings).splitlines()[-1] == "FAIL"
 
 
-def test_percentiles_are_of_what_was_added() -> None:
-    samples = Samples()
-    for ms in range(1, 101):
-        samples.add_s(ms / 1000 + 1e-6)
-    assert samples.percentile_ms(50) == 50.0
-    assert samples.percentile_ms(99) == 99.0
-    assert Samples().percentile_ms(99) == 0.0
-
-
 def test_tallies_of_several_processes_add_up() -> None:
     total = Tally()
     for _ in range(2):
         total.merge(good())
     assert (total.players_connected, total.checks, total.playing_s) == (4, 4, 10.0)
     assert (len(total.all_acks), len(total.tick_intervals), total.refusals["too_far"]) == (400, 400, 6)
-
-
-def test_complaints_are_all_counted_and_some_kept() -> None:
-    complaints = Complaints()
-    for number in range(100):
-        complaints.add(str(number))
-    assert complaints.count == 100
-    assert len(complaints.texts) == COMPLAINTS_MAX

@@ -2,50 +2,15 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import msgspec
 import pytest
 
-from gameserver.edge.fanout import fan_out
-from gameserver.edge.frames import binary_frame
-from gameserver.edge.outbox import Joiner, Outbox
-from gameserver.edge.tally import Tally
-from gameserver.edge.wire import Wire
-from gameserver.link.audiences import AudienceTable
-from gameserver.link.messages import TickFrames, WorldFrame
+from gameserver.edge.outbox import Joiner
 from gameserver.protocol.errors import Refusal, RefusalCode
-from gameserver.protocol.ids import ConnectionId
 from gameserver.protocol.refused import refused
+from tests.edge.bench import Bench
 
 pytestmark = pytest.mark.plain  # the wire is a stand-in
-
-
-class WireStandIn:
-    """Takes writes; ``waiting_bytes`` is what it says it could not send yet."""
-
-    def __init__(self) -> None:
-        self.writes: list[bytes] = []
-        self.waiting_bytes = 0
-        self.is_closing = False
-
-    def write(self, data: bytes) -> None:
-        self.writes.append(data)
-
-    def get_write_buffer_size(self) -> int:
-        return self.waiting_bytes
-
-
-class Bench:
-    def __init__(self, bytes_max: int = 100, joiner: Joiner | None = None) -> None:
-        self.wire, self.tally, self.marked = WireStandIn(), Tally(), list[Outbox]()
-        self.outbox = Outbox(cast(Wire, self.wire), bytes_max, self.marked.append, self.tally, joiner or Joiner())
-
-    def written(self) -> list[bytes]:
-        self.outbox.flush()
-        self.marked.clear()
-        writes, self.wire.writes = self.wire.writes, []
-        return writes
 
 
 def test_messages_and_world_of_one_turn_leave_in_one_write_in_order() -> None:
@@ -119,22 +84,6 @@ def test_nothing_is_written_to_a_wire_that_is_closing() -> None:
     bench.wire.is_closing = True
     assert bench.written() == []
     assert bench.tally.sent_bytes == 0
-
-
-def test_fan_out_hands_every_viewer_the_same_bytes_with_the_header_made_once() -> None:
-    benches = {ConnectionId(number): Bench() for number in (1, 2, 3)}
-    frames = [
-        WorldFrame(b"near", [ConnectionId(1), ConnectionId(99), ConnectionId(2)]),
-        WorldFrame(b"far", [ConnectionId(3)], full=True),
-    ]
-    outboxes = AudienceTable[Outbox]()
-    for connection_id, bench in benches.items():
-        outboxes.put(connection_id, bench.outbox)
-    fan_out(TickFrames("meadow", 1, 1, frames), outboxes)
-    a, b, c = (bench.written()[0] for bench in benches.values())
-    assert a == binary_frame(b"near")
-    assert a is b
-    assert c == binary_frame(b"far")
 
 
 def test_a_frame_alone_is_sent_as_it_is_and_frames_that_several_get_are_joined_once() -> None:

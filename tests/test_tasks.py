@@ -1,16 +1,14 @@
-"""Time has one source, and every background task has an owner that waits for it."""
+"""Every background task has an owner that waits for it."""
 
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Iterator
 
 import pytest
 import structlog
 
 from gameserver import tasks as module
-from gameserver.clock import SystemClock
 from gameserver.tasks import Shared, Tasks
 
 
@@ -18,13 +16,6 @@ from gameserver.tasks import Shared, Tasks
 def logged() -> Iterator[list[structlog.typing.EventDict]]:
     with structlog.testing.capture_logs() as entries:
         yield entries
-
-
-def test_intervals_and_stamps_have_the_units_their_names_say() -> None:
-    clock = SystemClock()
-    started_s = clock.monotonic_s()
-    assert 0 <= clock.monotonic_s() - started_s < 5
-    assert abs(clock.wall_ms() - time.time() * 1000) < 5_000
 
 
 async def test_drain_waits_for_what_runs() -> None:

@@ -8,8 +8,8 @@ import pytest
 
 from gameserver.check.game import check_game, check_stored
 from gameserver.demo import Meadow
-from tests.check.test_wrong_games import GO
 from tests.check.wrong import import_game
+from tests.simulation.test_game_class import GO
 
 HANDLED = "class G(Game):\n    @handles(Go)\n    def go(self, zone, player, message): ..."
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gameserver.settings_table import describe, markdown
 
-DOC = Path(__file__).parents[2] / "docs" / "operations.md"
+DOC = Path(__file__).parents[1] / "docs" / "operations.md"
 MARKED = re.compile(r"<!-- settings -->\n(.*?)<!-- /settings -->", re.DOTALL)
 TO_RENEW = "the table is out of date: put what `gameserver check-config --markdown` prints between the marks"
 

@@ -18,7 +18,7 @@ from gameserver.world.event import EVENT_BYTES_MAX
 from gameserver.world.scratch import Scratch
 from gameserver.world.state import PlayerState
 
-HERE = r"^tests/world/test_events\.py:\d+ zone\."
+HERE = r"^tests/world/test_event\.py:\d+ zone\."
 
 
 class Place(msgspec.Struct):

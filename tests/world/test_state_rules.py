@@ -15,7 +15,7 @@ from gameserver.protocol.ids import PlayerId
 from gameserver.world.entity import Player
 from gameserver.world.state_rules import STATE_BYTES_MAX
 
-HERE = r"tests/world/test_state_assignments\.py:\d+"
+HERE = r"tests/world/test_state_rules\.py:\d+"
 
 
 class Spot(msgspec.Struct, frozen=True):
