@@ -22,7 +22,7 @@ COMPILED = {
     "link": "audiences local",
     "live": "batch tick_writer",
     "protocol": "codec world_frame",
-    "session": "departures dispatch pointer_watch publisher record registry session write_behind",
+    "session": "answers departures dispatch flight pointer_watch publisher record registry session write_behind",
     "simulation": "calls inbox inputs loop phases restarts result stopwatch tick zone_runner zones",
     "store": "pipeline resp",
     "world": "action_log distant_cells entity grid inventory journal speech view zone",

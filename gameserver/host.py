@@ -34,11 +34,13 @@ from gameserver.profiles.repository import Profiles
 from gameserver.protocol.codec import ClientCodec
 from gameserver.protocol.errors import Close
 from gameserver.protocol.ids import Epoch, NodeId, PlayerId
+from gameserver.session.answers import Answers
 from gameserver.session.checkpoint import Checkpoints
 from gameserver.session.departures import Departures
 from gameserver.session.dispatch import Dispatcher
 from gameserver.session.ending import Ender
 from gameserver.session.exchanges import ExchangeCarrier
+from gameserver.session.flusher import Flusher
 from gameserver.session.game_log import GameLog
 from gameserver.session.history import HistoryKeeper
 from gameserver.session.lease import Lease
@@ -134,7 +136,9 @@ class Host:
         self.registry = Registry()
         self.zones = Zones(game, clock, self._presence, random.getrandbits(32))
         self._build_keeping()
-        self._build_coming_and_going()
+        self._build_departures()
+        self._build_writing()
+        self._build_arrivals()
         self._build_play()
 
     def _build_keeping(self) -> None:
@@ -146,34 +150,7 @@ class Host:
         lines: Backlog[ChatLineRow] = Backlog("chat", stores.chat.append)
         self._chat = ChatHistory(stores.chat, lines, self._settings.chat_history_lines)
         self._history = self._new_history(stores.history) if stores.history is not None else None
-        self._restorer = Restorer(
-            profiles=stores.profiles,
-            live=stores.live,
-            registry=self.registry,
-            node=self._id,
-            tasks=self.tasks,
-            fenced=self._fence,
-            mark_whole=lambda session: self.write_behind.mark_whole(session),
-        )
-        self._checkpoints = Checkpoints(
-            self.saver,
-            self.tasks,
-            self._clock,
-            period_s=self._settings.checkpoint_s,
-            random=self._random,
-            fenced=self._fence,
-        )
-        self.write_behind = WriteBehind(
-            stores.writer,
-            self._clock,
-            self.tasks,
-            deliver=lambda session, acks: self._publisher.deliver_acks(session, acks),
-            fenced=self._fence,
-            owner_missing=self._restorer.restore_all,
-            sessions=self.registry,
-            may_ack=self.lease.holds,
-            checkpoints=self._checkpoints,
-        )
+        self.write_behind = WriteBehind(stores.writer, self._clock, sessions=self.registry, may_ack=self.lease.holds)
 
     def _new_history(self, stores: HistoryStores) -> HistoryKeeper:
         return HistoryKeeper(
@@ -186,9 +163,10 @@ class Host:
             lost=self._history_lost,
         )
 
-    def _build_coming_and_going(self) -> None:
-        """Build the parts that open sessions and end them."""
+    def _build_departures(self) -> None:
+        """Build the parts that end sessions."""
         stores, settings = self._stores, self._settings
+        self._answers = Answers(self._link)
         self._departures = Departures(
             link=self._link,
             registry=self.registry,
@@ -198,6 +176,7 @@ class Host:
                 session_log=self._session_log,
                 live=stores.live,
                 write_behind=self.write_behind,
+                answers=self._answers,
                 node=self._id,
                 clock=self._clock,
             ),
@@ -206,6 +185,38 @@ class Host:
             grace_s=settings.grace_s,
             idle_timeout_s=settings.idle_timeout_s,
         )
+
+    def _build_writing(self) -> None:
+        """Build the parts that act on the writes to both stores."""
+        stores = self._stores
+        self._checkpoints = Checkpoints(
+            self.saver,
+            self.tasks,
+            self._clock,
+            period_s=self._settings.checkpoint_s,
+            random=self._random,
+            fenced=self._departures.fence,
+        )
+        self._flusher = Flusher(
+            write_behind=self.write_behind,
+            answers=self._answers,
+            departures=self._departures,
+            checkpoints=self._checkpoints,
+            restorer=Restorer(
+                profiles=stores.profiles,
+                live=stores.live,
+                registry=self.registry,
+                node=self._id,
+                tasks=self.tasks,
+                fenced=self._departures.fence,
+                mark_whole=self.write_behind.mark_whole,
+            ),
+            tasks=self.tasks,
+        )
+
+    def _build_arrivals(self) -> None:
+        """Build the parts that open sessions."""
+        stores = self._stores
         self._reception = Reception(
             link=self._link,
             registry=self.registry,
@@ -222,7 +233,7 @@ class Host:
             write_behind=self.write_behind,
             clock=self._clock,
             opened=self._checkpoints.add,
-            fenced=self._fence,
+            fenced=self._departures.fence,
         )
         self._reaper = Reaper(
             stores.live, stores.leases, self._reception, self._id, self._epochs, has_name=self.lease.is_ours
@@ -235,6 +246,7 @@ class Host:
             link=self._link,
             registry=self.registry,
             write_behind=self.write_behind,
+            answers=self._answers,
             carrier=ExchangeCarrier(self._stores.exchanges, self.tasks, self._epoch_of, self._caught_up),
             history=self._chat,
             game=self._game,
@@ -278,7 +290,7 @@ class Host:
         keeping = [self.saver.run(), self._chat.lines.run(), self._session_log.run(), self.lease.run()]
         if self._history is not None:
             keeping.append(self._history.run())
-        playing = (self._loop.run(), self._departures.sweep(), self._reaper.run())
+        playing = (self._flusher.run(), self._loop.run(), self._departures.sweep(), self._reaper.run())
         self._services += [self._start(service) for service in (*keeping, *playing)]
         for service in self._services:
             service.add_done_callback(self._service_ended)
@@ -330,12 +342,7 @@ class Host:
 
     def _after_ticks(self) -> None:
         self._link.to_edge(PhaseEnded())  # before anything that could take long: players wait for their frames
-        self.write_behind.flush()
-        if not self.write_behind.is_out:  # then Redis has everything, or is away
-            self._checkpoints.save(self._checkpoints.snapshots())
-
-    def _fence(self, session: Session) -> None:
-        self._departures.fence(session)
+        self._flusher.flush()
 
     def _history_lost(self) -> None:
         """SQL has another history: nothing here can be saved any more, and nothing of it belongs to anybody there."""

@@ -1,7 +1,7 @@
 """Saves every live session to SQL once per period, in a few batches, so that no tick has all of them.
 
 What a checkpoint is for: if Redis loses its data and the server dies, a player loses at most one period.
-Law: while Redis is available, SQL never gets a seq that Redis has not acknowledged. ``WriteBehind`` takes the snapshots
+Law: while Redis is available, SQL never gets a seq that Redis has not acknowledged. ``Flusher`` takes the snapshots
 of a write when it starts the write, and has them saved when the write has landed.
 Bound: one save under way a session; while SQL is away a newer one takes its place.
 """

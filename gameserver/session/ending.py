@@ -17,6 +17,7 @@ from gameserver.observability import metrics
 from gameserver.profiles.records import SaveOutcome, SessionLogEntry
 from gameserver.protocol.ids import NodeId
 from gameserver.retrying import STEADY, retry
+from gameserver.session.answers import Answers
 from gameserver.session.lifecycle import SessionEvent
 from gameserver.session.record import to_save, waits_for_client_of
 from gameserver.session.saver import Saver
@@ -49,6 +50,7 @@ class Ender:
         session_log: Backlog[SessionLogEntry],
         live: LiveSessions,
         write_behind: WriteBehind,
+        answers: Answers,
         node: NodeId,
         clock: Clock,
     ):
@@ -56,6 +58,7 @@ class Ender:
         self._session_log = session_log
         self._live = live
         self._write_behind = write_behind
+        self._answers = answers
         self._node = node
         self._clock = clock
 
@@ -128,7 +131,7 @@ class Ender:
             if saved is SaveOutcome.REFUSED:
                 return Ending.REFUSED
             session.saved_seq = session.seq
-            self._write_behind.acknowledge(session)
+            self._acknowledge(session)
             removal = await self._remove(session)
             if removal is not Removal.NEWER:
                 return Ending.NOT_OURS if removal is Removal.NOT_OURS else Ending.DONE
@@ -143,6 +146,11 @@ class Ender:
         saved = await saving
         await self._write_behind.withdraw(session)
         return saved
+
+    def _acknowledge(self, session: Session) -> None:
+        """Give every ack that waits for Redis: SQL has saved, under our epoch, what they are about."""
+        given, session.unstored = session.unstored, ()
+        self._answers.give_acks(session, given)
 
     async def _remove(self, session: Session) -> Removal:
         """Remove the live state; waits while Redis is away."""

@@ -3,7 +3,7 @@ asked of the outside, whose answers are inputs of a later tick."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Final
 
 from gameserver.chat.history import ChatHistory
@@ -12,8 +12,9 @@ from gameserver.link.ports import EdgePort
 from gameserver.observability import metrics
 from gameserver.protocol.codec import encode_text
 from gameserver.protocol.errors import RefusalCode
-from gameserver.protocol.messages import Ack, Refused, ServerMessage, Welcome
+from gameserver.protocol.messages import Ack, Refused, Welcome
 from gameserver.protocol.world_frame import LAYOUT
+from gameserver.session.answers import Answers
 from gameserver.session.exchanges import ExchangeCarrier
 from gameserver.session.game_log import GameLog
 from gameserver.session.lifecycle import SessionEvent, SessionState
@@ -40,6 +41,7 @@ class Publisher:
         link: EdgePort,
         registry: Registry,
         write_behind: WriteBehind,
+        answers: Answers,
         carrier: ExchangeCarrier,
         history: ChatHistory,
         game: Game,
@@ -52,6 +54,7 @@ class Publisher:
         self._link = link
         self._registry = registry
         self._write_behind = write_behind
+        self._answers = answers
         self._carrier = carrier
         self._history = history
         self._game = game
@@ -81,11 +84,6 @@ class Publisher:
             self._history.note(runner.zone.name, player.player_id, line)
         if result.errors:
             self._game_log.note(runner.zone.name, result)
-
-    def deliver_acks(self, session: Session, acks: Iterable[Ack]) -> None:
-        """A store has what these were about."""
-        for ack in acks:
-            self._give(session, ack.seq, ack)
 
     # --- showing ---
 
@@ -181,7 +179,7 @@ class Publisher:
         if (refusal := verdict.refusal) is not None:
             metrics.REFUSALS.labels(refusal.code).inc()
             told = Refused(refusal.code, refusal.reason, verdict.seq, refusal.field, refusal.retry_after_ms)
-            self._give(session, verdict.seq, told)
+            self._answers.give(session, verdict.seq, told)
         elif verdict.seq is not None and verdict.level is not None:
             self._ack(session, Ack(verdict.seq, verdict.level))
 
@@ -191,20 +189,7 @@ class Publisher:
                 session.unstored += (ack,)
             self._write_behind.mark(session, Dirty.ACTIONS)
         else:
-            self._give(session, ack.seq, ack)
-
-    def _give(self, session: Session, seq: int | None, answer: Ack | Refused) -> None:
-        """Answer an action once, and only to the connection that sent it: a client that resumes sends the action again
-        and is answered then."""
-        if seq is not None:
-            if seq not in session.unanswered:
-                return
-            session.unanswered.remove(seq)
-        self._deliver(session, answer)
-
-    def _deliver(self, session: Session, message: ServerMessage) -> None:
-        if session.connection_id is not None:
-            self._link.to_edge(Deliver([session.connection_id], encode_text(message)))
+            self._answers.give(session, ack.seq, ack)
 
 
 def _take_changes(player: Player, session: Session) -> int:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.errors import NoSuchExample
 
 from gameserver.failpoints import Guard
-from gameserver.session import record, write_behind
+from gameserver.session import flight, record
 from tests.model import world
 from tests.model.script import SCRIPTS
 from tests.model.world import ConnectionEvent
@@ -25,7 +25,7 @@ IN_EVERY_RUN = Guard.KEY_FENCE  # found in fewer scripts
     "guard", [guard if guard == IN_EVERY_RUN else pytest.param(guard, marks=pytest.mark.long) for guard in FOUND_BY]
 )
 def test_without_a_guard_a_promise_is_seen_to_break(guard: Guard, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (record, write_behind):  # not by ``arm``, which a script calls, too
+    for module in (record, flight):  # not by ``arm``, which a script calls, too
         monkeypatch.setattr(module, "is_off", lambda asked: asked is guard)
     try:
         find(

@@ -12,6 +12,7 @@ from gameserver.link.messages import CloseConnection, Deliver, ToEdge
 from gameserver.protocol.errors import Close
 from gameserver.protocol.ids import ConnectionId, PlayerId
 from gameserver.protocol.messages import Refused
+from gameserver.session.answers import Answers
 from gameserver.session.departures import Departures
 from gameserver.session.ending import Ender
 from gameserver.session.exchanges import ExchangeCarrier
@@ -191,10 +192,12 @@ class Carrier:
 def publisher(carrier: Carrier, left: Callable[[Player], None] = lambda player: None) -> Publisher:
     held_back: ExchangeCarrier = carrier  # type: ignore[assignment]
     unused: object = None
+    link = LocalLink()
     return Publisher(
-        link=LocalLink(),
+        link=link,
         registry=Registry(),
         write_behind=unused,  # type: ignore[arg-type]
+        answers=Answers(link),
         carrier=held_back,
         history=unused,  # type: ignore[arg-type]
         game=Tiny(),

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 
 from gameserver.live.sessions import LiveSessions, Removal
 from gameserver.profiles.records import Save, SaveOutcome, SessionLogEntry
 from gameserver.protocol.ids import Epoch, NodeId, PlayerId
+from gameserver.protocol.messages import Ack
+from gameserver.session.answers import Answers
 from gameserver.session.ending import Ender, Ending
 from gameserver.session.lifecycle import SessionEvent, SessionState
 from gameserver.session.saver import Saver
@@ -21,6 +24,7 @@ class Bench:
 
     def __init__(self) -> None:
         self.steps: list[str] = []
+        self.acked: list[Ack] = []
         self.session_log: list[SessionLogEntry] = []
         self.outcome = SaveOutcome.SAVED
         self.is_stored = True
@@ -28,12 +32,14 @@ class Bench:
         saver: Saver = self  # type: ignore[assignment]
         live: LiveSessions = self  # type: ignore[assignment]
         write_behind: WriteBehind = self  # type: ignore[assignment]
+        answers: Answers = self  # type: ignore[assignment]
         session_log: Backlog[SessionLogEntry] = self  # type: ignore[assignment]
         self.ender = Ender(
             saver=saver,
             session_log=session_log,
             live=live,
             write_behind=write_behind,
+            answers=answers,
             node=NodeId("n"),
             clock=StillClock(),
         )
@@ -42,8 +48,9 @@ class Bench:
         self.steps.append("stored")
         return self.is_stored
 
-    def acknowledge(self, session: Session) -> None:
+    def give_acks(self, session: Session, acks: Iterable[Ack]) -> None:
         self.steps.append("acknowledged")
+        self.acked += acks
 
     async def withdraw(self, session: Session) -> None:
         self.steps.append("withdrawn")
@@ -83,6 +90,16 @@ async def test_live_state_is_removed_after_the_save() -> None:
     assert await bench.ender.finish(one, "logout") is Ending.DONE
     assert bench.steps == ["stored", "withdrawn", "saved", "acknowledged", "settled", "removed", "forgotten"]
     assert one.state is SessionState.ENDED and [stay.reason for stay in bench.session_log] == ["logout"]
+
+
+async def test_acks_that_wait_for_redis_are_given_when_sql_has_saved_what_they_are_about() -> None:
+    bench, one = Bench(), ending()
+    bench.is_stored = False
+    acks = [Ack(1, "stored"), Ack(2, "stored")]
+    one.unstored = tuple(acks)
+    assert await bench.ender.finish(one, "logout") is Ending.DONE
+    assert bench.acked == acks and len(one.unstored) == 0
+    assert bench.steps.index("saved") < bench.steps.index("acknowledged")
 
 
 async def test_what_redis_lacks_at_the_end_is_still_to_be_written_while_sql_is_asked() -> None:

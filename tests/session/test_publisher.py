@@ -10,6 +10,7 @@ from gameserver.link.messages import Deliver, ToEdge
 from gameserver.protocol.errors import Refusal, RefusalCode
 from gameserver.protocol.ids import ConnectionId
 from gameserver.protocol.messages import Ack, AckLevel, Refused
+from gameserver.session.answers import Answers
 from gameserver.session.game_log import GameLog
 from gameserver.session.publisher import Publisher
 from gameserver.session.registry import Registry
@@ -31,13 +32,14 @@ class Bench:
     def __init__(self) -> None:
         self.told: list[ToEdge] = []
         self.registry, self.zones = Registry(), Zones(Tiny(), StillClock(), lambda name: None, 1)
-        link = LocalLink()
+        self.link = link = LocalLink()
         link.attach_edge(self.told.append)
         marks: object = Marks()
         self.publisher = Publisher(
             link=link,
             registry=self.registry,
             write_behind=marks,  # type: ignore[arg-type]
+            answers=Answers(link),
             carrier=marks,  # type: ignore[arg-type]
             history=marks,  # type: ignore[arg-type]
             game=Tiny(),
@@ -96,8 +98,9 @@ def test_an_ack_that_waited_for_redis_over_a_resume_is_given_to_who_asks_again()
     bench.answer(8, "stored")
     bench.connect(2, 8)
     acks, bench.one.unstored = bench.one.unstored, ()
-    bench.publisher.deliver_acks(bench.one, acks)
-    bench.publisher.deliver_acks(bench.one, acks)
+    answers = Answers(bench.link)
+    answers.give_acks(bench.one, acks)
+    answers.give_acks(bench.one, acks)
     assert bench.answers == [(2, 8)]
 
 
@@ -112,6 +115,7 @@ def test_an_answer_to_an_older_session_of_a_player_is_not_given_to_the_newer_one
         link=link,
         registry=registry,
         write_behind=unused,  # type: ignore[arg-type]
+        answers=Answers(link),
         carrier=unused,  # type: ignore[arg-type]
         history=unused,  # type: ignore[arg-type]
         game=Tiny(),
