@@ -23,7 +23,7 @@ COMPILED = {
     "live": "batch tick_writer",
     "protocol": "codec world_frame",
     "session": "answers departures dispatch flight pointer_watch publisher record registry session write_behind",
-    "simulation": "calls inbox inputs loop phases restarts result stopwatch tick zone_runner zones",
+    "simulation": "calls inbox inputs loop phases restarts result routes stopwatch tick zone_runner zones",
     "store": "pipeline resp",
     "world": "action_log distant_cells entity grid inventory journal speech view zone",
 }

@@ -11,6 +11,7 @@ from typing import Any
 
 import structlog
 
+from gameserver.built_in import built_in_services
 from gameserver.check.game import check_stored
 from gameserver.check.stores import STATES_READ
 from gameserver.clock import SystemClock
@@ -56,7 +57,8 @@ async def serve(settings: Settings, game: type[Game], on_ready: Callable[[str], 
     garbage = Garbage(clock)
     async with _stores(settings) as stores:
         await _warn_of_states(game, Profiles(stores.database))
-        node = Node(settings, game(), stores, clock, when_idle=garbage.collect_within)
+        services = built_in_services(settings, stores.database)
+        node = Node(settings, game(), stores, clock, services=services, when_idle=garbage.collect_within)
         watchdog = Watchdog(node.heartbeat, clock, settings.drain_s)
         watchdog.start()
         for number in handled:

@@ -53,12 +53,12 @@ class Use(Action, tag="use", frozen=True):
     item: Item
 
 
-class Drop(Action, tag="drop", frozen=True):
+class Drop(Action, tag="drop", ack="durable", frozen=True):
     item: Item
     quantity: Annotated[int, Meta(ge=1, le=DROP_MAX)] = 1
 
 
-class Give(Action, tag="give", frozen=True):
+class Give(Action, tag="give", ack="durable", frozen=True):
     to: int  # the entity of a player nearby
     item: Item
     quantity: Quantity = 1

@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any, Self
 
 import structlog
 
-from gameserver.chat.history import ChatHistory
-from gameserver.chat.rows import ChatRows
 from gameserver.clock import Clock
 from gameserver.config import Settings
 from gameserver.link.messages import InputsWanted, PhaseEnded
@@ -29,11 +27,11 @@ from gameserver.live.sessions import LiveSessions
 from gameserver.live.tick_writer import SessionWriter, TickWriter
 from gameserver.profiles.exchange import Exchanges
 from gameserver.profiles.history_rows import HistoryRows
-from gameserver.profiles.records import ChatLineRow, SessionLogEntry
+from gameserver.profiles.records import SessionLogEntry
 from gameserver.profiles.repository import Profiles
-from gameserver.protocol.codec import ClientCodec
 from gameserver.protocol.errors import Close
 from gameserver.protocol.ids import Epoch, NodeId, PlayerId
+from gameserver.services.service import Service
 from gameserver.session.answers import Answers
 from gameserver.session.checkpoint import Checkpoints
 from gameserver.session.departures import Departures
@@ -55,6 +53,7 @@ from gameserver.session.session import Session
 from gameserver.session.write_behind import WriteBehind
 from gameserver.simulation.game import Game
 from gameserver.simulation.loop import SimulationLoop
+from gameserver.simulation.routes import routes_of
 from gameserver.simulation.zones import Zones
 from gameserver.sql.backlog import Backlog
 from gameserver.sql.database import Database
@@ -87,7 +86,7 @@ class HostStores:
     writer: SessionWriter
     profiles: Profiles
     exchanges: Exchanges
-    chat: ChatRows
+    sql_is_away: Callable[[], bool]
     history: HistoryStores | None = None  # without it nobody notices that SQL is another database or was set back
 
     @classmethod
@@ -98,7 +97,7 @@ class HostStores:
             writer=TickWriter(redis) if redis.cluster is None else ClusterWriter(redis, redis.cluster),
             profiles=Profiles(database),
             exchanges=Exchanges(database),
-            chat=ChatRows(database),
+            sql_is_away=lambda: database.is_away,
             history=HistoryStores(HistoryRows(database), HistoryMarks(redis), database.standing),
         )
 
@@ -118,11 +117,15 @@ class Host:
         link: EdgePort,
         clock: Clock,
         random: Random,
+        services: Sequence[Service] = (),
         when_idle: Callable[[float], None] = idle,
     ):
-        """``when_idle(slack_s)`` is called between ticks, with the time that is left until the next one."""
+        """``when_idle(slack_s)`` is called between ticks, with the time that is left until the next one. Raises
+        GameError if two messages of the game and the services have one name."""
         self._settings = settings
         self._game = game
+        self._services = services
+        self._routes = routes_of(game, services)
         self._stores = stores
         self._link = link
         self._clock = clock
@@ -130,11 +133,13 @@ class Host:
         self._when_idle = when_idle
         self._id = NodeId(settings.node_id)
         self.tasks = Tasks()  # work that ends by itself
-        self._services: list[asyncio.Task[Any]] = []  # work that goes on until the host stops
-        self.failed = asyncio.Event()  # a service ended that should not have: the process is of no more use
+        self._background: list[asyncio.Task[Any]] = []  # work that goes on until the host stops
+        self.failed = asyncio.Event()  # background work ended that should not have: the process is of no more use
         self.history_lost = asyncio.Event()  # SQL is another database than at the start, or was set back
         self.registry = Registry()
-        self.zones = Zones(game, clock, self._presence, random.getrandbits(32))
+        self.zones = Zones(game, self._routes, clock, random.getrandbits(32))
+        for service in services:
+            service.attach(self._presence)
         self._build_keeping()
         self._build_departures()
         self._build_writing()
@@ -147,8 +152,6 @@ class Host:
         self.lease = Lease(stores.leases, self._id, self._clock, self._settings.lease_s)
         self.saver = Saver(stores.profiles)
         self._session_log: Backlog[SessionLogEntry] = Backlog("stays", stores.profiles.append_session_log)
-        lines: Backlog[ChatLineRow] = Backlog("chat", stores.chat.append)
-        self._chat = ChatHistory(stores.chat, lines, self._settings.chat_history_lines)
         self._history = self._new_history(stores.history) if stores.history is not None else None
         self.write_behind = WriteBehind(stores.writer, self._clock, sessions=self.registry, may_ack=self.lease.holds)
 
@@ -248,7 +251,7 @@ class Host:
             write_behind=self.write_behind,
             answers=self._answers,
             carrier=ExchangeCarrier(self._stores.exchanges, self.tasks, self._epoch_of, self._caught_up),
-            history=self._chat,
+            services=self._services,
             game=self._game,
             grace_s=self._settings.grace_s,
             left=self._departures.left,
@@ -258,12 +261,13 @@ class Host:
         )
         dispatcher = Dispatcher(
             link=self._link,
-            codec=ClientCodec(self._game.handlers),
+            routes=self._routes,
             registry=self.registry,
             zones=self.zones,
             reception=self._reception,
             departures=self._departures,
             write_behind=self.write_behind,
+            sql_is_away=self._stores.sql_is_away,
             tasks=self.tasks,
             clock=self._clock,
             game_log=game_log,
@@ -285,15 +289,17 @@ class Host:
         """Own what the last process left behind, and let players in."""
         if self._history is not None:
             await self._history.enter()
-        await self._chat.load(self.zones.names())
+        for service in self._services:
+            await service.start(self.zones.names())
         await self.lease.acquire()
-        keeping = [self.saver.run(), self._chat.lines.run(), self._session_log.run(), self.lease.run()]
+        keeping = [self.saver.run(), self._session_log.run(), self.lease.run()]
+        keeping += [service.run() for service in self._services]
         if self._history is not None:
             keeping.append(self._history.run())
         playing = (self._flusher.run(), self._loop.run(), self._departures.sweep(), self._reaper.run())
-        self._services += [self._start(service) for service in (*keeping, *playing)]
-        for service in self._services:
-            service.add_done_callback(self._service_ended)
+        self._background += [self._start(work) for work in (*keeping, *playing)]
+        for task in self._background:
+            task.add_done_callback(self._background_ended)
 
     async def hand_over(self, timeout_s: float) -> None:
         """Let nobody in and let go of every session, as it is in Redis: another process has this node's name."""
@@ -311,20 +317,21 @@ class Host:
         """After the drain: write what was said and who stayed, and give up the lease."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
-                await asyncio.gather(self._chat.lines.flush(), self._session_log.flush(), self.lease.give_up())
+                flushing = (service.flush() for service in self._services)
+                await asyncio.gather(*flushing, self._session_log.flush(), self.lease.give_up())
 
     def stop_serving(self) -> None:
         """No more ticks. Nothing is saved here."""
-        for service in self._services:
-            service.remove_done_callback(self._service_ended)
+        for task in self._background:
+            task.remove_done_callback(self._background_ended)
         self._loop.stop()
         for zone, error in self.zones.stop().items():
             log.error("on_stop_failed", zone=zone, exc_info=error)
 
     async def stop(self) -> None:
         """End every task."""
-        for service in self._services:
-            service.cancel()
+        for task in self._background:
+            task.cancel()
         await self.tasks.drain(STOP_S)
 
     def checks(self) -> dict[str, object]:
@@ -336,8 +343,8 @@ class Host:
             "zones": not self.zones.stopped(),
         }
 
-    def _service_ended(self, service: asyncio.Task[Any]) -> None:
-        log.critical("background_task_ended", task=service.get_name(), note="a bug of the server; the node stops")
+    def _background_ended(self, task: asyncio.Task[Any]) -> None:
+        log.critical("background_task_ended", task=task.get_name(), note="a bug of the server; the node stops")
         self.failed.set()
 
     def _after_ticks(self) -> None:

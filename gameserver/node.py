@@ -3,7 +3,7 @@ reverse."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -28,6 +28,7 @@ from gameserver.link.local import LocalLink
 from gameserver.link.ports import Link
 from gameserver.listening import names_in
 from gameserver.operator.listener import Ops
+from gameserver.services.service import Service
 from gameserver.simulation.description import describe_game
 from gameserver.simulation.game import Game
 from gameserver.sql.database import Database
@@ -59,11 +60,13 @@ class Node:
         stores: Stores,
         clock: Clock,
         *,
+        services: Sequence[Service],
         when_idle: Callable[[float], None] = idle,
         link: Link | None = None,
     ):
-        """``when_idle(slack_s)`` is called between ticks, with the time that is left until the next one. ``link`` is a
-        direct call by default."""
+        """``services`` handle what is neither a socket's nor a zone's: see ``built_in``. ``when_idle(slack_s)`` is
+        called between ticks, with the time that is left until the next one. ``link`` is a direct call by default.
+        Raises GameError if two messages of the game and the services have one name."""
         self._settings = settings
         self._stores = stores
         self._clock = clock
@@ -72,7 +75,7 @@ class Node:
         self.port = 0
         self._link = link or LocalLink()
         host_stores = HostStores.on(stores.redis, stores.database)
-        self._host = Host(settings, game, host_stores, self._link, clock, Random(), when_idle)
+        self._host = Host(settings, game, host_stores, self._link, clock, Random(), services, when_idle)
         self.registry = self._host.registry
         self.failed = self._host.failed
         self.heartbeat = self._host.heartbeat

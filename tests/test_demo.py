@@ -36,6 +36,7 @@ from gameserver.protocol.ids import PlayerId
 from gameserver.protocol.messages import ClientMessage, Event
 from gameserver.simulation.inbox import Inbox
 from gameserver.simulation.result import TickResult
+from gameserver.simulation.routes import routes_of
 from gameserver.simulation.tick import step
 
 
@@ -44,6 +45,7 @@ class Play:
 
     def __init__(self, seed: int = 1) -> None:
         self.game = Meadow()
+        self.routes = routes_of(self.game)
         self.zone: Grass = Zone(Meadow.zones[0], Meadow.kinds, Meadow.tick_hz, Random(seed), Ground())
         self.game.on_start(self.zone)
         self.inbox = Inbox()
@@ -62,7 +64,7 @@ class Play:
         for player, message in messages:
             self.inbox.add_input(player, message)
         inbox, self.inbox = self.inbox, Inbox()
-        result = step(self.zone, self.game, inbox, 0, lambda name: None, lambda name: None)
+        result = step(self.zone, self.game, self.routes, inbox, 0, lambda name: None)
         self.inbox.outcomes += [(exchange, "done") for exchange in result.exchanges]
         return result
 

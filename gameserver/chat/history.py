@@ -10,9 +10,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from gameserver.chat.rows import ChatRows
+from gameserver.chat.rows import ChatLineRow, ChatRows
 from gameserver.observability import metrics
-from gameserver.profiles.records import ChatLineRow
 from gameserver.protocol.ids import PlayerId
 from gameserver.protocol.messages import ChatLine
 from gameserver.sql.backlog import Backlog

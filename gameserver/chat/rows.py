@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gameserver.profiles.records import ChatLineRow
 from gameserver.protocol.ids import PlayerId
 from gameserver.sql.database import Database
 from gameserver.sql.tables import chat_message
+
+
+class ChatLineRow(NamedTuple):
+    zone: str
+    sender_id: PlayerId
+    sender: str
+    to: str | None  # whispers only
+    text: str
+    at_ms: int
 
 
 class ChatRows:

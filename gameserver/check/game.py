@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from types import FunctionType
 from typing import Any
 
+from gameserver.built_in import SERVICES
 from gameserver.check.finding import Finding
 from gameserver.protocol.message_class import check_decodable, has_tag
 from gameserver.protocol.messages import Action, ClientMessage, Input
 from gameserver.protocol.mistake import GameError, place_of_class, place_of_function
+from gameserver.services.service import Service
 from gameserver.simulation.declared import check_declared, check_hooks, close_names
 from gameserver.simulation.game import Game
 from gameserver.simulation.game_class import collect_handlers
+from gameserver.simulation.routes import check_names
 from gameserver.simulation.type_arguments import check_types
 from gameserver.world.scratch import Scratch
 from gameserver.world.state import PlayerState
@@ -21,10 +24,11 @@ from gameserver.world.state_class import check_fields
 from gameserver.world.stored_state import StateUnreadable, read_state
 
 
-def check_game(game: type[Game]) -> list[Finding]:
-    """Return all findings about the class, errors first. Starts nothing and connects to nothing."""
+def check_game(game: type[Game], services: Sequence[type[Service]] = SERVICES) -> list[Finding]:
+    """Return all findings about the class, beside the services of its node, errors first. Starts nothing and connects
+    to nothing."""
     found = [
-        *_as_it_is_now(game),
+        *_as_it_is_now(game, services),
         *_unreadable_classes(game),
         *_unused_messages(game),
         *_unused_states(game),
@@ -48,12 +52,13 @@ def check_stored(game: type[Game], stored: Iterable[tuple[int, str, bytes]]) -> 
     return [Finding("warning", first.where, f"{first.problem}{others}; such a player cannot sign in", first.remedy)]
 
 
-def _as_it_is_now(game: type[Game]) -> Iterator[Finding]:
+def _as_it_is_now(game: type[Game], services: Sequence[type[Service]]) -> Iterator[Finding]:
     """Check once more what the class statement checks: a decorator may have changed the class since."""
     try:
         check_hooks(game, Game)
         check_declared(game)
         collect_handlers(game)
+        check_names((game, *services))
         check_types(game, Game)
     except GameError as error:
         yield Finding("error", error.where, error.problem, error.remedy)

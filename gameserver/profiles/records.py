@@ -99,12 +99,3 @@ class AccountRow(NamedTuple):
     player_id: PlayerId
     name: str
     password_hash: str | None  # none for guests
-
-
-class ChatLineRow(NamedTuple):
-    zone: str
-    sender_id: PlayerId
-    sender: str
-    to: str | None  # whispers only
-    text: str
-    at_ms: int

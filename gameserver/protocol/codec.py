@@ -17,7 +17,8 @@ import msgspec
 from msgspec import NODEFAULT, structs
 
 from gameserver.protocol.errors import Refusal, RefusalCode
-from gameserver.protocol.messages import BUILT_IN, SIGN_IN, ClientMessage, Input, ServerMessage
+from gameserver.protocol.message_class import our_messages
+from gameserver.protocol.messages import ClientMessage, Input, ServerMessage, SignInMessage
 
 DECODE_CACHE_MAX: Final = 1024
 CACHED_BYTES_MAX: Final = 125
@@ -51,7 +52,8 @@ class SignInCodec:
     """Decodes the messages with which a connection begins, whatever the game."""
 
     def __init__(self) -> None:
-        self._decode = msgspec.json.Decoder(reduce(or_, SIGN_IN)).decode
+        union: Any = reduce(or_, (message for message in our_messages() if issubclass(message, SignInMessage)))
+        self._decode = msgspec.json.Decoder(union).decode
 
     def decode(self, text: bytes | str) -> ClientMessage:
         """Return the message in ``text``. Raises Refusal: NOT_SIGNED_IN for any other type of message, BAD_MESSAGE."""
@@ -68,11 +70,11 @@ def not_signed_in() -> Refusal:
 
 
 class ClientCodec:
-    """Decodes the closed set of messages of one game: the built-in ones and the game's own."""
+    """Decodes a closed set of messages: those that a node has routes for."""
 
-    def __init__(self, game_messages: Iterable[type[ClientMessage]] = ()):
+    def __init__(self, messages: Iterable[type[ClientMessage]]):
         self.types: dict[str, type[ClientMessage]] = {}
-        for message_type in (*BUILT_IN, *game_messages):
+        for message_type in messages:
             tag = str(message_type.__struct_config__.tag)
             if self.types.setdefault(tag, message_type) is not message_type:
                 raise ValueError(f"two messages are called {tag!r}")

@@ -17,27 +17,50 @@ from msgspec import inspect as types
 
 from gameserver.protocol.label import LABEL_RULE, is_label
 from gameserver.protocol.mistake import GameError, place_of_caller, place_of_class, place_of_function, shown
+from gameserver.protocol.policy import OPTIONS, MessagePolicy, declared_policy
 
 _OURS: Final = "gameserver.protocol.messages"
 _FIXED: Final = {
     "tag_field": 'every message is told apart by "type"',
     "array_like": "messages are JSON objects",
 }
-TAKEN: Final = frozenset(("register", "login", "guest", "resume", "say", "whisper", "describe", "logout"))
 _FORWARDREF: Final = 3  # of annotationlib.Format, since Python 3.14: names that do not exist are no error
 _TAGGED: Final[WeakSet[type]] = WeakSet()
+_OUR_MESSAGES: Final[dict[str, MessageClass]] = {}
 
 
 class MessageClass(msgspec.StructMeta):
     """The type of all classes of messages that clients send."""
 
+    _policy: MessagePolicy
+
     def __new__(mcls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **options: Any) -> MessageClass:
-        cls = new_struct(super().__new__, mcls, name, bases, namespace, options)
+        declared = {option: options.pop(option) for option in OPTIONS if option in options}
+        cls: MessageClass = new_struct(super().__new__, mcls, name, bases, namespace, options)
+        is_ours = cls.__module__ == _OURS
+        cls._policy = declared_policy(cls, _inherited_policy(bases), declared, is_ours=is_ours)
         if "tag" in options:
             _TAGGED.add(cls)
-        if cls.__module__ != _OURS:
+        if not is_ours:
             _check(cls, options)
-        return cls  # type: ignore[no-any-return]
+        elif "tag" in options:
+            _OUR_MESSAGES[options["tag"]] = cls
+        return cls
+
+    @property
+    def policy(cls) -> MessagePolicy:
+        """The ack level of the message, the part that handles it, and the stores it needs."""
+        return cls._policy
+
+
+def our_messages() -> tuple[Any, ...]:
+    """Return the messages that the protocol itself has, whatever the game."""
+    return tuple(_OUR_MESSAGES.values())
+
+
+def _inherited_policy(bases: tuple[type, ...]) -> MessagePolicy:
+    policies = [base.policy for base in bases if isinstance(base, MessageClass)]
+    return next((policy for policy in policies if policy.is_action), policies[0] if policies else MessagePolicy())
 
 
 def new_struct(new: Any, metaclass: type, name: str, bases: Any, namespace: Any, options: dict[str, Any]) -> Any:
@@ -140,16 +163,15 @@ def first_line(error: BaseException) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
-def _check(cls: type, options: dict[str, Any]) -> None:
+def _check(cls: MessageClass, options: dict[str, Any]) -> None:
     for option, reason in _FIXED.items():
         if option in options:
             raise GameError(place_of_class(cls), f"has {option}=: {reason}", f"remove {option}=")
     if "tag" in options:
         _check_tag(cls, options["tag"])
-    numbered = any(base.__name__ == "Action" and base.__module__ == _OURS for base in cls.__mro__)
-    if numbered and "seq" in own_fields(cls):
+    if cls.policy.is_action and "seq" in own_fields(cls):
         raise GameError(place_of_class(cls, "seq"), "is the number that every action has", "remove it, or rename it")
-    if numbered and any(base.__name__ == "Input" and base.__module__ == _OURS for base in cls.__mro__):
+    if cls.policy.is_action and any(base.__name__ == "Input" and base.__module__ == _OURS for base in cls.__mro__):
         raise GameError(place_of_class(cls), "is both an Input and an Action", "choose one: an Action is acked")
     check_post_init(cls)
     for name in unannotated(cls):
@@ -185,5 +207,5 @@ def unannotated(cls: type) -> list[str]:
 def _check_tag(cls: type, tag: object) -> None:
     if not is_label(tag):
         raise GameError(place_of_class(cls), f"has the tag {shown(tag)}", LABEL_RULE)
-    if tag in TAKEN:
+    if tag in _OUR_MESSAGES:
         raise GameError(place_of_class(cls), f'has the tag "{tag}", which is one of the server\'s own', "use another")

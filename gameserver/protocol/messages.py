@@ -1,7 +1,8 @@
 """The JSON messages: two closed sets of tagged structs, one per direction.
 
 A client message is an intent, never a fact: a direction, not a position. A game adds its own by subclassing ``Input``
-(latest wins, never acked) or ``Action`` (numbered, acked, applied exactly once).
+(latest wins, never acked) or ``Action`` (numbered, acked, applied exactly once), and so does a service. Each class
+declares its policy: ``ack``, ``handled_by`` and ``needs``, as ``policy`` says.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from msgspec import Meta
 from gameserver.protocol.constants import CHAT_LENGTH_MAX, DESCRIBE_MAX, SEQ_MAX
 from gameserver.protocol.ids import EntityId, PlayerId
 from gameserver.protocol.message_class import MessageClass
+from gameserver.protocol.policy import AckLevel
 
 Seq = Annotated[int, Meta(ge=1, le=SEQ_MAX)]
 Name = Annotated[str, Meta(min_length=1, max_length=64)]  # accounts checks the rest
@@ -27,29 +29,33 @@ class ClientMessage(msgspec.Struct, metaclass=MessageClass, tag_field="type", fr
     """Sent by the client. Unknown extra fields are ignored, so that newer clients can talk to older servers."""
 
 
-# --- signing in: the first message of a connection is one of these ---
+# --- signing in ---
 
 
-class Register(ClientMessage, tag="register", frozen=True):
+class SignInMessage(ClientMessage, handled_by="node", frozen=True):
+    """The first message of a connection. Each kind is a subclass."""
+
+
+class Register(SignInMessage, tag="register", frozen=True):
     """Make an account and play as it."""
 
     name: Name
     password: Password
 
 
-class Login(ClientMessage, tag="login", frozen=True):
+class Login(SignInMessage, tag="login", frozen=True):
     name: Name
     password: Password
 
 
-class Guest(ClientMessage, tag="guest", frozen=True):
+class Guest(SignInMessage, tag="guest", frozen=True):
     """Play without an account. ``token`` is the ``guest_token`` of an earlier welcome, to be the same guest again."""
 
     token: Token | None = None
     name: Name | None = None  # a wish for a new guest; made unique when taken
 
 
-class Resume(ClientMessage, tag="resume", frozen=True):
+class Resume(SignInMessage, tag="resume", frozen=True):
     """Take back the session of a lost socket. ``token`` is the newest ``resume_token`` received."""
 
     token: Token
@@ -62,29 +68,21 @@ class Input(ClientMessage, frozen=True):
     """A game's own message that is never acked: only the latest matters. Subclass with ``tag="..."``."""
 
 
-class Action(ClientMessage, frozen=True, kw_only=True):
+class Action(ClientMessage, ack="stored", frozen=True, kw_only=True):
     """A game's own message that is acked and applied exactly once. ``seq`` rises by one per action, from
-    ``welcome.last_seq + 1``."""
+    ``welcome.last_seq + 1``. ``ack`` is the level it is acked with. An action that asks for an exchange is acked as
+    ``durable`` in any case; one that is declared so has to ask for an exchange."""
 
     seq: Seq
 
 
-class _ActionTypes(dict[type[ClientMessage], bool]):
-    def __missing__(self, message_type: type[ClientMessage]) -> bool:
-        is_action = self[message_type] = issubclass(message_type, Action)
-        return is_action
-
-
-IS_ACTION = _ActionTypes()  # by type: what is asked for with every input, in a third of the time ``isinstance`` takes
-
-
-class Say(Action, tag="say", frozen=True):
+class Say(Action, tag="say", ack="accepted", handled_by="service", frozen=True):
     """Speak to everyone in the zone."""
 
     text: Annotated[str, Meta(max_length=CHAT_LENGTH_MAX)]
 
 
-class Whisper(Action, tag="whisper", frozen=True):
+class Whisper(Action, tag="whisper", ack="accepted", handled_by="service", frozen=True):
     """Speak to one player who is online, by name."""
 
     to: Name
@@ -97,21 +95,12 @@ class Describe(ClientMessage, tag="describe", frozen=True):
     ids: Annotated[list[EntityRef], Meta(min_length=1, max_length=DESCRIBE_MAX)]
 
 
-class Logout(ClientMessage, tag="logout", frozen=True):
+class Logout(ClientMessage, tag="logout", handled_by="node", frozen=True):
     """End the session: saved, then closed with ``logged_out``."""
-
-
-BUILT_IN: tuple[type[ClientMessage], ...] = (
-    Register, Login, Guest, Resume, Say, Whisper, Describe, Logout,
-)  # fmt: skip
-SIGN_IN: tuple[type[ClientMessage], ...] = (Register, Login, Guest, Resume)
 
 
 class ServerMessage(msgspec.Struct, tag_field="type", frozen=True):
     """Sent by the server. Fields may be added in later versions; clients ignore what they do not know."""
-
-
-AckLevel = Literal["accepted", "stored", "durable"]
 
 
 class ZoneDescription(msgspec.Struct, frozen=True):
@@ -150,7 +139,7 @@ class Welcome(ServerMessage, tag="welcome", frozen=True, kw_only=True):
     x: float
     y: float
     inventory: dict[str, int]
-    chat: list[ChatLine]  # the zone's last lines, oldest first
+    chat: list[ChatLine] = []  # the zone's last lines, oldest first
     state: dict[str, Any]  # the game's own kept state of this player
 
 

@@ -5,6 +5,7 @@ noted in ``Session.unanswered`` until its connection has the answer, so no conne
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final, cast
 
 import structlog
@@ -17,7 +18,7 @@ from gameserver.protocol.codec import ClientCodec, MessageRaised, encode_text
 from gameserver.protocol.constants import ANSWERS_MAX
 from gameserver.protocol.errors import Close, Refusal, RefusalCode
 from gameserver.protocol.ids import ConnectionId
-from gameserver.protocol.messages import IS_ACTION, SIGN_IN, Action, ClientMessage, Logout, Say, Whisper
+from gameserver.protocol.messages import Action, ClientMessage, Logout
 from gameserver.protocol.refused import refused
 from gameserver.session import tokens
 from gameserver.session.departures import Departures
@@ -28,14 +29,13 @@ from gameserver.session.registry import Registry
 from gameserver.session.session import Dirty, Session
 from gameserver.session.write_behind import WriteBehind
 from gameserver.simulation.result import FailedCall
+from gameserver.simulation.routes import Route, Routes
 from gameserver.simulation.zones import Zones
 from gameserver.speedups import prefetched
 from gameserver.tasks import Tasks
 
-NOT_STORED: Final = (Say, Whisper)  # actions that need no Redis
 log = structlog.get_logger(__name__)
 _ACTIVE: Final = SessionState.ACTIVE  # asked for with every input
-_SIGN_IN: Final = frozenset(SIGN_IN)
 
 
 class Dispatcher:
@@ -45,23 +45,26 @@ class Dispatcher:
         self,
         *,
         link: EdgePort,
-        codec: ClientCodec,
+        routes: Routes,
         registry: Registry,
         zones: Zones,
         reception: Reception,
         departures: Departures,
         write_behind: WriteBehind,
+        sql_is_away: Callable[[], bool],
         tasks: Tasks,
         clock: Clock,
         game_log: GameLog,
     ):
         self._link = link
-        self._codec = codec
+        self._routes = routes
+        self._codec = ClientCodec(routes)
         self._registry = registry
         self._zones = zones
         self._reception = reception
         self._departures = departures
         self._write_behind = write_behind
+        self._sql_is_away = sql_is_away
         self._tasks = tasks
         self._clock = clock
         self._game_log = game_log
@@ -115,23 +118,27 @@ class Dispatcher:
     def _take_input(self, session: Session, message: ClientMessage) -> None:
         if len(session.resume_hashes) > 1 and tokens.confirm(session):
             self._write_behind.mark(session, Dirty.STATUS)
-        message_type = type(message)
-        if IS_ACTION[message_type]:
-            self._take_action(session, cast(Action, message))
-        elif message_type is Logout:
-            self._log_out(session)
-        elif message_type in _SIGN_IN:
-            raise Refusal(RefusalCode.ALREADY_SIGNED_IN, "this connection has signed in")
+        route = self._routes[type(message)]
+        if route.is_action:
+            self._take_action(session, cast(Action, message), route)
+        elif route.is_for_node:
+            self._take_own(session, message)
         elif not self._zones[session.zone].inbox.add_input(session.player, message):
             raise _surplus()
 
-    def _take_action(self, session: Session, action: Action) -> None:
+    def _take_own(self, session: Session, message: ClientMessage) -> None:
+        """Handle a message of the node's own: a logout, or a sign-in, which comes too late here."""
+        if not isinstance(message, Logout):
+            raise Refusal(RefusalCode.ALREADY_SIGNED_IN, "this connection has signed in")
+        self._log_out(session)
+
+    def _take_action(self, session: Session, action: Action, route: Route) -> None:
         if action.seq in session.unanswered:
             return  # this connection sent it before; the answer that is on its way is the answer to both
         if session.is_leaving:
             self._refuse_late(session, action)
-        elif self._needs_redis(session, action) and not self._can_store(session):
-            raise Refusal(RefusalCode.TRY_LATER, "actions cannot be kept just now", retry_after_ms=1000)
+        elif (missing := self._missing_for(session, action, route)) is not None:
+            raise Refusal(RefusalCode.TRY_LATER, missing, retry_after_ms=1000)
         elif self._zones[session.zone].inbox.add_input(session.player, action):
             session.unanswered.add(action.seq)
         else:
@@ -147,9 +154,16 @@ class Dispatcher:
         if isinstance(message, Action) and session.player.actions.status_of(message.seq) == "new":
             raise Refusal(RefusalCode.NOT_SIGNED_IN, "this session is ending", retry_after_ms=1000)
 
-    def _needs_redis(self, session: Session, action: Action) -> bool:
-        """An action that was not applied before. One that was is never refused: that would say it changed nothing."""
-        return not isinstance(action, NOT_STORED) and session.player.actions.status_of(action.seq) == "new"
+    def _missing_for(self, session: Session, action: Action, route: Route) -> str | None:
+        """Return the reason if a store that a new action needs is away. An action that was applied before is never
+        refused: that would say that it changed nothing."""
+        if session.player.actions.status_of(action.seq) != "new":
+            return None
+        if route.needs_redis and not self._can_store(session):
+            return "actions cannot be kept just now"
+        if route.needs_sql and self._sql_is_away():
+            return "the database does not answer just now"
+        return None
 
     def _can_store(self, session: Session) -> bool:
         if not self._write_behind.can_store:

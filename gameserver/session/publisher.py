@@ -3,10 +3,11 @@ asked of the outside, whose answers are inputs of a later tick."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
-from gameserver.chat.history import ChatHistory
+import structlog
+
 from gameserver.link.messages import Declined, Deliver, Opened, TickFrames
 from gameserver.link.ports import EdgePort
 from gameserver.observability import metrics
@@ -14,6 +15,7 @@ from gameserver.protocol.codec import encode_text
 from gameserver.protocol.errors import RefusalCode
 from gameserver.protocol.messages import Ack, Refused, Welcome
 from gameserver.protocol.world_frame import LAYOUT
+from gameserver.services.service import Service
 from gameserver.session.answers import Answers
 from gameserver.session.exchanges import ExchangeCarrier
 from gameserver.session.game_log import GameLog
@@ -26,9 +28,11 @@ from gameserver.simulation.result import TickResult, Verdict
 from gameserver.simulation.zone_runner import ZoneRunner
 from gameserver.world.entity import Player
 from gameserver.world.exchange import Exchange, ExchangeResult
-from gameserver.world.zone import Outgoing, Zone
+from gameserver.world.zone import Note, Outgoing, Zone
 
 JOIN_AGAIN_MS: Final = 2000  # after a bug of the game kept a player out
+
+log = structlog.get_logger(__name__)
 
 
 class Publisher:
@@ -43,7 +47,7 @@ class Publisher:
         write_behind: WriteBehind,
         answers: Answers,
         carrier: ExchangeCarrier,
-        history: ChatHistory,
+        services: Sequence[Service],
         game: Game,
         grace_s: float,
         left: Callable[[Player], None],
@@ -56,7 +60,7 @@ class Publisher:
         self._write_behind = write_behind
         self._answers = answers
         self._carrier = carrier
-        self._history = history
+        self._services = services
         self._game = game
         self._grace_ms = int(grace_s * 1000)
         self._left = left
@@ -80,10 +84,17 @@ class Publisher:
         self._mark(result)
         for verdict in result.verdicts:
             self._answer(verdict)
-        for player, line in result.lines:
-            self._history.note(runner.zone.name, player.player_id, line)
+        for note in result.notes:
+            self._act_on(runner.zone, note)
         if result.errors:
             self._game_log.note(runner.zone.name, result)
+
+    def _act_on(self, zone: Zone, note: Note) -> None:
+        """Let the service act. A bug of one service costs this note alone."""
+        try:
+            note.service.act(zone, note.player, note.content)
+        except Exception:
+            log.exception("service_failed", call=f"{type(note.service).__name__}.act")
 
     # --- showing ---
 
@@ -116,9 +127,18 @@ class Publisher:
             x=player.x,
             y=player.y,
             inventory=player.inventory.held(),
-            chat=self._history.last(zone.name),
             state=player.state.fields(),
+            **self._filled_by_services(zone, player),
         )
+
+    def _filled_by_services(self, zone: Zone, player: Player) -> dict[str, Any]:
+        fields: dict[str, Any] = {}
+        for service in self._services:
+            try:
+                fields |= service.welcome(zone, player)
+            except Exception:
+                log.exception("service_failed", call=f"{type(service).__name__}.welcome")
+        return fields
 
     def _decline(self, player: Player, reason: str) -> None:
         session = self._registry.session_of(player)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from msgspec import structs
 
-from gameserver.protocol.messages import Action, ClientMessage
+from gameserver.protocol.messages import ClientMessage
 from gameserver.simulation.game import Game
 from gameserver.world.state_rules import type_name
 
@@ -30,7 +30,7 @@ def describe_game(game: type[Game]) -> GameDescription:
 
 
 def _describe(message_type: type[ClientMessage]) -> MessageDescription:
-    is_action = issubclass(message_type, Action)
+    is_action = message_type.policy.is_action
     fields = [field for field in structs.fields(message_type) if not (is_action and field.name == "seq")]
     shown = tuple(f"{field.name}: {type_name(field.type)}" for field in fields)
     return MessageDescription(str(message_type.__struct_config__.tag), is_action, shown)

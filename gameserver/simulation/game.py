@@ -14,7 +14,14 @@ from gameserver.protocol.errors import Refusal, RefusalCode
 from gameserver.protocol.messages import Action, ClientMessage, Input
 from gameserver.protocol.mistake import GameError, closest, place_of_caller, shown
 from gameserver.simulation.declared import check_declared, check_hooks, check_spelling
-from gameserver.simulation.game_class import GameClass, check_handled, check_tags, check_unmarked, collect_handlers
+from gameserver.simulation.game_class import (
+    GameClass,
+    check_handled,
+    check_handled_by,
+    check_tags,
+    check_unmarked,
+    collect_handlers,
+)
 from gameserver.simulation.type_arguments import check_arguments, check_types, take_arguments
 from gameserver.world.entity import Player
 from gameserver.world.exchange import Exchange
@@ -23,7 +30,7 @@ from gameserver.world.state import PlayerState, StateT
 from gameserver.world.zone import Zone, ZoneSpec
 
 Handler = Callable[[Any, Zone[Any, Any, Any], Player[Any, Any], Any], None]
-GameT = TypeVar("GameT", bound="Game[Any, Any, Any]")
+OwnerT = TypeVar("OwnerT")  # a game or a service
 ZoneT = TypeVar("ZoneT", bound=Zone[Any, Any, Any])
 PlayerT = TypeVar("PlayerT", bound=Player[Any, Any])
 MessageT = TypeVar("MessageT", bound=Input | Action)
@@ -39,8 +46,8 @@ class Mark(Protocol[MessageT]):
     """The decorator that ``handles`` returns. Type checkers see that the method takes this message."""
 
     def __call__(
-        self, handler: Callable[[GameT, ZoneT, PlayerT, MessageT], None], /
-    ) -> Callable[[GameT, ZoneT, PlayerT, MessageT], None]: ...
+        self, handler: Callable[[OwnerT, ZoneT, PlayerT, MessageT], None], /
+    ) -> Callable[[OwnerT, ZoneT, PlayerT, MessageT], None]: ...
 
 
 def handles(message_type: type[MessageT], /) -> Mark[MessageT]:
@@ -95,6 +102,7 @@ class Game(Generic[StateT, ScratchT, ZoneScratchT], metaclass=GameClass):
         check_declared(cls)
         # A method that overrides a handler handles, too, whether it is marked again or not.
         cls.handlers = collect_handlers(cls)
+        check_handled_by(cls, cls.handlers, "zone")
         check_tags(cls, cls.handlers)
         check_types(cls, Game)
 

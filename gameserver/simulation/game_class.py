@@ -20,6 +20,7 @@ from gameserver.protocol.mistake import (
     place_of_function,
     shown,
 )
+from gameserver.protocol.policy import HandledBy
 
 HANDLER: Final = ("zone", "player", "message")
 Handlers = dict[type[ClientMessage], Any]
@@ -139,6 +140,16 @@ def _handled_in(cls: type) -> Iterator[tuple[type[ClientMessage], str]]:
             raise GameError(place_of_function(member), problem, "keep one of the two")
         found[message_type] = name
         yield message_type, name
+
+
+def check_handled_by(owner: type, handlers: Mapping[type[ClientMessage], object], handled_by: HandledBy) -> None:
+    """Raise GameError if a message is declared for another part than the one that handles it."""
+    for message_type in handlers:
+        declared = message_type.policy.handled_by
+        if declared != handled_by:
+            problem = f"handles {message_type.__name__}, which is declared with handled_by={shown(declared)}"
+            remedy = f'write handled_by="{handled_by}" in its class statement, or handle another message'
+            raise GameError(place_of_class(owner), problem, remedy)
 
 
 def check_tags(game: type, handlers: Mapping[type[ClientMessage], object]) -> None:

@@ -11,29 +11,27 @@ from typing import Final, cast
 from gameserver.protocol.constants import ANSWERS_MAX
 from gameserver.protocol.errors import Refusal, RefusalCode
 from gameserver.protocol.ids import PlayerId
-from gameserver.protocol.messages import IS_ACTION, AckLevel, Action, ClientMessage, Describe, Say, Whisper
-from gameserver.simulation.game import Game
+from gameserver.protocol.messages import Action, ClientMessage
+from gameserver.protocol.mistake import GameError, place_of_function
+from gameserver.protocol.policy import AckLevel
 from gameserver.simulation.inbox import Inputs
 from gameserver.simulation.result import FailedCall, TickResult, Verdict
-from gameserver.simulation.speech import Presence, describe, say, whisper
+from gameserver.simulation.routes import Route, Routes
 from gameserver.world.entity import Player
 from gameserver.world.exchange import ExchangeOp
 from gameserver.world.journal import undo_since
 from gameserver.world.zone import WaitingAction, Zone
 
 EXCHANGE_PATIENCE_S: Final = 1.0  # an action waits this long behind an exchange of its player's, then it is refused
-SPEECH: Final = (Say, Whisper)  # acked as accepted: a line is kept behind play
 
 
 class InputApplier:
     """The inputs of one tick being applied."""
 
-    def __init__(self, zone: Zone, game: Game, presence: Presence, result: TickResult):
+    def __init__(self, zone: Zone, routes: Routes, result: TickResult):
         self.zone = zone
-        self.game = game
-        self.presence = presence
+        self.routes = routes
         self.result = result
-        self._handlers = game.handlers
 
     def take(self, player: Player, said: Inputs) -> None:
         if not isinstance(said, list):
@@ -43,14 +41,15 @@ class InputApplier:
             self.take_one(player, message)
 
     def take_one(self, player: Player, message: ClientMessage) -> None:
-        if IS_ACTION[type(message)]:
+        route = self.routes[type(message)]
+        if route.is_action:
             self.take_action(player, cast(Action, message))
         else:
-            self.apply_input(player, message)
+            self.apply_input(player, message, route)
 
-    def apply_input(self, player: Player, message: ClientMessage) -> None:
+    def apply_input(self, player: Player, message: ClientMessage, route: Route) -> None:
         try:
-            self._handle(player, message)
+            self._handle(player, message, route)
         except Refusal as refusal:
             self.result.verdicts.append(Verdict(player, None, refusal=refusal))
 
@@ -104,16 +103,17 @@ class InputApplier:
 
     def _apply_new(self, player: Player, action: Action) -> None:
         zone, log = self.zone, player.actions
+        route = self.routes[type(action)]
         log.begin(action.seq)
         asked = len(zone.exchanges)
         zone.current_op = ExchangeOp.of_action(player, action.seq)
         try:
-            self._handle(player, action)
+            self._handle(player, action, route)
         except Refusal as refusal:
             answer(player, action.seq, refusal, self.result)
         else:
             if len(zone.exchanges) == asked:  # else the exchange's outcome is the answer
-                answer(player, action.seq, "accepted" if type(action) in SPEECH else "stored", self.result)
+                answer(player, action.seq, route.ack, self.result)
         finally:
             zone.current_op = None
 
@@ -124,15 +124,14 @@ class InputApplier:
         else:
             self.result.verdicts.append(Verdict(player, seq, level=before))
 
-    def _handle(self, player: Player, message: ClientMessage) -> None:
+    def _handle(self, player: Player, message: ClientMessage, route: Route) -> None:
         """Call the handler. Raises Refusal when it refuses, or has a bug; then nothing of what it did is left."""
         journal = self.zone.journal
         before = len(journal)
         try:
-            if (handler := self._handlers.get(type(message))) is not None:
-                handler(self.game, self.zone, player, message)
-            else:
-                self._handle_built_in(player, message)
+            route.call(self.zone, player, message)
+            if route.is_exchange:
+                self._check_asked(message, route)
         except Refusal:
             undo_since(journal, before)
             raise
@@ -141,16 +140,15 @@ class InputApplier:
             self.result.errors.append(FailedCall(type(message).__name__, False, player, error))
             raise Refusal(RefusalCode.INTERNAL, "an error on our side") from error
 
-    def _handle_built_in(self, player: Player, message: ClientMessage) -> None:
-        match message:
-            case Say():
-                say(self.zone, player, message)
-            case Whisper():
-                whisper(self.zone, player, message, self.presence)
-            case Describe():
-                describe(self.zone, player, message)
-            case _:
-                raise LookupError(f"the game handles no {type(message).__name__}")
+    def _check_asked(self, message: ClientMessage, route: Route) -> None:
+        """Raise GameError unless the action being applied asked for an exchange, whose outcome will be its answer."""
+        op = self.zone.current_op
+        if any(exchange.op is op for exchange in self.zone.exchanges):
+            return
+        name = type(message).__name__
+        problem = f'handles {name}, which is declared with ack="durable", and asked for no exchange'
+        remedy = f'call zone.exchange, or refuse, or remove ack="durable" from {name}'
+        raise GameError(place_of_function(route.call), problem, remedy)
 
 
 def _behind_exchange() -> Refusal:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gameserver.protocol.errors import Refusal
-from gameserver.protocol.messages import AckLevel, ChatLine
+from gameserver.protocol.policy import AckLevel
 from gameserver.world.entity import Player
 from gameserver.world.exchange import Exchange
 from gameserver.world.view import ViewFrame
-from gameserver.world.zone import Outgoing
+from gameserver.world.zone import Note, Outgoing
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,6 @@ class TickResult:
         self.verdicts: list[Verdict] = []
         self.exchanges: list[Exchange] = []
         self.outgoing: list[Outgoing] = []
-        self.lines: list[tuple[Player, ChatLine]] = []
+        self.notes: list[Note] = []  # for services
         self.frames: list[ViewFrame] = []
         self.errors: list[FailedCall] = []

@@ -13,7 +13,7 @@ from gameserver.simulation.game import Game
 from gameserver.simulation.inbox import Inbox
 from gameserver.simulation.inputs import InputApplier, answer
 from gameserver.simulation.result import TickResult
-from gameserver.simulation.speech import Presence
+from gameserver.simulation.routes import Routes
 from gameserver.world.entity import Entity, Player
 from gameserver.world.exchange import Exchange
 from gameserver.world.grid import Cell
@@ -23,7 +23,7 @@ from gameserver.world.zone import Outgoing, Zone
 Lap = Callable[[str], None]
 
 
-def step(zone: Zone, game: Game, inbox: Inbox, now_ms: int, presence: Presence, lap: Lap) -> TickResult:
+def step(zone: Zone, game: Game, routes: Routes, inbox: Inbox, now_ms: int, lap: Lap) -> TickResult:
     """Advance ``zone`` by one tick. ``lap`` is called with each step's name when it is done.
 
     A handler or hook of the game that raises changes nothing and stops nothing: its error is in the result. What comes
@@ -35,7 +35,7 @@ def step(zone: Zone, game: Game, inbox: Inbox, now_ms: int, presence: Presence, 
     settle_exchanges(zone, game, inbox, result)
     admit_and_release(zone, game, inbox, result)
     lap("admit")
-    apply_inputs(zone, game, inbox, presence, result)
+    apply_inputs(zone, routes, inbox, result)
     lap("apply")
     whole("on_tick", partial(game.on_tick, zone), zone, None, result)
     lap("advance")
@@ -140,8 +140,8 @@ def _release(zone: Zone, game: Game, player: Player, reason: str, result: TickRe
     result.left.append(player)
 
 
-def apply_inputs(zone: Zone, game: Game, inbox: Inbox, presence: Presence, result: TickResult) -> None:
-    turn = InputApplier(zone, game, presence, result)
+def apply_inputs(zone: Zone, routes: Routes, inbox: Inbox, result: TickResult) -> None:
+    turn = InputApplier(zone, routes, result)
     for player_id in list(zone.waiting):
         turn.apply_waiting(player_id)
     for player, said in inbox.inputs.items():
@@ -183,7 +183,7 @@ def collect(zone: Zone, result: TickResult) -> None:
         _collect_kept(player, zone, result)
     zone.kept.clear()
     result.outgoing, zone.outgoing = zone.outgoing, []
-    result.lines, zone.lines = zone.lines, []
+    result.notes, zone.notes = zone.notes, []
     result.exchanges, zone.exchanges = zone.exchanges, []
     zone.crossings.clear()
     zone.journal.clear()

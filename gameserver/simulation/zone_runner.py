@@ -13,7 +13,7 @@ from gameserver.simulation.game import Game
 from gameserver.simulation.inbox import Inbox
 from gameserver.simulation.restarts import Restarts
 from gameserver.simulation.result import TickResult
-from gameserver.simulation.speech import Presence
+from gameserver.simulation.routes import Routes
 from gameserver.simulation.stopwatch import Stopwatch
 from gameserver.simulation.tick import step
 from gameserver.world.entity import Player
@@ -27,7 +27,7 @@ class StartFailed(Exception):  # noqa: N818
 class ZoneRunner:
     """Raises StartFailed if the game cannot start the zone."""
 
-    def __init__(self, spec: ZoneSpec, game: Game, clock: Clock, presence: Presence, seed: int):
+    def __init__(self, spec: ZoneSpec, game: Game, routes: Routes, clock: Clock, seed: int):
         self.inbox = Inbox()
         self.stopped = False  # nobody can go on in it
         self.problem = ""  # the reason for the last stop, without what the error said: for the readiness page
@@ -35,8 +35,8 @@ class ZoneRunner:
         self.restarts = Restarts()
         self._spec = spec
         self._game = game
+        self._routes = routes
         self._clock = clock
-        self._presence = presence
         self._seed = seed
         self._failed_ticks = 0  # in a row
         self.zone = self._new_zone()
@@ -44,7 +44,7 @@ class ZoneRunner:
     def run_tick(self, stopwatch: Stopwatch) -> TickResult:
         inbox, self.inbox = self.inbox, Inbox()
         stopwatch.start()
-        result = step(self.zone, self._game, inbox, self._clock.wall_ms(), self._presence, stopwatch.lap)
+        result = step(self.zone, self._game, self._routes, inbox, self._clock.wall_ms(), stopwatch.lap)
         self._note_failure(result)
         return result
 

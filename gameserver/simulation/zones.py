@@ -6,17 +6,17 @@ from collections.abc import Iterator
 
 from gameserver.clock import Clock
 from gameserver.simulation.game import Game
-from gameserver.simulation.speech import Presence
+from gameserver.simulation.routes import Routes
 from gameserver.simulation.zone_runner import ZoneRunner
 
 
 class Zones:
     """One runner for each zone the game declares."""
 
-    def __init__(self, game: Game, clock: Clock, presence: Presence, seed: int):
+    def __init__(self, game: Game, routes: Routes, clock: Clock, seed: int):
         self.game = game
         self._runners = {
-            spec.name: ZoneRunner(spec, game, clock, presence, seed + number) for number, spec in enumerate(game.zones)
+            spec.name: ZoneRunner(spec, game, routes, clock, seed + number) for number, spec in enumerate(game.zones)
         }
 
     def __getitem__(self, name: str) -> ZoneRunner:

@@ -15,7 +15,7 @@ from typing import Literal, cast, get_args
 
 from gameserver.protocol.constants import ANSWERS_MAX
 from gameserver.protocol.errors import RefusalCode
-from gameserver.protocol.messages import AckLevel
+from gameserver.protocol.policy import AckLevel
 from gameserver.world.changes import ignore_change
 
 Answer = AckLevel | RefusalCode

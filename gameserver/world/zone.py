@@ -15,7 +15,7 @@ import msgspec
 
 from gameserver.protocol.errors import Refusal, RefusalCode
 from gameserver.protocol.ids import EntityId, PlayerId
-from gameserver.protocol.messages import Action, ChatLine, ServerMessage, ZoneDescription
+from gameserver.protocol.messages import Action, ServerMessage, ZoneDescription
 from gameserver.protocol.mistake import GameError, closest, place_of_caller, shown
 from gameserver.world.entity import Entity, Player
 from gameserver.world.event import event_of
@@ -61,6 +61,14 @@ class Outgoing(msgspec.Struct, frozen=True):
     message: ServerMessage
 
 
+class Note(NamedTuple):
+    """A note that a service's handler leaves for the service, which acts on it after the tick."""
+
+    service: Any
+    player: Player
+    content: Any
+
+
 class WaitingAction(NamedTuple):
     came_tick: int
     lineage: str  # whose numbering its seq is of
@@ -98,7 +106,7 @@ class Zone(Generic[StateT, ScratchT, ZoneScratchT]):
         self.crossings: dict[PlayerId, tuple[Cell | None, Cell]] = {}  # viewers that need a frame of their own
         self.journal: Journal = []  # how to undo what happened since the last tick
         self.outgoing: list[Outgoing] = []
-        self.lines: list[tuple[Player, ChatLine]] = []  # said this tick
+        self.notes: list[Note] = []  # for services, which act on them after the tick
         self.exchanges: list[Exchange] = []
         self.waiting: dict[PlayerId, deque[WaitingAction]] = {}  # behind an exchange
         self.current_op: ExchangeOp | None = None  # the action being applied, for exchanges it asks for
@@ -209,7 +217,17 @@ class Zone(Generic[StateT, ScratchT, ZoneScratchT]):
         self.journal.append((self.withdraw_exchanges, len(self.exchanges)))
         self.exchanges.append(proposed)
 
-    # --- for the server ---
+    # --- for the server and its services ---
+
+    def tell(self, to: PlayerId | None, message: ServerMessage) -> None:
+        """Send a message to one player, in whichever zone, or to everyone in this one."""
+        self.journal.append((cut, self.outgoing, len(self.outgoing)))
+        self.outgoing.append(Outgoing(to, message))
+
+    def note(self, note: Note) -> None:
+        """Leave a note for a service. It is gone if the handler refuses or raises."""
+        self.journal.append((cut, self.notes, len(self.notes)))
+        self.notes.append(note)
 
     def admit(self, player: Player[Any, Any]) -> None:
         if (older := self.players.get(player.player_id)) is not None:

@@ -6,8 +6,7 @@ import asyncio
 from collections.abc import Sequence
 
 from gameserver.chat.history import ChatHistory
-from gameserver.chat.rows import ChatRows
-from gameserver.profiles.records import ChatLineRow
+from gameserver.chat.rows import ChatLineRow, ChatRows
 from gameserver.protocol.ids import PlayerId
 from gameserver.protocol.messages import ChatLine
 from gameserver.sql.backlog import BATCH_MAX, Backlog

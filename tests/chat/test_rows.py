@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from gameserver.chat.rows import ChatRows
-from gameserver.profiles.records import ChatLineRow
+from gameserver.chat.rows import ChatLineRow, ChatRows
 from gameserver.protocol.ids import PlayerId
 from gameserver.sql.database import Database
 

@@ -20,9 +20,10 @@ from gameserver.node import _limits
 from gameserver.protocol.codec import ClientCodec
 from gameserver.protocol.constants import ANSWERS_MAX
 from gameserver.protocol.errors import CLOSES, RefusalCode
+from gameserver.protocol.message_class import our_messages
 from gameserver.protocol.messages import (
-    BUILT_IN,
     Action,
+    AnyServerMessage,
     Describe,
     EntityRef,
     Login,
@@ -43,17 +44,17 @@ def examples(language: str) -> list[str]:
 
 
 def server_types() -> list[type[ServerMessage]]:
-    return ServerMessage.__subclasses__()
+    return list(typing.get_args(AnyServerMessage))
 
 
 @pytest.mark.parametrize("text", examples("json client"))
 def test_the_examples_of_client_messages_are_decoded_without_any_game(text: str) -> None:
-    ClientCodec().decode(text)
+    ClientCodec(our_messages()).decode(text)
 
 
 @pytest.mark.parametrize("text", examples("json demo"))
 def test_the_examples_of_the_demo_game_are_decoded(text: str) -> None:
-    ClientCodec(Meadow.handlers).decode(text)
+    ClientCodec([*our_messages(), *Meadow.handlers]).decode(text)
 
 
 @pytest.mark.parametrize("text", examples("json server"))
@@ -72,7 +73,7 @@ def test_every_message_has_an_example() -> None:
         for language in ("json client", "json demo", "json server")
         for text in examples(language)
     }
-    wanted = {str(kind.__struct_config__.tag) for kind in (*BUILT_IN, *Meadow.handlers, *server_types())}
+    wanted = {str(kind.__struct_config__.tag) for kind in (*our_messages(), *Meadow.handlers, *server_types())}
     assert shown == wanted
 
 
@@ -86,6 +87,14 @@ def test_the_tables_name_every_refusal_and_every_close() -> None:
         for name, row in CLOSES.items()
     }
     assert set(rows) == table
+
+
+def test_the_acks_of_the_demo_game_s_actions_are_those_that_their_classes_declare() -> None:
+    table = PAGE.split("| action of the demo game |")[1].split("\n\n")[0]
+    rows = re.findall(r"^\| (`[^|]+`) \| `(\w+)` \|", table, re.MULTILINE)
+    shown = {name: level for names, level in rows for name in re.findall(r"`(\w+)`", names)}
+    messages = [message for message in (*our_messages(), *Meadow.handlers) if message.policy.is_action]
+    assert shown == {message.__struct_config__.tag: message.policy.ack for message in messages}
 
 
 def bounds(kind: type[msgspec.Struct], field: str) -> Meta:

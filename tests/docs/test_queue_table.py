@@ -42,6 +42,7 @@ BOUNDS = {
     "sign-ins under way": f"{_LIMITS.sign_ins_max}",
     "passwords being hashed": _setting("password_queue_max"),
     "inputs for one tick": f"{inbox.INPUTS_MAX} a player",
+    "notes for services": "those of one tick's inputs",  # emptied by each tick
     "actions behind an exchange": f"{constants.ANSWERS_MAX} a player, {turn.EXCHANGE_PATIENCE_S:g} s",
     "exchanges": "1 a player",  # the inventory is frozen
     "actions that a connection waits to be answered": "those of the other queues of actions",  # Host adds what it took

@@ -41,14 +41,15 @@ from gameserver.observability.metrics import REFUSALS
 from gameserver.protocol.codec import ClientCodec, encode_text
 from gameserver.protocol.errors import Close, Refusal, RefusalCode
 from gameserver.protocol.ids import ConnectionId, EntityId, PlayerId
+from gameserver.protocol.message_class import our_messages
 from gameserver.protocol.messages import (
-    SIGN_IN,
     Action,
     ClientMessage,
     Guest,
     Input,
     Login,
     Register,
+    SignInMessage,
     Welcome,
     ZoneDescription,
 )
@@ -111,7 +112,7 @@ class ScriptedHost:
         self.link = link
         self.told: list[Told] = []
         self.answers = True
-        self.codec = ClientCodec([Move, Take])
+        self.codec = ClientCodec([*our_messages(), Move, Take])
         self._news = asyncio.Event()
         link.attach_host(self.receive)
 
@@ -371,7 +372,7 @@ def tcp_pair() -> tuple[socket.socket, socket.socket]:
 
 
 def _not_a_sign_in(message: ClientMessage) -> ClientMessage:
-    if isinstance(message, SIGN_IN):
+    if isinstance(message, SignInMessage):
         raise Refusal(RefusalCode.ALREADY_SIGNED_IN)
     return message
 

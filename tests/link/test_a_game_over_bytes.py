@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import get_args
 
+from gameserver.built_in import built_in_services
 from gameserver.clock import SystemClock
 from gameserver.config import Settings
 from gameserver.demo import Meadow
@@ -51,7 +52,8 @@ async def playing_over(link: ByteLink, redis_url: str, sql_url: str) -> AsyncIte
     redis, database = Store(redis_url, timeout_s=5.0), Database(sql_url, pool_size=4, timeout_s=5.0)
     await redis.open()
     await database.open()
-    node = Node(settings, Meadow(), Stores(redis, database), SystemClock(), link=link)
+    services = built_in_services(settings, database)
+    node = Node(settings, Meadow(), Stores(redis, database), SystemClock(), services=services, link=link)
     await node.start()
     try:
         yield f"ws://127.0.0.1:{node.port}/ws"

@@ -33,7 +33,7 @@ from gameserver.session.lease import NodeNameInUse
 from gameserver.sql.database import ProfilesUnavailable
 from gameserver.store.connection import StoreUnavailable
 from tests.model.redis_standin import RedisServer, StoreStandIn, TickWriterStandIn
-from tests.model.sql_standin import ExchangesStandIn, ProfilesStandIn, SilentChat, SqlServer, SqlStandIn
+from tests.model.sql_standin import ExchangesStandIn, ProfilesStandIn, SqlServer, SqlStandIn
 from tests.model.stall import Stall
 from tests.model.virtual_time import Process, VirtualClock, VirtualLoop, nobody, this_process
 
@@ -90,7 +90,7 @@ class Node:
             writer=TickWriterStandIn(store),
             profiles=ProfilesStandIn(database),
             exchanges=ExchangesStandIn(database, self._clock),
-            chat=SilentChat(database),
+            sql_is_away=lambda: False,
         )
         game, random = Stall(), Random(self._random.random())
         self.host = Host(SETTINGS[self.name], game, stores, self.link, self._clock, random)

@@ -14,10 +14,8 @@ from typing import Any
 from msgspec import structs
 
 from gameserver import failpoints
-from gameserver.chat.rows import ChatRows
 from gameserver.profiles.exchange import Exchanges, NotConserved
 from gameserver.profiles.records import (
-    ChatLineRow,
     Exchange,
     ExchangeOutcome,
     Party,
@@ -242,16 +240,6 @@ class ExchangesStandIn(Exchanges):
 
         found: list[str] = await self._database.transact("exchanges_applied", work)
         return found
-
-
-class SilentChat(ChatRows):
-    """Nobody speaks in the model."""
-
-    async def append(self, lines: Sequence[ChatLineRow]) -> None:
-        assert not lines
-
-    async def last(self, zone: str, count: int) -> list[ChatLineRow]:
-        return []
 
 
 def sql(weather: Weather) -> SqlServer:

@@ -8,10 +8,10 @@ import pytest
 from sqlalchemy import select, text
 
 from gameserver.accounts.rows import Accounts
-from gameserver.chat.rows import ChatRows
+from gameserver.chat.rows import ChatLineRow, ChatRows
 from gameserver.profiles.exchange import Exchanges
 from gameserver.profiles.history_rows import HistoryRows, is_behind
-from gameserver.profiles.records import ChatLineRow, Exchange, ExchangeOutcome, Mark, Party, SessionLogEntry
+from gameserver.profiles.records import Exchange, ExchangeOutcome, Mark, Party, SessionLogEntry
 from gameserver.profiles.repository import Profiles
 from gameserver.protocol.ids import Epoch, NodeId
 from gameserver.sql.database import Database, HistoryLost

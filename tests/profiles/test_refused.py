@@ -12,10 +12,10 @@ import pytest
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
-from gameserver.chat.rows import ChatRows
+from gameserver.chat.rows import ChatLineRow, ChatRows
 from gameserver.observability.metrics import REGISTRY
 from gameserver.profiles.exchange import Exchanges
-from gameserver.profiles.records import ChatLineRow, ExchangeOutcome, Save, SaveOutcome
+from gameserver.profiles.records import ExchangeOutcome, Save, SaveOutcome
 from gameserver.profiles.repository import Profiles
 from gameserver.protocol.ids import NodeId
 from gameserver.session.saver import Saver

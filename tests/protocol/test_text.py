@@ -90,3 +90,31 @@ def test_what_was_let_through_shows_something_and_is_let_through_again(text: str
     assert clean(shown) == shown == unicodedata.normalize("NFC", shown).strip()
     assert marks_in_a_row(shown) <= MARKS_MAX
     assert any(unicodedata.category(character)[0] in "LNPSC" and not is_ignorable(character) for character in shown)
+
+
+@pytest.mark.parametrize("text", ["", "  \t\n ", "a\x00b", "a\x1b[31mb", "a\x7fb", "a\x85b", "a\nb", "a\u2028b"])
+def test_empty_lines_and_control_characters_are_refused(text: str) -> None:
+    with pytest.raises(Refusal) as caught:
+        clean(text)
+    assert (caught.value.code, caught.value.field) == (RefusalCode.BAD_TEXT, "text")
+
+
+@pytest.mark.parametrize("mark", [*"\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"])
+def test_marks_that_reorder_the_text_around_them_are_refused(mark: str) -> None:
+    with pytest.raises(Refusal):
+        clean(f"you owe me {mark}01")
+
+
+def test_writings_and_emoji_are_let_through() -> None:
+    for text in ("שלום", "سلام", "नमस्ते", "👩‍🚀 ok", "e\u0301tude"):
+        assert clean(text)
+    assert clean("e\u0301") == "\u00e9"
+
+
+@given(st.text())
+def test_cleaning_refuses_or_gives_what_stays_as_it_is(text: str) -> None:
+    try:
+        cleaned = clean(text)
+    except Refusal:
+        return
+    assert cleaned and clean(cleaned) == cleaned and "\n" not in cleaned

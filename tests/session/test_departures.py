@@ -22,6 +22,7 @@ from gameserver.session.publisher import Publisher
 from gameserver.session.registry import Registry
 from gameserver.session.session import Session
 from gameserver.simulation.result import TickResult
+from gameserver.simulation.routes import routes_of
 from gameserver.simulation.stopwatch import Stopwatch
 from gameserver.simulation.zones import Zones
 from gameserver.tasks import Tasks
@@ -37,7 +38,7 @@ class Bench:
     def __init__(self) -> None:
         self.tasks, self.registry, self.clock = Tasks(), Registry(), StillClock()
         self.game = Tiny()
-        self.zones = Zones(self.game, self.clock, lambda name: None, 1)
+        self.zones = Zones(self.game, routes_of(self.game), self.clock, 1)
         self.ended: list[tuple[int, str]] = []
         self.closed: list[Close] = []
         self.refused: list[int | None] = []
@@ -199,7 +200,7 @@ def publisher(carrier: Carrier, left: Callable[[Player], None] = lambda player: 
         write_behind=unused,  # type: ignore[arg-type]
         answers=Answers(link),
         carrier=held_back,
-        history=unused,  # type: ignore[arg-type]
+        services=(),
         game=Tiny(),
         grace_s=30,
         left=left,

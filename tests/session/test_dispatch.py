@@ -11,7 +11,6 @@ import pytest
 
 from gameserver.link.local import LocalLink
 from gameserver.link.messages import Deliver, PlayerInputs, ToEdge
-from gameserver.protocol.codec import ClientCodec
 from gameserver.protocol.constants import ANSWERS_MAX
 from gameserver.protocol.errors import RefusalCode
 from gameserver.protocol.ids import ConnectionId
@@ -25,6 +24,7 @@ from gameserver.session.registry import Registry
 from gameserver.session.session import Dirty, Session
 from gameserver.session.write_behind import WriteBehind
 from gameserver.simulation.inbox import Inbox
+from gameserver.simulation.routes import routes_of
 from gameserver.simulation.zones import Zones
 from gameserver.tasks import Tasks
 from gameserver.world.entity import Player
@@ -40,7 +40,8 @@ class Bench:
     def __init__(self, can_store: bool = False) -> None:
         self.can_store = can_store
         self.registry, self.clock = Registry(), StillClock()
-        self.zones = Zones(Tiny(), self.clock, lambda name: None, 1)
+        routes = routes_of(Tiny())
+        self.zones = Zones(Tiny(), routes, self.clock, 1)
         self.told: list[ToEdge] = []
         self.link = LocalLink()
         self.link.attach_edge(self.told.append)
@@ -51,12 +52,13 @@ class Bench:
         self.logouts = 0
         Dispatcher(
             link=self.link,
-            codec=ClientCodec(Tiny.handlers),
+            routes=routes,
             registry=self.registry,
             zones=self.zones,
             reception=reception,
             departures=departures,
             write_behind=write_behind,
+            sql_is_away=lambda: False,
             tasks=tasks,
             clock=self.clock,
             game_log=GameLog(self.clock),

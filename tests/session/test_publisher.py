@@ -9,13 +9,15 @@ from gameserver.link.local import LocalLink
 from gameserver.link.messages import Deliver, ToEdge
 from gameserver.protocol.errors import Refusal, RefusalCode
 from gameserver.protocol.ids import ConnectionId
-from gameserver.protocol.messages import Ack, AckLevel, Refused
+from gameserver.protocol.messages import Ack, Refused
+from gameserver.protocol.policy import AckLevel
 from gameserver.session.answers import Answers
 from gameserver.session.game_log import GameLog
 from gameserver.session.publisher import Publisher
 from gameserver.session.registry import Registry
 from gameserver.session.session import Session
 from gameserver.simulation.result import TickResult, Verdict
+from gameserver.simulation.routes import routes_of
 from gameserver.simulation.zones import Zones
 from tests.session.standins import StillClock, decode, session
 from tests.simulation.tiny import Tiny
@@ -31,7 +33,7 @@ class Marks:
 class Bench:
     def __init__(self) -> None:
         self.told: list[ToEdge] = []
-        self.registry, self.zones = Registry(), Zones(Tiny(), StillClock(), lambda name: None, 1)
+        self.registry, self.zones = Registry(), Zones(Tiny(), routes_of(Tiny()), StillClock(), 1)
         self.link = link = LocalLink()
         link.attach_edge(self.told.append)
         marks: object = Marks()
@@ -41,7 +43,7 @@ class Bench:
             write_behind=marks,  # type: ignore[arg-type]
             answers=Answers(link),
             carrier=marks,  # type: ignore[arg-type]
-            history=marks,  # type: ignore[arg-type]
+            services=(),
             game=Tiny(),
             grace_s=30,
             left=lambda player: None,
@@ -108,7 +110,7 @@ def test_an_ack_that_waited_for_redis_over_a_resume_is_given_to_who_asks_again()
 def test_an_answer_to_an_older_session_of_a_player_is_not_given_to_the_newer_one() -> None:
     """The newer one's client sends the action again, and has the answer to that."""
     told: list[ToEdge] = []
-    link, registry, zones = LocalLink(), Registry(), Zones(Tiny(), StillClock(), lambda name: None, 1)
+    link, registry, zones = LocalLink(), Registry(), Zones(Tiny(), routes_of(Tiny()), StillClock(), 1)
     link.attach_edge(told.append)
     unused: object = None
     publisher = Publisher(
@@ -117,7 +119,7 @@ def test_an_answer_to_an_older_session_of_a_player_is_not_given_to_the_newer_one
         write_behind=unused,  # type: ignore[arg-type]
         answers=Answers(link),
         carrier=unused,  # type: ignore[arg-type]
-        history=unused,  # type: ignore[arg-type]
+        services=(),
         game=Tiny(),
         grace_s=30,
         left=lambda player: None,

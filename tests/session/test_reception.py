@@ -17,6 +17,7 @@ from gameserver.session.reception import Reception
 from gameserver.session.registry import Registry
 from gameserver.session.session import Session
 from gameserver.session.write_behind import WriteBehind
+from gameserver.simulation.routes import routes_of
 from gameserver.simulation.stopwatch import Stopwatch
 from gameserver.simulation.zones import Zones
 from tests.session.standins import StillClock, profile, session, turns
@@ -27,7 +28,7 @@ class Bench:
     """Opens sessions from nothing, and lets Redis answer when told to."""
 
     def __init__(self) -> None:
-        self.registry, self.zones = Registry(), Zones(Tiny(), StillClock(), lambda name: None, 1)
+        self.registry, self.zones = Registry(), Zones(Tiny(), routes_of(Tiny()), StillClock(), 1)
         self.told: list[ToEdge] = []
         self.redis_replies = asyncio.Event()
         self.redis_replies.set()

@@ -12,6 +12,7 @@ from gameserver.protocol.ids import PlayerId
 from gameserver.simulation.loop import SimulationLoop
 from gameserver.simulation.phases import AS_LOAD_ASKS
 from gameserver.simulation.result import TickResult
+from gameserver.simulation.routes import routes_of
 from gameserver.simulation.zone_runner import StartFailed, ZoneRunner
 from gameserver.world.zone import Zone, ZoneSpec
 from tests.simulation.tiny import Hand, Stage, Tiny
@@ -37,7 +38,7 @@ class Driven:
         self.clock = StillClock()
         self.games = [Tiny() for _ in zones]
         runners = [
-            ZoneRunner(ZoneSpec(name), game, self.clock, lambda name: None, 1)
+            ZoneRunner(ZoneSpec(name), game, routes_of(game), self.clock, 1)
             for name, game in zip(zones, self.games, strict=True)
         ]
         self.happened: list[str] = []  # "before", zones' names, "after"
@@ -268,4 +269,4 @@ class Quitter(Tiny):
 
 def test_an_on_start_that_would_end_the_process_is_a_start_that_failed() -> None:
     with pytest.raises(StartFailed, match=r"Quitter\.on_start"):
-        ZoneRunner(ZoneSpec("a"), Quitter(), StillClock(), lambda name: None, 1)
+        ZoneRunner(ZoneSpec("a"), Quitter(), routes_of(Quitter()), StillClock(), 1)

@@ -264,7 +264,7 @@ class Scene:
         return {
             "frames": sorted((_sections(frame), sorted(frame.viewers), frame.full) for frame in result.frames),
             "outgoing": [(out.to, out.message) for out in result.outgoing],
-            "lines": [(player.player_id, line) for player, line in result.lines],
+            "notes": [(note.player.player_id, note.content) for note in result.notes],
             "exchanges": [(it.op.op_id, it.giver.player_id, it.kind, it.quantity) for it in result.exchanges],
             "moved": sorted(player.player_id for player in result.moved),
             "kept": sorted(player.player_id for player in result.kept),

@@ -9,8 +9,10 @@ from gameserver.protocol.ids import PlayerId
 from gameserver.protocol.messages import ClientMessage, ServerMessage
 from gameserver.simulation.inbox import Inbox
 from gameserver.simulation.result import TickResult, Verdict
+from gameserver.simulation.routes import routes_of
 from gameserver.simulation.tick import step
 from gameserver.world.exchange import ExchangeResult
+from tests.chat.unkept import unkept_chat
 
 
 class Go(Input, tag="go", frozen=True):
@@ -131,6 +133,9 @@ class Stage:
         self.inbox = Inbox()
         self.result = TickResult(0)
         self.laps: list[str] = []
+        self.chat = unkept_chat()
+        self.chat.attach(self.presence)
+        self.routes = routes_of(self.game, [self.chat])
         self.now_ms = 1_000_000
 
     def player(self, number: int, x: float = 50.0, y: float = 40.0, coins: int = 0, name: str = "") -> Player[Purse]:
@@ -156,7 +161,7 @@ class Stage:
         inbox, self.inbox = self.inbox, Inbox()
         self.now_ms += 50
         self.laps = []
-        self.result = step(self.zone, self.game, inbox, self.now_ms, self.presence, self.laps.append)
+        self.result = step(self.zone, self.game, self.routes, inbox, self.now_ms, self.laps.append)
         return self.result
 
     def settle(self, outcome: ExchangeResult = "done") -> None:

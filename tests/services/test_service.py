@@ -1,0 +1,103 @@
+"""A service is checked at its class statement, and beside the game when a node is made of both."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gameserver import Action, Game, GameError, Player, Zone, handles
+from gameserver.chat.service import Chat
+from gameserver.check.game import check_game
+from gameserver.protocol.messages import Say
+from gameserver.services.service import Service
+from gameserver.simulation.routes import routes_of
+from tests.services.kudos import Clap, Kudos, Praise
+
+
+class Applaud(Action, tag="clap"):
+    """A message of a game that has the name of a service's."""
+
+
+class Loud(Game):
+    @handles(Applaud)
+    def applaud(self, zone: Zone, player: Player, message: Applaud) -> None: ...
+
+
+class Claque(Service):
+    @handles(Clap)
+    def on_clap(self, zone: Zone, player: Player, message: Clap) -> None: ...
+
+
+class Quiet(Game):
+    pass
+
+
+def refused(make: Any) -> str:
+    with pytest.raises(GameError) as caught:
+        make()
+    return str(caught.value)
+
+
+def test_a_game_s_message_with_the_name_of_a_service_s_is_refused_at_the_start() -> None:
+    text = refused(lambda: routes_of(Loud(), [Kudos()]))
+    assert 'Clap: has the tag "clap" of' in text and text.endswith("Applaud; give one of them another tag")
+
+
+def test_the_check_of_a_game_tells_of_the_same() -> None:
+    (finding,) = [found for found in check_game(Loud, (Chat, Kudos)) if found.severity == "error"]
+    assert finding.problem.startswith('has the tag "clap" of ')
+    assert [found for found in check_game(Loud) if found.severity == "error"] == []
+
+
+def test_a_message_that_two_services_handle_is_refused_at_the_start() -> None:
+    text = refused(lambda: routes_of(Quiet(), [Kudos(), Claque()]))
+    assert "Claque: handles Clap, as " in text and text.endswith("Kudos does; keep one of the two")
+
+
+def test_a_game_cannot_handle_a_service_s_message_nor_a_service_a_game_s() -> None:
+    def deaf() -> object:
+        class Deaf(Game):
+            @handles(Say)
+            def say(self, zone: Zone, player: Player, message: Say) -> None: ...
+
+        return Deaf
+
+    def greedy() -> object:
+        class Greedy(Service):
+            @handles(Applaud)
+            def on_applaud(self, zone: Zone, player: Player, message: Applaud) -> None: ...
+
+        return Greedy
+
+    assert "Deaf: handles Say, which is declared with handled_by='service'; write handled_by=\"zone\"" in refused(deaf)
+    assert "Greedy: handles Applaud, which is declared with handled_by='zone'; write handled_by=\"service\"" in (
+        refused(greedy)
+    )
+
+
+def test_a_handler_that_the_server_could_not_call_is_refused() -> None:
+    def waiting() -> object:
+        class Waiting(Service):
+            @handles(Praise)  # type: ignore[arg-type]
+            async def on_praise(self, zone: Zone, player: Player, message: Praise) -> None: ...
+
+        return Waiting
+
+    assert "Waiting.on_praise: is async, and the server never awaits" in refused(waiting)
+
+
+def test_the_routes_have_the_messages_of_the_node_the_game_and_its_services() -> None:
+    names = {message.__name__ for message in routes_of(Loud(), [])}
+    assert names == {"Register", "Login", "Guest", "Resume", "Logout", "Describe", "Applaud"}
+    assert {message.__name__ for message in routes_of(Quiet(), [Kudos()])} - names == {"Praise", "Clap", "Ranking"}
+
+
+def test_a_service_takes_its_handlers_along_when_it_is_subclassed() -> None:
+    class Twice(Kudos):
+        def on_clap(self, zone: Zone, player: Player, message: Clap) -> None:
+            self.calls += ["clap", "clap"]
+
+    service, nothing = Twice(), object()
+    routes_of(Quiet(), [service])[Clap].call(nothing, nothing, Clap(seq=1))  # type: ignore[arg-type]
+    assert service.calls == ["clap", "clap"]
