@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+from gameserver.edge import wire
 from gameserver.failpoints import Guard, arm
 from tests.faults import calls
 from tests.faults.faults import FAULTS
@@ -20,6 +21,7 @@ from tests.faults.verdicts import Verdicts
 SHOWN_MAX = 8  # violations of one round
 CALLS = "drop-replies"  # of Redis, while calls are cancelled; not a scene, see ``calls``
 CALLS_A_ROUND, CALLS_IN_DOCS = 5_000, 100_000
+IS_COMPILED = not wire.__file__.endswith(".py")
 
 
 class Run:
@@ -101,7 +103,8 @@ class Run:
 
 def again(fault: str, seed: int) -> str:
     """The command that plays the round again."""
-    return f"scripts/chaos --fault {fault} --seed {seed} --rounds 1"
+    compiled = " --compiled" if IS_COMPILED else ""
+    return f"scripts/chaos{compiled} --fault {fault} --seed {seed} --rounds 1"
 
 
 def _keep_logs(scene: Scene, folder: Path) -> None:
@@ -140,7 +143,8 @@ def _arguments() -> argparse.Namespace:
     return given
 
 
-_EPILOG = "Exit code 0 when no promise was broken, 1 when one was. It starts MariaDB and Redis servers of its own."
+_EPILOG = """Exit code 0 when no promise was broken, 1 when one was. It starts MariaDB and Redis servers of its own.
+With --compiled as the first option, the server is one with its hot path compiled."""
 
 
 def _chosen(names: list[str] | None) -> list[str]:
@@ -160,6 +164,8 @@ def main() -> int:
     if given.list:
         print("\n".join((*FAULTS, CALLS)))
         return 0
+    if IS_COMPILED:
+        print("the server is compiled", flush=True)
     run = Run(given)
     try:
         asyncio.run(run.play(_chosen(given.fault)))

@@ -85,6 +85,16 @@ async def test_players_play_on_a_compiled_server_and_go_on_after_kill_9(copy: Pa
 
 
 @pytest.mark.long
+@pytest.mark.usefixtures("copy")
+def test_no_promise_is_broken_when_a_compiled_server_is_killed() -> None:
+    command = ["scripts/chaos", "--compiled", "--fault", "kill-server", "--rounds", "1", "--seed", "20000"]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert ended.stdout.startswith("the server is compiled\n")
+    assert "kill-server 1, seed 20000: ok" in ended.stdout
+
+
+@pytest.mark.long
 def test_it_is_measured_beside_the_plain_server(copy: Path, tmp_path: Path) -> None:
     numbers = tmp_path / "numbers.json"
     command = [sys.executable, "-m", "scripts.benchmark", "--quick", "--scenario", "rooms", "--only", "ours,compiled"]
