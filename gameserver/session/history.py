@@ -81,8 +81,12 @@ class HistoryKeeper:
     async def _compare(self) -> tuple[History, dict[NodeId, Mark], dict[NodeId, Mark]]:
         """The present history, after drawing one if SQL was set back, and the marks of all nodes in both stores."""
         for _ in range(DRAWS_MAX):
+            named, _ = await self._rows.read()
+            in_redis = {node: Mark(*mark) for node, mark in (await self._marks.read(named.name)).items()}
+            # SQL is read after Redis. Other nodes commit meanwhile, and Redis is told of a commit only after it.
             present, in_sql = await self._rows.read()
-            in_redis = {node: Mark(*mark) for node, mark in (await self._marks.read(present.name)).items()}
+            if present.name != named.name:
+                continue
             if not is_behind(in_sql, in_redis) or is_off(Guard.HISTORY):
                 return present, in_sql, in_redis
             log.warning("sql_was_set_back", history=present.name, note="live sessions of later are given to nobody")

@@ -64,7 +64,6 @@ COVERED_BY = {
     "gameserver/session/answers.py": "tests/session/test_write_behind.py",
     "gameserver/session/flight.py": "tests/session/test_write_behind.py",
     "gameserver/session/flusher.py": "tests/session/test_write_behind.py",
-    "gameserver/session/history.py": "tests/scenarios/test_sql_set_back.py",
     "gameserver/session/instance.py": "tests/session/test_lease.py",
     "gameserver/session/opening.py": "tests/session/test_reception.py",
     "gameserver/session/player_locks.py": "tests/session/test_reception.py",
