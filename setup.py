@@ -25,7 +25,7 @@ COMPILED = {
     "session": "answers departures dispatch flight pointer_watch publisher record registry session write_behind",
     "simulation": "calls inbox inputs loop phases restarts result routes stopwatch tick zone_runner zones",
     "store": "pipeline resp",
-    "world": "action_log distant_cells entity grid inventory journal speech view zone",
+    "world": "action_log distant_cells entity grid inventory journal speech view zone zone_internals",
 }
 MYPY = "mypy==2.4.1"  # as in scripts/constraints.txt
 

@@ -54,8 +54,8 @@ class Play:
 
     def enter(self, number: int, x: float | None = None, y: float | None = None) -> Visitor:
         player = Player(PlayerId(number), f"P{number}", 0, x or 0.0, y or 0.0, Villager(), Walk())
-        player.connected = True
-        player.is_new = x is None
+        player._internals.connected = True
+        player._internals.is_new = x is None
         self.inbox.arrivals.append(player)
         self.tick()
         return player

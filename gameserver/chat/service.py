@@ -28,7 +28,7 @@ class Chat(Service):
     def on_say(self, zone: Zone, player: Player, message: Say) -> None:
         """Speak to the zone. Raises Refusal (BAD_TEXT, TOO_MANY)."""
         line = ChatLine("zone", player.name, spoken(zone, player, message.text), zone.now_ms)
-        zone.tell(None, Said(line))
+        zone._internals.tell(None, Said(line))
         self.note(zone, player, line)
 
     @handles(Whisper)
@@ -42,8 +42,8 @@ class Chat(Service):
         if receiver == player.player_id:
             raise Refusal(RefusalCode.YOURSELF, "that is you", field="to")
         line = ChatLine("whisper", player.name, spoken(zone, player, message.text), zone.now_ms, to=name)
-        zone.tell(receiver, Said(line))
-        zone.tell(player.player_id, Said(line))
+        zone._internals.tell(receiver, Said(line))
+        zone._internals.tell(player.player_id, Said(line))
         self.note(zone, player, line)
 
     def attach(self, presence: Presence) -> None:
@@ -68,9 +68,9 @@ class Chat(Service):
 def spoken(zone: Zone, player: Player, text: str) -> str:
     """Return the text as it will be shown, and count it in the player's budget. Raises Refusal (BAD_TEXT, TOO_MANY)."""
     cleaned = clean(text)
-    if wait_ms := player.speech.wait_ms(zone.now_ms):
+    if wait_ms := player._internals.speech.wait_ms(zone.now_ms):
         raise Refusal(RefusalCode.TOO_MANY, "you are talking too fast", retry_after_ms=wait_ms)
-    player.speech.note(cleaned, zone.now_ms)
+    player._internals.speech.note(cleaned, zone.now_ms)
     return cleaned
 
 

@@ -14,7 +14,8 @@ from gameserver.protocol.ids import PlayerId
 from gameserver.protocol.messages import ClientMessage
 from gameserver.simulation.game_class import GameClass, check_handled_by, check_tags, collect_handlers
 from gameserver.world.entity import Player
-from gameserver.world.zone import Note, Zone
+from gameserver.world.zone import Zone
+from gameserver.world.zone_internals import Note
 
 Presence = Callable[[str], tuple[PlayerId, str] | None]
 """Returns the id and the name of the player who is online under a name, however the name is spelled."""
@@ -39,7 +40,7 @@ class Service(metaclass=GameClass):
 
     def note(self, zone: Zone, player: Player, content: object) -> None:
         """Call ``act`` with the content after the tick, unless the handler refuses or raises."""
-        zone.note(Note(self, player, content))
+        zone._internals.note(Note(self, player, content))
 
     # --- called by the node; a service replaces those that it needs ---
 

@@ -187,7 +187,7 @@ class Departures:
     def _refuse_untaken(self, session: Session) -> None:
         """Refuse the actions that no tick will take any more, because its zone stopped or was slow."""
         for seq in sorted(session.unanswered):
-            if session.connection_id is not None and session.player.actions.status_of(seq) == "new":
+            if session.connection_id is not None and session.player._internals.actions.status_of(seq) == "new":
                 session.unanswered.remove(seq)
                 refused = Refused(RefusalCode.TRY_LATER, "this session is ending", seq, retry_after_ms=1000)
                 self._link.to_edge(Deliver([session.connection_id], encode_text(refused)))

@@ -151,13 +151,13 @@ class Dispatcher:
 
     def _refuse_late(self, session: Session, message: ClientMessage) -> None:
         """Refuse an action that came after the logout, or after the session began to end."""
-        if isinstance(message, Action) and session.player.actions.status_of(message.seq) == "new":
+        if isinstance(message, Action) and session.player._internals.actions.status_of(message.seq) == "new":
             raise Refusal(RefusalCode.NOT_SIGNED_IN, "this session is ending", retry_after_ms=1000)
 
     def _missing_for(self, session: Session, action: Action, route: Route) -> str | None:
         """Return the reason if a store that a new action needs is away. An action that was applied before is never
         refused: that would say that it changed nothing."""
-        if session.player.actions.status_of(action.seq) != "new":
+        if session.player._internals.actions.status_of(action.seq) != "new":
             return None
         if route.needs_redis and not self._can_store(session):
             return "actions cannot be kept just now"

@@ -46,7 +46,7 @@ class Owed:
     def take(cls, session: Session) -> Owed:
         """Take the waiters from the session. Its acks stay there until they are given."""
         waiters, session.stored_waiters = session.stored_waiters, ()
-        return cls(session, len(session.unstored), session.player.actions.lineage, waiters)
+        return cls(session, len(session.unstored), session.player._internals.actions.lineage, waiters)
 
 
 @dataclass(slots=True)

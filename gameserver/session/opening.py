@@ -20,7 +20,7 @@ from gameserver.simulation.game import Game
 from gameserver.sql.backlog import Backlog
 from gameserver.sql.database import ProfilesUnavailable
 from gameserver.store.connection import StoreUnavailable
-from gameserver.world.entity import Player
+from gameserver.world.entity import Player, note_kept_in, note_kept_nowhere
 from gameserver.world.journal import Journal, undo_since
 from gameserver.world.zone import ZoneSpec
 
@@ -80,7 +80,7 @@ class Opener:
 
     async def _answer_committed(self, session: Session) -> None:
         """Exchanges that SQL committed before Redis heard of them are answered, should they be asked for again."""
-        actions = session.player.actions
+        actions = session.player._internals.actions
         prefix = f"{session.player_id}:{actions.lineage}:"
         for op_id in sorted(await self._exchanges.applied(prefix), key=_seq_of):
             if (seq := _seq_of(op_id)) and actions.status_of(seq) == "new":
@@ -131,7 +131,7 @@ class Opener:
         if name is not None and self._spec_of(name) is not None:
             session.zone = name
             return
-        player.lost_zone = name
+        player._internals.lost_zone = name
         session.zone = self._first_zone_of(player)
         if name is not None and (spec := self._spec_of(session.zone)) is not None:
             player.x, player.y = spec.width / 2, spec.height / 2
@@ -141,7 +141,7 @@ class Opener:
         """Return the zone that the game chooses; the first one where it fails to name one of its zones."""
         first = self._game.zones[0].name
         journal: Journal = []
-        player.note_kept_in({}, journal)
+        note_kept_in(player, {}, journal)
         try:
             chosen = self._game.choose_zone(player)
         except BaseException:  # it awaits nothing, so what it raises is the game's own
@@ -149,7 +149,7 @@ class Opener:
             log.exception("choose_zone_failed", player_id=player.player_id, zone=first)
             return first
         finally:
-            player.note_kept_nowhere()
+            note_kept_nowhere(player)
         if self._spec_of(chosen) is None:
             error = str(wrong_zone(type(self._game), chosen))
             log.error("zone_unknown", error=error, player_id=player.player_id, zone=first)

@@ -28,7 +28,9 @@ from gameserver.simulation.result import TickResult, Verdict
 from gameserver.simulation.zone_runner import ZoneRunner
 from gameserver.world.entity import Player
 from gameserver.world.exchange import Exchange, ExchangeResult
-from gameserver.world.zone import Note, Outgoing, Zone
+from gameserver.world.state import fields_of, note_kept, was_assigned
+from gameserver.world.zone import Zone
+from gameserver.world.zone_internals import Note, Outgoing
 
 JOIN_AGAIN_MS: Final = 2000  # after a bug of the game kept a player out
 
@@ -117,17 +119,17 @@ class Publisher:
             resume_token=session.resume_token,
             guest_token=session.guest_token,
             resumed=session.resumed,
-            last_seq=player.actions.last_seq,
+            last_seq=player._internals.actions.last_seq,
             tick=zone.tick,
             tick_hz=self._game.tick_hz,
             grace_ms=self._grace_ms,
-            zone=zone.describe(),
+            zone=zone._internals.describe(),
             kinds=list(self._game.kinds),
             layout=LAYOUT,
             x=player.x,
             y=player.y,
             inventory=player.inventory.held(),
-            state=player.state.fields(),
+            state=fields_of(player.state),
             **self._filled_by_services(zone, player),
         )
 
@@ -219,14 +221,15 @@ def _take_changes(player: Player, session: Session) -> int:
         session.dirty_kinds |= player.inventory.changed
         player.inventory.changed.clear()
         dirty |= Dirty.ITEMS
-    if player.state.was_assigned:
-        player.state.note_kept()
+    if was_assigned(player.state):
+        note_kept(player.state)
         dirty |= Dirty.STATE
-    if player.actions.changed:
-        player.actions.changed = False
+    parts = player._internals
+    if parts.actions.changed:
+        parts.actions.changed = False
         dirty |= Dirty.ACTIONS
-    if player.speech.changed:
-        player.speech.changed = False
+    if parts.speech.changed:
+        parts.speech.changed = False
         dirty |= Dirty.SPEECH
     return dirty
 

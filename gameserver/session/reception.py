@@ -25,6 +25,7 @@ from gameserver.session.write_behind import WriteBehind
 from gameserver.simulation.zones import Zones
 from gameserver.sql.database import ProfilesUnavailable
 from gameserver.store.connection import StoreUnavailable
+from gameserver.world.entity import show_connected
 from gameserver.world.stored_state import StateUnreadable
 
 OPEN_DEADLINE_S = 5.0
@@ -75,7 +76,7 @@ class Reception:
         async def find() -> Session:
             session = await self._running(message.player_id) or await self._open(message.player_id)
             session.guest_token = message.guest_token
-            session.player.actions.start_lineage(secrets.token_hex(8))
+            session.player._internals.actions.start_lineage(secrets.token_hex(8))
             session.unstored = ()
             return session
 
@@ -196,7 +197,7 @@ class Reception:
         tokens.rotate(session, used_token)
 
     def _arrive(self, session: Session) -> None:
-        session.player.show_connected(session.connection_id is not None)
+        show_connected(session.player, session.connection_id is not None)
         self._zones[session.zone].inbox.arrivals.append(session.player)
 
     def _decline(self, connection_id: ConnectionId, refusal: Refusal) -> None:

@@ -24,7 +24,7 @@ from gameserver.store.resp import hset_template, pack_hset
 from gameserver.world.entity import Player
 from gameserver.world.inventory import Holding, Inventory
 from gameserver.world.scratch import Scratch
-from gameserver.world.state import PlayerState
+from gameserver.world.state import PlayerState, encode_state
 from gameserver.world.stored_state import read_state
 
 FIELDS: Final = len(NAMES)  # of a whole hash, besides FIELDS_A_KIND for each kind of item
@@ -96,15 +96,15 @@ def _items(session: Session, fields: list[bytes]) -> None:
 
 
 def _state(session: Session, fields: list[bytes]) -> None:
-    fields += (b"state", session.player.state.encode())
+    fields += (b"state", encode_state(session.player.state))
 
 
 def _actions(session: Session, fields: list[bytes]) -> None:
-    fields += (b"actions", session.player.actions.encode().encode())
+    fields += (b"actions", session.player._internals.actions.encode().encode())
 
 
 def _speech(session: Session, fields: list[bytes]) -> None:
-    fields += (b"chat", msgspec.json.encode(session.player.speech.record))
+    fields += (b"chat", msgspec.json.encode(session.player._internals.speech.record))
 
 
 def _status(session: Session, fields: list[bytes]) -> None:
@@ -148,7 +148,7 @@ def to_save(session: Session) -> Save:
         x=player.x,
         y=player.y,
         facing=player.facing,
-        state=player.state.encode(),
+        state=encode_state(player.state),
         inventory_seq=player.inventory.seq,
         inventory=dict(player.inventory.holdings),
         seen=session.seen,
@@ -167,8 +167,8 @@ def player_of(
     state = read_state(state_type, profile.state, _shown(profile.player_id, profile.name))
     player = Player(profile.player_id, profile.name, kind, profile.x, profile.y, state, scratch_type())
     player.facing = profile.facing
-    player.inventory = Inventory(profile.inventory, profile.inventory_seq)
-    player.is_new = profile.zone is None
+    player._internals.inventory = Inventory(profile.inventory, profile.inventory_seq)
+    player._internals.is_new = profile.zone is None
     return player
 
 
@@ -182,13 +182,13 @@ def merge_newer(session: Session, fields: Mapping[str, str], state_type: type[Pl
     player = session.player
     live = read(fields, lambda stored: read_state(state_type, stored, _shown(player.player_id, player.name)))
     if live.applied is not None and _knows_what_was_applied(live, session.saved_seq, player.inventory.seq):
-        player.actions, session.resume_hashes = live.applied
-    player.speech = live.speech
+        player._internals.actions, session.resume_hashes = live.applied
+    player._internals.speech = live.speech
     has_all = live.is_whole and KINDS in fields and live.seq > session.saved_seq
     if live.seq > session.saved_seq:
         _take_place_and_state(session, live)
     if live.inventory is not None and (live.inventory_seq > player.inventory.seq or is_off(Guard.INVENTORY_SEQUENCE)):
-        player.inventory = live.inventory
+        player._internals.inventory = live.inventory
     elif live.inventory_seq != player.inventory.seq or live.inventory is None:
         has_all = False
         for kind in live.kinds.difference(player.inventory.holdings):
@@ -204,13 +204,13 @@ def _take_place_and_state(session: Session, live: LiveHash) -> None:
     session.seq = live.seq
     if live.place is not None:
         session.zone, player.x, player.y, player.facing = live.place
-        player.lost_zone = None
+        player._internals.lost_zone = None
     if live.state is not None:
         player.state = live.state
     # Before its first tick it was not let in yet: that a game does when a new player comes is still to be done. The
     # tick is taken over, too: who dies with us before our first tick is no new player to the next.
     session.tick = live.tick
-    player.is_new = player.is_new and session.tick == 0
+    player._internals.is_new = player.is_new and session.tick == 0
 
 
 def _knows_what_was_applied(live: LiveHash, saved_seq: int, saved_inventory_seq: int) -> bool:

@@ -34,7 +34,7 @@ class Registry:
 
     def session_of(self, player: Player) -> Session | None:
         """The session of exactly this player, not of one who has taken its place."""
-        session: Session | None = player.session
+        session: Session | None = player._internals.session
         return session
 
     def by_connection(self, connection_id: ConnectionId) -> Session | None:
@@ -47,7 +47,7 @@ class Registry:
     def add(self, session: Session) -> None:
         assert session.player_id not in self._by_player, "a player has one session on a host"
         self._by_player[session.player_id] = session
-        session.player.session = session
+        session.player._internals.session = session
         session.count()
         self._by_name[name_key(session.player.name)] = session
 
@@ -56,7 +56,7 @@ class Registry:
         self.unbind(session)
         if self._by_player.get(session.player_id) is session:
             del self._by_player[session.player_id]
-            session.player.session = None
+            session.player._internals.session = None
             self._by_name.pop(name_key(session.player.name), None)
 
     def bind(self, session: Session, connection_id: ConnectionId) -> ConnectionId | None:

@@ -98,7 +98,7 @@ class WriteBehind:
         if not self.is_out or session not in self._flight.sessions:
             return True
         waiter: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._flight.owed.append(Owed(session, 0, session.player.actions.lineage, (waiter,)))
+        self._flight.owed.append(Owed(session, 0, session.player._internals.actions.lineage, (waiter,)))
         return await outcome(waiter, timeout_s)
 
     async def withdraw(self, session: Session) -> None:
@@ -230,7 +230,7 @@ class WriteBehind:
     def _take_acks(self, owed: Owed) -> tuple[Ack, ...]:
         """Take from the session the acks that may be given now."""
         session = owed.session
-        if session.player.actions.lineage != owed.lineage or not session.is_open:
+        if session.player._internals.actions.lineage != owed.lineage or not session.is_open:
             return ()  # the client they were for is gone; what is unstored now came after this write
         if owed.acks and not self._may_ack():
             self.mark(session, Dirty.ACTIONS)  # they are given with a later write, should we still own it then

@@ -17,11 +17,11 @@ from gameserver.world.zone import Zone
 
 def whole(hook: str, call: Callable[[], None], zone: Zone, player: Player | None, result: TickResult) -> bool:
     """Call the hook. Returns False when it raised: then nothing of it is left but the error in the result."""
-    before = len(zone.journal)
+    before = len(zone._internals.journal)
     try:
         call()
     except BaseException as error:
-        undo_since(zone.journal, before)
+        undo_since(zone._internals.journal, before)
         result.errors.append(FailedCall(hook, True, player, error))
         return False
     return True

@@ -20,7 +20,8 @@ from gameserver.simulation.routes import Route, Routes
 from gameserver.world.entity import Player
 from gameserver.world.exchange import ExchangeOp
 from gameserver.world.journal import undo_since
-from gameserver.world.zone import WaitingAction, Zone
+from gameserver.world.zone import Zone
+from gameserver.world.zone_internals import WaitingAction
 
 EXCHANGE_PATIENCE_S: Final = 1.0  # an action waits this long behind an exchange of its player's, then it is refused
 
@@ -30,6 +31,7 @@ class InputApplier:
 
     def __init__(self, zone: Zone, routes: Routes, result: TickResult):
         self.zone = zone
+        self._inside = zone._internals
         self.routes = routes
         self.result = result
 
@@ -55,14 +57,15 @@ class InputApplier:
 
     def take_action(self, player: Player, action: Action) -> None:
         """Apply it now, or behind the exchange its player waits for."""
-        waiting = self.zone.waiting.get(player.player_id)
-        is_known = player.actions.status_of(action.seq) != "new"  # then it is never refused, as if it changed nothing
+        waiting = self._inside.waiting.get(player.player_id)
+        log = player._internals.actions
+        is_known = log.status_of(action.seq) != "new"  # then it is never refused, as if it changed nothing
         if is_known or (waiting is None and not player.inventory.frozen):
             self.apply_action(player, action)
             return
         if waiting is None:
-            waiting = self.zone.waiting[player.player_id] = deque()
-        lineage = player.actions.lineage
+            waiting = self._inside.waiting[player.player_id] = deque()
+        lineage = log.lineage
         if any(before.action.seq == action.seq and before.lineage == lineage for before in waiting):
             return  # it came again, and has one answer: refused with the first, it must not be applied with the second
         if len(waiting) < ANSWERS_MAX:
@@ -71,12 +74,12 @@ class InputApplier:
             self.result.verdicts.append(Verdict(player, action.seq, refusal=_behind_exchange()))
 
     def apply_waiting(self, player_id: PlayerId) -> None:
-        waiting = self.zone.waiting[player_id]
-        player = self.zone.players.get(player_id)
+        waiting = self._inside.waiting[player_id]
+        player = self._inside.players.get(player_id)
         latest_tick = self.zone.tick - EXCHANGE_PATIENCE_S / self.zone.tick_s
         while player is not None and waiting:
             came_tick, lineage, action = waiting[0]
-            if lineage != player.actions.lineage:
+            if lineage != player._internals.actions.lineage:
                 waiting.popleft()  # of a client that is gone; the one after it numbers anew
                 continue
             if player.inventory.frozen and came_tick > latest_tick:
@@ -86,11 +89,11 @@ class InputApplier:
                 self.result.verdicts.append(Verdict(player, action.seq, refusal=_behind_exchange()))
             else:
                 self.apply_action(player, action)
-        del self.zone.waiting[player_id]
+        del self._inside.waiting[player_id]
 
     def apply_action(self, player: Player, action: Action) -> None:
         """Apply it if it was not applied before; else give the answer it had."""
-        match player.actions.status_of(action.seq):
+        match player._internals.actions.status_of(action.seq):
             case "new":
                 self._apply_new(player, action)
             case "answered":
@@ -102,23 +105,23 @@ class InputApplier:
                 pass  # its answer is on its way, to whichever connection the player has then
 
     def _apply_new(self, player: Player, action: Action) -> None:
-        zone, log = self.zone, player.actions
+        inside, log = self._inside, player._internals.actions
         route = self.routes[type(action)]
         log.begin(action.seq)
-        asked = len(zone.exchanges)
-        zone.current_op = ExchangeOp.of_action(player, action.seq)
+        asked = len(inside.exchanges)
+        inside.current_op = ExchangeOp.of_action(player, action.seq)
         try:
             self._handle(player, action, route)
         except Refusal as refusal:
             answer(player, action.seq, refusal, self.result)
         else:
-            if len(zone.exchanges) == asked:  # else the exchange's outcome is the answer
+            if len(inside.exchanges) == asked:  # else the exchange's outcome is the answer
                 answer(player, action.seq, route.ack, self.result)
         finally:
-            zone.current_op = None
+            inside.current_op = None
 
     def _answer_again(self, player: Player, seq: int) -> None:
-        before = player.actions.answer_to(seq)
+        before = player._internals.actions.answer_to(seq)
         if isinstance(before, RefusalCode):
             self.result.verdicts.append(Verdict(player, seq, refusal=Refusal(before, "as answered before")))
         else:
@@ -126,7 +129,7 @@ class InputApplier:
 
     def _handle(self, player: Player, message: ClientMessage, route: Route) -> None:
         """Call the handler. Raises Refusal when it refuses, or has a bug; then nothing of what it did is left."""
-        journal = self.zone.journal
+        journal = self._inside.journal
         before = len(journal)
         try:
             route.call(self.zone, player, message)
@@ -142,8 +145,8 @@ class InputApplier:
 
     def _check_asked(self, message: ClientMessage, route: Route) -> None:
         """Raise GameError unless the action being applied asked for an exchange, whose outcome will be its answer."""
-        op = self.zone.current_op
-        if any(exchange.op is op for exchange in self.zone.exchanges):
+        op = self._inside.current_op
+        if any(exchange.op is op for exchange in self._inside.exchanges):
             return
         name = type(message).__name__
         problem = f'handles {name}, which is declared with ack="durable", and asked for no exchange'
@@ -158,8 +161,8 @@ def _behind_exchange() -> Refusal:
 def answer(player: Player, seq: int, given: AckLevel | Refusal, result: TickResult) -> None:
     """Log the answer, so that it can be given again, and give it."""
     if isinstance(given, Refusal):
-        player.actions.finish(seq, given.code)
+        player._internals.actions.finish(seq, given.code)
         result.verdicts.append(Verdict(player, seq, refusal=given))
     else:
-        player.actions.finish(seq, given)
+        player._internals.actions.finish(seq, given)
         result.verdicts.append(Verdict(player, seq, level=given))

@@ -9,7 +9,7 @@ from gameserver.protocol.policy import AckLevel
 from gameserver.world.entity import Player
 from gameserver.world.exchange import Exchange
 from gameserver.world.view import ViewFrame
-from gameserver.world.zone import Note, Outgoing
+from gameserver.world.zone_internals import Note, Outgoing
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,11 +14,13 @@ from gameserver.simulation.inbox import Inbox
 from gameserver.simulation.inputs import InputApplier, answer
 from gameserver.simulation.result import TickResult
 from gameserver.simulation.routes import Routes
-from gameserver.world.entity import Entity, Player
+from gameserver.world.entity import Entity, Player, note_kept_in, note_kept_nowhere, show_connected
 from gameserver.world.exchange import Exchange
 from gameserver.world.grid import Cell
+from gameserver.world.state import fields_of, was_assigned
 from gameserver.world.view import TickEncoder
-from gameserver.world.zone import Outgoing, Zone
+from gameserver.world.zone import Zone
+from gameserver.world.zone_internals import Outgoing
 
 Lap = Callable[[str], None]
 
@@ -29,8 +31,9 @@ def step(zone: Zone, game: Game, routes: Routes, inbox: Inbox, now_ms: int, lap:
     A handler or hook of the game that raises changes nothing and stops nothing: its error is in the result. What comes
     out of here as an exception is a bug of the server.
     """
-    zone.tick += 1
-    zone.now_ms = now_ms
+    inside = zone._internals
+    inside.tick += 1
+    inside.now_ms = now_ms
     result = TickResult(zone.tick)
     settle_exchanges(zone, game, inbox, result)
     admit_and_release(zone, game, inbox, result)
@@ -41,7 +44,7 @@ def step(zone: Zone, game: Game, routes: Routes, inbox: Inbox, now_ms: int, lap:
     lap("advance")
     update_interest(zone, inbox, result)
     lap("interest")
-    result.frames = TickEncoder(zone.tick, zone.grid).frames(zone.crossings)
+    result.frames = TickEncoder(inside.tick, inside.grid).frames(inside.crossings)
     lap("encode")
     collect(zone, result)
     lap("collect")
@@ -70,11 +73,11 @@ def admit_and_release(zone: Zone, game: Game, inbox: Inbox, result: TickResult) 
     several times; each instance is removed separately."""
     leaving = dict(inbox.departures)
     for player, reason in leaving.items():
-        if zone.has(player):
+        if zone._internals.has(player):
             _release(zone, game, player, reason, result)
     for player in inbox.arrivals:
         _admit(zone, game, player, result)
-        if player in leaving and zone.has(player):
+        if player in leaving and zone._internals.has(player):
             _release(zone, game, player, leaving[player], result)
     for player_id in inbox.lost:
         if (lost := zone.players.get(player_id)) and lost.connected:
@@ -90,42 +93,43 @@ def _admit(zone: Zone, game: Game, player: Player, result: TickResult) -> None:
     def ask() -> None:
         refusals.append(reason_of(game, game.may_join(zone, player)))
 
-    player.note_kept_in({}, zone.journal)  # the player is in no zone yet, and what changes is undone all the same
+    # The player is in no zone yet, and what changes is undone all the same.
+    note_kept_in(player, {}, zone._internals.journal)
     if not whole("may_join", ask, zone, player, result):
-        player.note_kept_nowhere()
+        note_kept_nowhere(player)
         result.failed_to_join.append(player)
         return
     if refusals[0] is not None:
-        player.note_kept_nowhere()
+        note_kept_nowhere(player)
         result.declined.append((player, refusals[0]))
         return
-    zone.waiting.pop(player.player_id, None)
+    zone._internals.waiting.pop(player.player_id, None)
     zone.move_to(player, player.x, player.y)
-    zone.admit(player)
+    zone._internals.admit(player)
     if not whole("on_join", partial(game.on_join, zone, player), zone, player, result):
-        zone.release(player)
+        zone._internals.release(player)
         result.failed_to_join.append(player)
         return
-    player.is_new = False
+    player._internals.is_new = False
     if player.lost_zone is not None:
-        player.lost_zone = None
+        player._internals.lost_zone = None
         result.rehomed.append(player)
     if player.connected:
         result.admitted.append(player)
 
 
 def _disconnect(zone: Zone, game: Game, player: Player, result: TickResult) -> None:
-    player.show_connected(False)
-    zone.grid.look(player.player_id, None, player.cell)
-    zone.crossings.pop(player.player_id, None)
+    show_connected(player, False)
+    zone._internals.grid.look(player.player_id, None, player._cell)
+    zone._internals.crossings.pop(player.player_id, None)
     whole("on_disconnect", partial(game.on_disconnect, zone, player), zone, player, result)
 
 
 def _reconnect(zone: Zone, game: Game, player: Player, result: TickResult) -> None:
     """Drop the actions still queued behind an exchange: the client sends them again on the new socket, and each may be
     answered only once."""
-    zone.waiting.pop(player.player_id, None)
-    player.show_connected(True)
+    zone._internals.waiting.pop(player.player_id, None)
+    show_connected(player, True)
     if player not in result.admitted:  # it may have arrived on this very tick
         whole("on_reconnect", partial(game.on_reconnect, zone, player), zone, player, result)
         result.admitted.append(player)
@@ -133,8 +137,8 @@ def _reconnect(zone: Zone, game: Game, player: Player, result: TickResult) -> No
 
 def _release(zone: Zone, game: Game, player: Player, reason: str, result: TickResult) -> None:
     whole("on_leave", partial(game.on_leave, zone, player, reason), zone, player, result)
-    zone.grid.look(player.player_id, None, player.cell)
-    zone.release(player)
+    zone._internals.grid.look(player.player_id, None, player._cell)
+    zone._internals.release(player)
     if player in result.admitted:  # came on this very tick
         result.admitted.remove(player)
     result.left.append(player)
@@ -142,21 +146,22 @@ def _release(zone: Zone, game: Game, player: Player, reason: str, result: TickRe
 
 def apply_inputs(zone: Zone, routes: Routes, inbox: Inbox, result: TickResult) -> None:
     turn = InputApplier(zone, routes, result)
-    for player_id in list(zone.waiting):
+    for player_id in list(zone._internals.waiting):
         turn.apply_waiting(player_id)
     for player, said in inbox.inputs.items():
-        if zone.has(player):  # else it said this in a session that is over
+        if zone._internals.has(player):  # else it said this in a session that is over
             turn.take(player, said)
 
 
 def update_interest(zone: Zone, inbox: Inbox, result: TickResult) -> None:
     """Bring every changed entity into its cell, and note the viewers that see other cells than before."""
-    grid, crossings = zone.grid, zone.crossings
-    changed = zone.take_changed()
+    inside = zone._internals
+    grid, crossings = inside.grid, inside.crossings
+    changed = inside.take_changed()
     result.moved = [entity for entity in changed if isinstance(entity, Player)]
     for entity, before in grid.settle(changed):
-        if before is not None and isinstance(entity, Player) and entity.connected:
-            grid.look(entity.player_id, entity.cell, before)
+        if before is not None and isinstance(entity, Player) and entity._internals.connected:
+            grid.look(entity.player_id, entity._cell, before)
             crossings[entity.player_id] = (before, _cell(entity))
     for player in result.admitted:
         if player.connected:
@@ -168,34 +173,36 @@ def update_interest(zone: Zone, inbox: Inbox, result: TickResult) -> None:
 
 def _show_everything(zone: Zone, player: Player) -> None:
     cell = _cell(player)
-    zone.grid.look(player.player_id, cell, None)
-    zone.crossings[player.player_id] = (None, cell)
+    zone._internals.grid.look(player.player_id, cell, None)
+    zone._internals.crossings[player.player_id] = (None, cell)
 
 
 def _cell(entity: Entity) -> Cell:
-    assert entity.cell is not None, "an entity of a zone is in a cell once the tick updated interest"
-    return entity.cell
+    assert entity._cell is not None, "an entity of a zone is in a cell once the tick updated interest"
+    return entity._cell
 
 
 def collect(zone: Zone, result: TickResult) -> None:
     """Hand over what the zone gathered, and leave it clean for the next tick."""
-    for player in zone.kept.values():
-        _collect_kept(player, zone, result)
-    zone.kept.clear()
-    result.outgoing, zone.outgoing = zone.outgoing, []
-    result.notes, zone.notes = zone.notes, []
-    result.exchanges, zone.exchanges = zone.exchanges, []
-    zone.crossings.clear()
-    zone.journal.clear()
-    zone.grid.forget_changes()
+    inside = zone._internals
+    for player in inside.kept.values():
+        _collect_kept(player, inside.outgoing, result)
+    inside.kept.clear()
+    result.outgoing, inside.outgoing = inside.outgoing, []
+    result.notes, inside.notes = inside.notes, []
+    result.exchanges, inside.exchanges = inside.exchanges, []
+    inside.crossings.clear()
+    inside.journal.clear()
+    inside.grid.forget_changes()
 
 
-def _collect_kept(player: Player, zone: Zone, result: TickResult) -> None:
-    inventory_changed, state_changed = bool(player.inventory.changed), player.state.was_assigned
-    if not (inventory_changed or state_changed or player.actions.changed or player.speech.changed):
+def _collect_kept(player: Player, outgoing: list[Outgoing], result: TickResult) -> None:
+    parts = player._internals
+    inventory_changed, state_changed = bool(parts.inventory.changed), was_assigned(player.state)
+    if not (inventory_changed or state_changed or parts.actions.changed or parts.speech.changed):
         return
     result.kept.append(player)
     if inventory_changed:
-        zone.outgoing.append(Outgoing(player.player_id, InventoryChanged(player.inventory.held())))
+        outgoing.append(Outgoing(player.player_id, InventoryChanged(parts.inventory.held())))
     if state_changed:
-        zone.outgoing.append(Outgoing(player.player_id, StateChanged(player.state.fields())))
+        outgoing.append(Outgoing(player.player_id, StateChanged(fields_of(player.state))))

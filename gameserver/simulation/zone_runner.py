@@ -61,7 +61,7 @@ class ZoneRunner:
 
     def has(self, player: Player) -> bool:
         """The player is in the zone, or will be with the next tick."""
-        return self.zone.has(player) or player in self.inbox.arrivals
+        return self.zone._internals.has(player) or player in self.inbox.arrivals
 
     def halt(self, problem: str = "") -> None:
         """Tick no more, until a restart. Exchanges that the zone asked for on a tick that did not end do not happen."""
@@ -69,7 +69,7 @@ class ZoneRunner:
         self.problem = problem
         self._failed_ticks = 0
         self.restarts.note_stop(self._clock.monotonic_s())
-        self.zone.withdraw_exchanges(0)
+        self.zone._internals.withdraw_exchanges(0)
         for exchange, outcome in self.inbox.outcomes:
             exchange.settle(outcome)
         self.inbox.outcomes.clear()
@@ -87,7 +87,7 @@ class ZoneRunner:
     def _new_zone(self) -> Zone:
         game = self._game
         zone = Zone(self._spec, game.kinds, game.tick_hz, Random(self._seed), game.zone_scratch_type())
-        zone.items = None if game.items is None else frozenset(game.items)
+        zone._internals.items = None if game.items is None else frozenset(game.items)
         try:
             game.on_start(zone)
         except KeyboardInterrupt:

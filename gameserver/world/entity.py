@@ -5,7 +5,8 @@ changes nothing.
 Law: what is assigned can be packed into a world frame. A place outside the zone becomes the nearest place inside, and a
 value of a wrong type raises where it is assigned.
 
-The grid reads the slots of a place by their names with an underscore, on every tick, for everything that moves.
+Names with an underscore belong to the server. The grid reads the slots of a place by these names, on every tick, for
+everything that moves.
 """
 
 from __future__ import annotations
@@ -25,12 +26,12 @@ from gameserver.world.inventory import Inventory
 from gameserver.world.journal import Journal
 from gameserver.world.scratch import ScratchT
 from gameserver.world.speech import Speech
-from gameserver.world.state import PlayerState, StateT
+from gameserver.world.state import PlayerState, StateT, carry_from, note_assigned, tell_changes
 from gameserver.world.state_rules import check_class, check_values
 
 if TYPE_CHECKING:
     from gameserver.world.grid import Cell
-    from gameserver.world.zone import Zone
+    from gameserver.world.zone_internals import ZoneInternals
 
 KINDS_MAX: Final = 256  # a kind travels as u8
 _UNBOUNDED: Final = float_info.max  # in no zone any finite place will do
@@ -45,7 +46,9 @@ class Entity:
     """
 
     __slots__ = (
+        "_cell",
         "_facing",
+        "_id",
         "_journal",
         "_kind",
         "_name",
@@ -55,15 +58,13 @@ class Entity:
         "_x_max",
         "_y",
         "_y_max",
-        "cell",
-        "id",
     )
 
     def __init__(self, kind: int, x: float, y: float, name: str = ""):
-        self.id = EntityId(0)  # given by the zone
+        self._id = EntityId(0)  # given by the zone
         self._kind = kind
         self._name = _text(name)
-        self.cell: Cell | None = None
+        self._cell: Cell | None = None
         self._x = x
         self._y = y
         self._x_max = self._y_max = _UNBOUNDED  # the size of its zone
@@ -72,23 +73,28 @@ class Entity:
         self._notes: dict[EntityId, Entity] | None = None  # takes the next change; None: noted already, or in no zone
         self._journal: Journal | None = None  # takes how to undo each change; None: was in no zone yet
 
-    def stay_within(self, x_max: float, y_max: float, journal: Journal) -> None:
+    def _stay_within(self, x_max: float, y_max: float, journal: Journal) -> None:
         """Enter a zone of this size; the journal notes the entity's changes."""
         self._x_max = x_max
         self._y_max = y_max
         self._journal = journal
 
-    def note_in(self, notes: dict[EntityId, Entity] | None) -> None:
+    def _note_in(self, notes: dict[EntityId, Entity] | None) -> None:
         """The next change, and it alone, puts this entity into ``notes``."""
         self._notes = notes
 
-    def note(self) -> None:
+    def _note(self) -> None:
         """Show the entity at the end of this tick. Called before each change, which can be undone afterwards."""
         if self._journal is not None:
             self._journal.append((_put_back, self, self._x, self._y, self._facing, self._status, self._notes))
         if self._notes is not None:
-            self._notes[self.id] = self
+            self._notes[self._id] = self
             self._notes = None
+
+    @property
+    def id(self) -> EntityId:
+        """The number that names the entity to clients and to ``zone.entity``."""
+        return self._id
 
     @property
     def x(self) -> float:
@@ -96,7 +102,7 @@ class Entity:
 
     @x.setter
     def x(self, value: float) -> None:
-        self.move(value, self._y)
+        self._move(value, self._y)
 
     @property
     def y(self) -> float:
@@ -104,7 +110,7 @@ class Entity:
 
     @y.setter
     def y(self, value: float) -> None:
-        self.move(self._x, value)
+        self._move(self._x, value)
 
     @property
     def facing(self) -> int:
@@ -114,7 +120,7 @@ class Entity:
     def facing(self, value: int) -> None:
         facing = _whole("facing", value) % FACING_STEPS
         if facing != self._facing:
-            self.note()
+            self._note()
             self._facing = facing
 
     @property
@@ -125,7 +131,7 @@ class Entity:
     def status(self, value: int) -> None:
         status = _whole("status", value) & 0xFFFF
         if status != self._status:
-            self.note()
+            self._note()
             self._status = status
 
     @property
@@ -138,7 +144,7 @@ class Entity:
         if not 0 <= kind < KINDS_MAX:
             raise ValueError(f"kind is the number of one of the game's kinds, not {kind}")
         if kind != self._kind:
-            self.note()
+            self._note()
             self._journal_look()
             self._kind = kind
 
@@ -152,12 +158,12 @@ class Entity:
         self._journal_look()
         self._name = name
 
-    def move(self, x: float, y: float) -> None:
+    def _move(self, x: float, y: float) -> None:
         """Assign ``x`` and ``y`` at once. Raises ValueError for what is no place."""
         if not (0.0 <= x <= self._x_max and 0.0 <= y <= self._y_max):
             x, y = self._inside(x, y)
         if x != self._x or y != self._y:
-            self.note()
+            self._note()
             self._x, self._y = x, y
 
     def face(self, dx: float, dy: float) -> None:
@@ -185,7 +191,7 @@ class Entity:
 def records(entities: Iterable[Entity]) -> list[bytes]:
     """The entities as they travel: one RECORD each."""
     pack = RECORD.pack
-    return [pack(it.id, it._x, it._y, it._kind, it._facing, it._status) for it in entities]
+    return [pack(it._id, it._x, it._y, it._kind, it._facing, it._status) for it in entities]
 
 
 def _put_back(
@@ -194,7 +200,7 @@ def _put_back(
     """Undo a change of the entity's place; with ``notes`` it was the first one of the tick."""
     entity._x, entity._y, entity._facing, entity._status = x, y, facing, status
     if notes is not None:
-        notes.pop(entity.id, None)
+        notes.pop(entity._id, None)
         entity._notes = notes
 
 
@@ -216,39 +222,70 @@ def _whole(name: str, value: int) -> int:
         raise TypeError(f"{name} is a whole number, not {value!r}: round it first") from None
 
 
-class Player(Entity, Generic[StateT, ScratchT]):
-    """A player's entity. The session keeps its ``inventory`` and its ``state``. It does not keep its ``scratch``, the
-    game's own memory of the player until the player leaves."""
+class PlayerInternals:
+    """The part of a player that belongs to the server: ``player._internals``. Games see ``Player`` alone."""
 
     __slots__ = (
-        "_on_change",
-        "_scratch",
-        "_state",
         "actions",
         "connected",
         "inventory",
         "is_new",
         "lost_zone",
-        "player_id",
+        "on_change",
         "session",
         "speech",
         "zone",
     )  # fmt: skip
 
-    def __init__(self, player_id: PlayerId, name: str, kind: int, x: float, y: float, state: StateT, scratch: ScratchT):
-        super().__init__(kind, x, y, name)
-        self.player_id = player_id
-        self._state = state
-        self._scratch = scratch
-        self._on_change: Callable[[], None] = ignore_change
+    def __init__(self) -> None:
         self.inventory = Inventory()
         self.actions = ActionLog()
         self.speech = Speech()
-        self.session: Any = None  # a place for whoever keeps the player: the host puts its session there
-        self.zone: Zone | None = None  # where it is let in
+        self.on_change: Callable[[], None] = ignore_change
+        self.session: Any = None  # the host puts the player's session here
+        self.zone: ZoneInternals | None = None  # the zone that the player was let into
         self.connected = False
         self.is_new = True  # never saved before: the game may choose where it starts
         self.lost_zone: str | None = None  # the zone it was in, if the game has that zone no more; until ``on_join``
+
+
+class Player(Entity, Generic[StateT, ScratchT]):
+    """A player's entity. The session keeps its ``inventory`` and its ``state``. It does not keep its ``scratch``, the
+    game's own memory of the player until the player leaves."""
+
+    __slots__ = ("_internals", "_player_id", "_scratch", "_state")
+
+    def __init__(self, player_id: PlayerId, name: str, kind: int, x: float, y: float, state: StateT, scratch: ScratchT):
+        super().__init__(kind, x, y, name)
+        self._internals = PlayerInternals()
+        self._player_id = player_id
+        self._state = state
+        self._scratch = scratch
+
+    @property
+    def player_id(self) -> PlayerId:
+        """The number that names the player for ever, over sessions and nodes."""
+        return self._player_id
+
+    @property
+    def inventory(self) -> Inventory:
+        """The items of the player. They are kept."""
+        return self._internals.inventory
+
+    @property
+    def connected(self) -> bool:
+        """Whether a client is at the other end. A player without one stays for the grace period."""
+        return self._internals.connected
+
+    @property
+    def is_new(self) -> bool:
+        """Whether the player was never saved before, so that the game may choose where it starts."""
+        return self._internals.is_new
+
+    @property
+    def lost_zone(self) -> str | None:
+        """The zone that the player was in, if the game has that zone no more. It is None after ``on_join``."""
+        return self._internals.lost_zone
 
     @property
     def state(self) -> StateT:
@@ -258,37 +295,44 @@ class Player(Entity, Generic[StateT, ScratchT]):
     @state.setter
     def state(self, state: PlayerState) -> None:
         check_class(state, type(self._state))
-        state.carry_from(self._state)
+        carry_from(state, self._state)
         check_values(state)
         if self._journal is not None:
             self._journal.append((_state_as_before, self, self._state))
         self._state = state  # type: ignore[assignment]  # of the same class, as was checked
-        state.tell_changes(self._on_change, self._journal)
-        if self._on_change is not ignore_change:
-            state.note_assigned()
+        on_change = self._internals.on_change
+        tell_changes(state, on_change, self._journal)
+        if on_change is not ignore_change:
+            note_assigned(state)
 
     @property
     def scratch(self) -> ScratchT:
         """The game's own memory of the player, of the game's own type. It is not kept."""
         return self._scratch
 
-    def note_kept_in(self, kept: dict[PlayerId, Player], journal: Journal) -> None:
-        """Note each change of a kept part: the player in ``kept``, and the way to undo the change in ``journal``."""
-        self._tell_changes(partial(kept.__setitem__, self.player_id, self), journal)
-        kept[self.player_id] = self  # it may have changed before
 
-    def note_kept_nowhere(self) -> None:
-        self._tell_changes(ignore_change, None)
+def note_kept_in(player: Player, kept: dict[PlayerId, Player], journal: Journal) -> None:
+    """Put the player into ``kept`` at every later change of what the session keeps, and note in ``journal`` the way to
+    undo it."""
+    _tell_changes(player, partial(kept.__setitem__, player.player_id, player), journal)
+    kept[player.player_id] = player  # it may have changed before
 
-    def _tell_changes(self, on_change: Callable[[], None], journal: Journal | None) -> None:
-        self._journal = self.inventory.journal = journal
-        self._on_change = self.inventory.on_change = self.actions.on_change = self.speech.on_change = on_change
-        self._state.tell_changes(on_change, journal)
 
-    def show_connected(self, connected: bool) -> None:
-        """Note whether somebody is at the other end, and let viewers see it."""
-        self.connected = connected
-        self.status = self._status & ~DISCONNECTED if connected else self._status | DISCONNECTED
+def note_kept_nowhere(player: Player) -> None:
+    _tell_changes(player, ignore_change, None)
+
+
+def _tell_changes(player: Player, on_change: Callable[[], None], journal: Journal | None) -> None:
+    inside = player._internals
+    player._journal = inside.inventory.journal = journal
+    inside.on_change = inside.inventory.on_change = inside.actions.on_change = inside.speech.on_change = on_change
+    tell_changes(player.state, on_change, journal)
+
+
+def show_connected(player: Player, connected: bool) -> None:
+    """Note whether a client is at the other end, and let viewers see it."""
+    player._internals.connected = connected
+    player.status = player._status & ~DISCONNECTED if connected else player._status | DISCONNECTED
 
 
 def _state_as_before(player: Player, state: PlayerState) -> None:

@@ -29,12 +29,12 @@ class ExchangeOp:
 
     @classmethod
     def of_action(cls, player: Player, seq: int) -> ExchangeOp:
-        return cls(player, seq, f"{player.player_id}:{player.actions.lineage}:{seq}")
+        return cls(player, seq, f"{player.player_id}:{player._internals.actions.lineage}:{seq}")
 
     @property
     def awaits_answer(self) -> bool:
         """The client that asked is still there, and has not been answered."""
-        log = self.player.actions
+        log = self.player._internals.actions
         return self.seq in log.pending and self.op_id == f"{self.player.player_id}:{log.lineage}:{self.seq}"
 
 

@@ -129,7 +129,7 @@ class Grid:
         """
         came: list[tuple[Entity, Cell | None]] = []
         for entity in entities:
-            cell = entity.cell
+            cell = entity._cell
             if (
                 cell is None
                 or not cell.x_from <= entity._x < cell.x_until
@@ -146,19 +146,19 @@ class Grid:
 
     def take(self, entity: Entity) -> None:
         """The entity leaves its cell."""
-        cell = entity.cell
+        cell = entity._cell
         if cell is None:
             return
-        del cell.entities[entity.id]
-        cell.left.append(entity.id)
+        del cell.entities[entity._id]
+        cell.left.append(entity._id)
         self.dirty.add(cell)
-        entity.cell = None
+        entity._cell = None
 
     def put_back(self, entity: Entity, cell: Cell) -> None:
         """Undo ``take``: the entity has never left the cell."""
-        cell.entities[entity.id] = entity
-        cell.left.remove(entity.id)
-        entity.cell = cell
+        cell.entities[entity._id] = entity
+        cell.left.remove(entity._id)
+        entity._cell = cell
         if not (cell.left or cell.changed):
             self.dirty.discard(cell)
 
@@ -183,13 +183,13 @@ class Grid:
 
     def _put(self, entity: Entity, cell: Cell) -> None:
         self.take(entity)
-        cell.entities[entity.id] = entity
+        cell.entities[entity._id] = entity
         cell.arrived.append(entity)
-        entity.cell = cell
+        entity._cell = cell
 
     def _cell_of(self, entity: Entity) -> Cell:
         """Return the entity's cell. Along an axis on which the entity is within its old cell's margin, it stays."""
-        x, y, cell = entity._x, entity._y, entity.cell
+        x, y, cell = entity._x, entity._y, entity._cell
         if cell is None:
             return self.cell_at(x, y)
         column = cell.place[0] if cell.x_from <= x < cell.x_until else self._column(x)

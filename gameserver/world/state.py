@@ -8,26 +8,17 @@ know are carried along, so two versions of a game can take turns on one player.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 from typing_extensions import TypeVar
 
-from gameserver.world.changes import ignore_change
 from gameserver.world.journal import Journal
 from gameserver.world.state_class import StateClass
+from gameserver.world.state_notes import Carried, notes_of
 from gameserver.world.state_rules import Rules
 
 _set = msgspec.Struct.__setattr__
-
-
-class Carried(NamedTuple):
-    """The part of a stored state that this version of the game does not know."""
-
-    version: int  # of the game that wrote it; 0 for a state that was never stored
-    fields: dict[str, Any]  # name -> value; never changed
-    # name -> (the value as this version writes it, the value as it was stored): it has fields of its own besides
-    richer: dict[str, tuple[Any, Any]]
 
 
 _NOTHING_CARRIED = Carried(0, {}, {})
@@ -37,77 +28,91 @@ class PlayerState(msgspec.Struct, metaclass=StateClass, dict=True):
     """Subclass it, give every field a default, and name the subclass in ``Game[State]``."""
 
     version: ClassVar[int] = 1
-    rules: ClassVar[Rules]  # of this class, made with it
+    _rules: ClassVar[Rules]  # of this class, made with it
 
     if not TYPE_CHECKING:  # a type checker would allow any name in a class that has a __setattr__
 
         def __setattr__(self, name: str, value: Any) -> None:
             """Keep a value of the field's own type. Raises GameError: what is kept can be read back."""
-            value = self.rules[name](self, name, value)
-            journal: Journal | None = self.__dict__.get("journal")
-            if journal is not None:
-                journal.append((self._put_back, name, getattr(self, name), self.was_assigned))
+            value = self._rules[name](self, name, value)
+            notes = notes_of(self)
+            if notes.journal is not None:
+                notes.journal.append((_put_back, self, name, getattr(self, name), notes.changed))
             _set(self, name, value)
-            self.note_assigned()
-
-    @property
-    def was_assigned(self) -> bool:
-        """A field was assigned since the last ``note_kept``."""
-        return bool(self.__dict__.get("changed", False))
-
-    def tell_changes(self, on_change: Callable[[], None], journal: Journal | None) -> None:
-        """Call ``on_change`` at every later assignment, and note in ``journal`` the way to undo it."""
-        self.__dict__["on_change"] = on_change
-        self.__dict__["journal"] = journal
-
-    def note_assigned(self) -> None:
-        self.__dict__["changed"] = True
-        self.__dict__.get("on_change", ignore_change)()
-
-    def note_kept(self) -> None:
-        self.__dict__["changed"] = False
-
-    def _put_back(self, name: str, value: Any, was_assigned: bool) -> None:
-        """Undo one assignment."""
-        super().__setattr__(name, value)
-        self.__dict__["changed"] = was_assigned
+            notes.changed = True
+            notes.on_change()
 
     @classmethod
     def upgrade(cls, fields: dict[str, Any], version: int) -> dict[str, Any]:
         """Return the fields of the older ``version`` as this version wants them. The default keeps all of them."""
         return fields
 
-    def fields(self) -> dict[str, Any]:
-        """Return the fields that this version knows, as plain JSON values."""
-        result: dict[str, Any] = msgspec.to_builtins(self)
-        return result
 
-    def carry_from(self, before: PlayerState) -> None:
-        """Take over what ``before`` carries along, because this state takes its place; a stored one carries its own."""
-        if "carried" not in self.__dict__:
-            carried = before.__dict__.get("carried", _NOTHING_CARRIED)
-            self.__dict__["carried"] = carried._replace(richer={})
+StateT = TypeVar("StateT", bound=PlayerState, default=PlayerState, covariant=True)
+"""The type of ``player.state``."""
 
-    def encode(self) -> bytes:
-        """Return the state as it is stored: JSON with the version, the carried fields and the known ones."""
-        carried: Carried = self.__dict__.get("carried", _NOTHING_CARRIED)
-        fields = self.fields()
-        for name, (ours, stored) in carried.richer.items():
-            if fields[name] == ours:
-                fields[name] = stored
-        return msgspec.json.encode({"version": max(self.version, carried.version), **carried.fields, **fields})
 
-    @classmethod
-    def decode(cls, stored: bytes | str) -> Self:
-        """Read what ``encode`` of any version wrote. A state of a newer version is not upgraded, and stays of that
-        version. Raises msgspec.ValidationError when a field does not fit."""
-        fields: dict[str, Any] = msgspec.json.decode(stored or b"{}")
-        version = fields.pop("version", cls.version)
-        if version < cls.version:
-            fields = cls.upgrade(fields, version)
-        state = msgspec.convert(fields, cls)
-        state.__dict__["carried"] = _carried(version, fields, state.fields())
-        return state
+def fields_of(state: PlayerState) -> dict[str, Any]:
+    """Return the fields that this version knows, as plain JSON values."""
+    result: dict[str, Any] = msgspec.to_builtins(state)
+    return result
+
+
+def was_assigned(state: PlayerState) -> bool:
+    """Return whether a field was assigned since the last ``note_kept``."""
+    return notes_of(state).changed
+
+
+def note_assigned(state: PlayerState) -> None:
+    notes = notes_of(state)
+    notes.changed = True
+    notes.on_change()
+
+
+def note_kept(state: PlayerState) -> None:
+    notes_of(state).changed = False
+
+
+def tell_changes(state: PlayerState, on_change: Callable[[], None], journal: Journal | None) -> None:
+    """Call ``on_change`` at every later assignment, and note in ``journal`` the way to undo it."""
+    notes = notes_of(state)
+    notes.on_change = on_change
+    notes.journal = journal
+
+
+def carry_from(state: PlayerState, before: PlayerState) -> None:
+    """Carry along what ``before`` carries, because ``state`` takes its place. A stored state carries its own."""
+    notes = notes_of(state)
+    if notes.carried is None:
+        notes.carried = (notes_of(before).carried or _NOTHING_CARRIED)._replace(richer={})
+
+
+def encode_state(state: PlayerState) -> bytes:
+    """Return the state as it is stored: JSON with the version, the carried fields and the known ones."""
+    carried = notes_of(state).carried or _NOTHING_CARRIED
+    fields = fields_of(state)
+    for name, (ours, stored) in carried.richer.items():
+        if fields[name] == ours:
+            fields[name] = stored
+    return msgspec.json.encode({"version": max(state.version, carried.version), **carried.fields, **fields})
+
+
+def decode_state(state_type: type[StateT], stored: bytes | str) -> StateT:
+    """Read what ``encode_state`` of any version wrote. A state of a newer version is not upgraded, and stays of that
+    version. Raises msgspec.ValidationError when a field does not fit."""
+    fields: dict[str, Any] = msgspec.json.decode(stored or b"{}")
+    version = fields.pop("version", state_type.version)
+    if version < state_type.version:
+        fields = state_type.upgrade(fields, version)
+    state = msgspec.convert(fields, state_type)
+    notes_of(state).carried = _carried(version, fields, fields_of(state))
+    return state
+
+
+def _put_back(state: PlayerState, name: str, value: Any, was_assigned: bool) -> None:
+    """Undo one assignment."""
+    _set(state, name, value)
+    notes_of(state).changed = was_assigned
 
 
 def _carried(version: int, stored: dict[str, Any], known: dict[str, Any]) -> Carried:
@@ -122,7 +127,3 @@ def _carried(version: int, stored: dict[str, Any], known: dict[str, Any]) -> Car
 
 def _as_json(value: Any) -> Any:
     return msgspec.json.decode(msgspec.json.encode(value))
-
-
-StateT = TypeVar("StateT", bound=PlayerState, default=PlayerState, covariant=True)
-"""The type of ``player.state``."""

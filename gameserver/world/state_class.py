@@ -45,7 +45,7 @@ class StateClass(msgspec.StructMeta):
         root = _root(cls)
         if cls is not root:
             _check(cls, root, options)
-        cls.rules = Rules(cls)
+        cls._rules = Rules(cls)
         if cls is not root:
             _check_fields_if_known(cls)
         return cls  # type: ignore[no-any-return]

@@ -14,6 +14,7 @@ from msgspec import inspect, structs
 
 from gameserver.protocol.message_class import first_line
 from gameserver.protocol.mistake import GameError, GameNameError, GameValueError, closest, place_of_caller, shown
+from gameserver.world.state_notes import notes_of
 
 STATE_BYTES_MAX: Final = 64 * 1024  # as stored, with what is carried along for other versions of the game
 INT_MIN: Final = -(2**63)
@@ -66,7 +67,7 @@ def check_class(state: Any, expected: Any) -> None:
 def check_values(state: Any) -> None:
     """Check each field of a state that its class was called to make, with any values."""
     for name in state.__struct_fields__:
-        structs.force_setattr(state, name, state.rules[name](state, name, getattr(state, name)))
+        structs.force_setattr(state, name, state._rules[name](state, name, getattr(state, name)))
 
 
 def _keep_int(state: Any, name: str, value: Any) -> int:
@@ -152,8 +153,8 @@ def _encoded(state: Any, name: str, value: Any) -> bytes:
 def check_size(state: Any, name: str, value: Any, encoded: bytes) -> None:
     """Raise GameError if the state would be too large with this value in the field. Whether another field was encoded
     before is seen by its value being the same object."""
-    rules: Rules = state.rules
-    sizes: dict[str, tuple[Any, int]] = state.__dict__.setdefault("sizes", {})
+    rules: Rules = state._rules
+    sizes = notes_of(state).sizes
     size = rules.fixed_bytes + len(encoded)
     for other, kept in _others(state, rules, name):
         known = sizes.get(other)
@@ -168,7 +169,7 @@ def check_size(state: Any, name: str, value: Any, encoded: bytes) -> None:
 
 def _others(state: Any, rules: Rules, name: str) -> list[tuple[str, Any]]:
     others = [(other, getattr(state, other)) for other in rules.sized if other != name]
-    return [(other, kept) for other, kept in (*others, ("", state.__dict__.get("carried"))) if not _is_short(kept)]
+    return [(other, kept) for other, kept in (*others, ("", notes_of(state).carried)) if not _is_short(kept)]
 
 
 def _is_short(value: Any) -> bool:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import TypeVar
 
 import msgspec
 
 from gameserver.protocol.message_class import first_line
 from gameserver.protocol.mistake import code_of, place_of_class, place_of_function
-from gameserver.world.state import PlayerState
+from gameserver.world.state import PlayerState, StateT, decode_state, encode_state
 from gameserver.world.state_rules import STATE_BYTES_MAX
 
-StateT = TypeVar("StateT", bound=PlayerState)
 _FIELD = re.compile(r" - at `\$\.(?P<field>\w+)(?P<inside>.*)`$")
 
 
@@ -29,12 +27,12 @@ class StateUnreadable(Exception):  # noqa: N818
 def read_state(state_type: type[StateT], stored: bytes | str, player: str) -> StateT:
     """Return the stored state of ``player``, as named in the error. Raises StateUnreadable."""
     try:
-        state = state_type.decode(stored)
+        state = decode_state(state_type, stored)
     except msgspec.ValidationError as error:
         raise _unfit(state_type, stored, player, error) from None
     except BaseException as error:  # the author's own ``upgrade`` may raise anything, ``SystemExit`` too
         raise _failed(state_type, stored, player, error) from error
-    if len(stored) > STATE_BYTES_MAX and (size := len(state.encode())) > STATE_BYTES_MAX:
+    if len(stored) > STATE_BYTES_MAX and (size := len(encode_state(state))) > STATE_BYTES_MAX:
         problem = f"the state of {player} is {size} bytes long, of at most {STATE_BYTES_MAX}"
         raise StateUnreadable(place_of_class(state_type), problem, "raise version, and write upgrade to shorten it")
     return state

@@ -6,7 +6,7 @@ import pytest
 
 from gameserver.protocol.messages import ChatLine, Said, Say, Whisper
 from gameserver.world.entity import Player
-from gameserver.world.zone import Note
+from gameserver.world.zone_internals import Note
 from tests.simulation.tiny import Stage, answers, heard
 
 

@@ -54,5 +54,6 @@ async def test_the_client_prints_what_the_page_shows(modules: Path, mariadb_url:
 
 
 def test_the_upgrade_turns_an_older_state_into_a_newer_one(modules: Path) -> None:
-    read = 'from upgrade import Basket; print(Basket.decode(b\'{"version": 1, "eaten": 3}\').eaten_by_kind)'
+    read = "from gameserver.world.state import decode_state\nfrom upgrade import Basket\n"
+    read += 'print(decode_state(Basket, b\'{"version": 1, "eaten": 3}\').eaten_by_kind)'
     assert run(modules, "-c", read) == "(('apple', 3),)\n"

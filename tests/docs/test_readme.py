@@ -72,8 +72,9 @@ class Wrong(Game[Tally, Steering, Ground]):
         zone.scratch.rounds += 1
         zone.scratch.round += 1  # error: attr-defined
         zone.scratch = Ground()  # error: misc
-        # zone.players = {}
-        # zone.players.clear()
+        zone.players.clear()  # error: attr-defined
+        zone.players = {}  # error: misc
+        zone.journal.clear()  # error: attr-defined
 
     def on_join(self, zone: Zone[Tally, Steering, Ground], player: Player[Other]) -> None:  # error: override
         player.state.lives -= 1
@@ -83,6 +84,9 @@ class Wrong(Game[Tally, Steering, Ground]):
         player.state.tapped = "many"  # error: assignment
         player.scratch.dx = 1.0  # error: attr-defined
         player.volatile = 1.0  # error: attr-defined
+        player.connected = True  # error: misc
+        player.session = None  # error: attr-defined
+        player.state.encode()  # error: attr-defined
 
     def on_exchange(self, zone: Zone, exchange: Exchange[Tally, Steering]) -> None:
         exchange.giver.state.tapped += 1

@@ -8,6 +8,7 @@ import os
 from gameserver import Action, Player, Zone, ZoneSpec, handles
 from gameserver.demo import Grass, Meadow, PickUp, Villager, Visitor
 from gameserver.world.inventory import Holding
+from gameserver.world.state_notes import notes_of
 
 # In a node's environment, for the negative controls:
 MINTS_PAST_THE_CHECK = "ORCHARD_MINTS_PAST_THE_CHECK"  # the game mints whatever it is asked for
@@ -32,7 +33,7 @@ class Orchard(Meadow):
     def on_join(self, zone: Grass, player: Visitor) -> None:
         super().on_join(zone, player)
         if FORGETS_FIELDS in os.environ:
-            player.state.__dict__.pop("carried", None)
+            notes_of(player.state).carried = None
 
     @handles(Hoard)
     def hoard(self, zone: Zone, player: Player[Hoarding], message: Hoard) -> None:

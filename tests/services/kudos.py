@@ -47,7 +47,7 @@ class Kudos(Service):
         if found is None:
             raise Refusal(RefusalCode.NOT_ONLINE, "nobody of that name is online", field="to")
         receiver, name = found
-        zone.tell(receiver, Praised(player.name, self.counts[name] + 1))
+        zone._internals.tell(receiver, Praised(player.name, self.counts[name] + 1))
         self.note(zone, player, (name, message.fault))
         if receiver == player.player_id:
             raise Refusal(RefusalCode.YOURSELF, "that is you", field="to")

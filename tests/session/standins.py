@@ -21,6 +21,7 @@ from gameserver.session.session import Session
 from gameserver.sql.database import ProfilesUnavailable, StatementRefused
 from gameserver.store.connection import StoreUnavailable
 from gameserver.world.inventory import Holding
+from gameserver.world.state import note_assigned
 
 decode = msgspec.json.Decoder(AnyServerMessage).decode
 """A JSON text of the server as its message."""
@@ -57,7 +58,7 @@ def session(number: int = 1, *, saved: Profile | None = None) -> Session:
     """Make a session as the profile has it, with nothing written to Redis yet."""
     saved = saved or profile(number)
     player = player_of(saved, 0, Villager)
-    player.actions.start_lineage("line")
+    player._internals.actions.start_lineage("line")
     return Session(
         player=player, epoch=saved.epoch, zone=saved.zone or "meadow", seq=saved.saved_seq, saved_seq=saved.saved_seq,
         opened_at_ms=0, last_input_s=0.0,
@@ -168,4 +169,4 @@ async def turns(count: int = 10) -> None:
 def break_state(of: Session) -> None:
     """Put into the state what no assignment would take: it cannot be written."""
     structs.force_setattr(of.player.state, "steps", object())
-    of.player.state.note_assigned()
+    note_assigned(of.player.state)

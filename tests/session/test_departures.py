@@ -79,7 +79,7 @@ class Bench:
 
     def arrive(self, number: int, coins: int = 0) -> Session:
         one = session(number, saved=profile(number, zone="tiny"))
-        one.player.connected = True
+        one.player._internals.connected = True
         if coins:
             one.player.inventory.add("coin", coins)
         self.registry.add(one)
@@ -229,7 +229,7 @@ async def test_who_is_still_not_answered_is_closed_when_the_session_is_saved() -
     bench = Bench()
     one = bench.arrive(1)
     bench.tick()
-    one.player.actions.begin(1)
+    one.player._internals.actions.begin(1)
     one.unanswered.add(1)
     ending = bench.begin_end(one)
     await asyncio.sleep(0.05)
@@ -245,7 +245,7 @@ async def test_what_no_tick_took_before_the_zone_stopped_is_refused() -> None:
     bench = Bench()
     one = bench.arrive(1)
     bench.tick()
-    one.player.actions.finish(1, "stored")
+    one.player._internals.actions.finish(1, "stored")
     one.unanswered |= {1, 2, 3}
     bench.zones["tiny"].stopped = True
     ending = bench.begin_end(one)

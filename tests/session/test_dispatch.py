@@ -121,8 +121,8 @@ def test_our_own_errors_are_told_without_detail_and_cost_one_input() -> None:
 def test_an_action_that_was_applied_before_is_not_refused_when_it_comes_again() -> None:
     """A refusal says that nothing was changed; its answer waits until Redis is back."""
     bench = Bench()
-    bench.one.player.actions.finish(1, "stored")
-    bench.one.player.actions.begin(2)
+    bench.one.player._internals.actions.finish(1, "stored")
+    bench.one.player._internals.actions.begin(2)
     assert bench.send(1) == [] and bench.send(2) == []
     assert [message.seq for message in bench.zones["tiny"].inbox.inputs_of(bench.one.player)] == [1, 2]  # type: ignore[attr-defined]
 
@@ -152,7 +152,7 @@ def test_an_action_behind_a_logout_is_refused_and_one_before_it_is_not() -> None
 
 def test_an_action_that_comes_when_the_session_is_being_saved_is_refused() -> None:
     bench = Bench(can_store=True)
-    bench.one.player.actions.finish(1, "stored")
+    bench.one.player._internals.actions.finish(1, "stored")
     bench.one.move(SessionEvent.END)
     assert [(refused.seq, refused.code) for refused in bench.send(1, 2)] == [(2, RefusalCode.NOT_SIGNED_IN)]
     assert bench.waiting() == []

@@ -29,8 +29,8 @@ def played_on() -> dict[str, str]:
     player.x, player.y, player.facing, state_of(one).apples_eaten = 10.0, 20.0, 30, 40
     player.inventory.add("coin", 100)
     player.inventory.add("flower", 9)
-    player.actions.finish(12, "stored")
-    player.speech.note("hello", 5)
+    player._internals.actions.finish(12, "stored")
+    player._internals.speech.note("hello", 5)
     one.resume_hashes, one.tick = ("token",), 77
     return written(one)
 
@@ -81,14 +81,14 @@ def test_a_session_whose_hash_lost_a_field_is_not_resumed(lost: str) -> None:
     fields = played_on()
     del fields[lost]
     one = opened(SAVED, fields)
-    assert one.resume_hashes == () and one.player.actions.last_seq == 0
+    assert one.resume_hashes == () and one.player._internals.actions.last_seq == 0
 
 
 def test_a_hash_of_an_older_release_that_does_not_count_its_kinds_is_whole() -> None:
     fields = played_on()
     del fields["kinds"]
     one = opened(SAVED, fields)
-    assert one.resume_hashes == ("token",) and one.player.actions.last_seq == 12
+    assert one.resume_hashes == ("token",) and one.player._internals.actions.last_seq == 12
 
 
 @pytest.mark.parametrize("dirty", [Dirty.PLACE, Dirty.ITEMS, Dirty.STATE, Dirty.ACTIONS, Dirty.SPEECH, Dirty.STATUS])

@@ -101,7 +101,7 @@ async def test_what_the_connection_before_had_sent_is_not_applied_on_a_tick_befo
     joining = bench.join(1, 2)
     await turns()
     runner.run_tick(Stopwatch(StillClock()))
-    assert player.actions.last_seq == 0 and player.inventory.held() == {}
+    assert player._internals.actions.last_seq == 0 and player.inventory.held() == {}
     bench.redis_replies.set()
     await joining
 

@@ -14,6 +14,7 @@ from gameserver.protocol.errors import RefusalCode
 from gameserver.session.record import first_fields, merge_newer, player_of, to_save, waits_for_client_of, write_changes
 from gameserver.session.session import Dirty, Session
 from gameserver.world.inventory import Holding
+from gameserver.world.state import decode_state
 from tests.session.standins import holdings, profile, session, state_of, unpacked
 
 KINDS = st.text(min_size=1, max_size=8).filter(lambda kind: kind.isprintable())
@@ -62,16 +63,17 @@ def test_what_is_written_is_read_back(
     saved = profile(1, x=x, y=y, facing=facing, inventory=held, inventory_seq=3)
     one = session(saved=saved)
     state_of(one).apples_eaten = eaten
-    one.player.actions.finish(3, RefusalCode.TOO_FAR)
-    one.player.speech.note(said, 5)
+    one.player._internals.actions.finish(3, RefusalCode.TOO_FAR)
+    one.player._internals.speech.note(said, 5)
     one.resume_hashes = ("a", "b")
     one.tick = 1
     read = opened(profile(1), written(one))
     assert (read.player.x, read.player.y) == pytest.approx((x, y), abs=1e-4)
     assert (read.player.facing, read.player.state, read.zone) == (facing, Villager(apples_eaten=eaten), "meadow")
     assert (read.player.inventory.holdings, read.player.inventory.seq) == (held, 3)
-    assert read.player.actions.encode() == one.player.actions.encode()
-    assert read.player.speech.record == one.player.speech.record and read.resume_hashes == ("a", "b")
+    assert read.player._internals.actions.encode() == one.player._internals.actions.encode()
+    assert read.player._internals.speech.record == one.player._internals.speech.record
+    assert read.resume_hashes == ("a", "b")
     assert read.seq >= one.seq and not read.player.is_new
 
 
@@ -155,14 +157,14 @@ def test_a_session_that_sql_had_more_of_than_redis_is_not_resumed() -> None:
     """An action that Redis never heard of is in the save: sent again, it would be applied again."""
     one = session()
     one.resume_hashes = ("token",)
-    one.player.actions.finish(1, "stored")
+    one.player._internals.actions.finish(1, "stored")
     hash_fields = written(one)
     one.player.inventory.add("coin")
-    one.player.actions.finish(2, "stored")
+    one.player._internals.actions.finish(2, "stored")
     one.dirty = Dirty.ITEMS | Dirty.ACTIONS  # its write is lost with the node, the save is not
     second = opened(as_profile(to_save(one)), hash_fields)
     assert second.player.inventory.quantity("coin") == 1
-    assert second.resume_hashes == () and second.player.actions.last_seq == 0
+    assert second.resume_hashes == () and second.player._internals.actions.last_seq == 0
 
 
 def test_a_session_of_which_sql_has_one_exchange_more_is_resumed() -> None:
@@ -219,7 +221,7 @@ def test_a_save_is_a_copy_that_later_changes_do_not_touch() -> None:
     save = to_save(one)
     one.player.inventory.add("coin")
     state_of(one).apples_eaten = 9
-    assert save.inventory["coin"].quantity == 1 and Villager.decode(save.state).apples_eaten == 0
+    assert save.inventory["coin"].quantity == 1 and decode_state(Villager, save.state).apples_eaten == 0
 
 
 @pytest.mark.parametrize("nowhere", ["nan", "inf", "-inf"])

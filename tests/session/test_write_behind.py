@@ -373,7 +373,7 @@ async def test_acks_of_the_next_client_do_not_ride_on_the_write_of_the_one_befor
     bench.ack(one, 1)
     bench.redis.replies.clear()
     await bench.flush()
-    one.player.actions.start_lineage("another client")
+    one.player._internals.actions.start_lineage("another client")
     one.unstored = ()
     new = bench.ack(one, 1)
     bench.redis.replies.set()

@@ -101,7 +101,7 @@ class Driven:
 
 def break_encoder(runner: ZoneRunner) -> None:
     """The zone's next tick ends in a bug of the server, after the game had its turn."""
-    runner.zone.crossings[PlayerId(99)] = (None, None)  # type: ignore[assignment]
+    runner.zone._internals.crossings[PlayerId(99)] = (None, None)  # type: ignore[assignment]
 
 
 def test_every_zone_ticks_once_an_interval() -> None:

@@ -11,7 +11,7 @@ from gameserver import Player, ZoneSpec
 from gameserver.protocol.ids import PlayerId
 from gameserver.protocol.messages import InventoryChanged, StateChanged
 from gameserver.protocol.world_frame import CellSection, Section, decode_frame
-from gameserver.world.entity import DISCONNECTED
+from gameserver.world.entity import DISCONNECTED, show_connected
 from gameserver.world.inventory import Holding
 from tests.simulation.tiny import Break, Crash, Demand, Go, Hand, Purse, Stage, Take, answers, forget_changes, heard
 
@@ -37,7 +37,7 @@ def test_what_was_said_in_a_session_that_is_over_is_not_said_in_the_next() -> No
     stage.inbox.arrivals.append(newer)
     stage.tick((older, Go(5, 5)), (older, Take(seq=1)))
     assert (older.x, older.y) != (5, 5) and answers(stage.result) == []
-    assert stage.zone.has(newer) and not stage.zone.has(older)
+    assert stage.zone._internals.has(newer) and not stage.zone._internals.has(older)
     stage.tick((newer, Go(5, 5)))
     assert (newer.x, newer.y) == (5, 5)
 
@@ -47,7 +47,7 @@ def test_what_was_said_before_a_player_left_is_not_said() -> None:
     player = stage.enter(1)
     stage.inbox.departures.append((player, "bye"))
     stage.tick((player, Take(seq=1)))
-    assert answers(stage.result) == [] and not stage.zone.has(player)
+    assert answers(stage.result) == [] and not stage.zone._internals.has(player)
 
 
 def test_the_game_may_turn_a_player_away() -> None:
@@ -106,7 +106,7 @@ def test_a_session_recovered_without_a_socket_waits_unseen_by_nobody_and_sees_no
     stage = Stage()
     watcher = stage.enter(2)
     player = stage.player(1)
-    player.show_connected(False)
+    show_connected(player, False)
     stage.inbox.arrivals.append(player)
     stage.tick()
     assert stage.result.admitted == []
@@ -133,7 +133,7 @@ def test_arriving_and_leaving_on_one_tick_harms_nobody() -> None:
     stage.inbox.departures.append((player, "drain"))
     stage.tick()
     assert stage.result.left == [player] and stage.result.admitted == [] and stage.result.frames == []
-    assert not stage.zone.entities and not stage.zone.grid.watched
+    assert not stage.zone.entities and not stage.zone._internals.grid.watched
 
 
 def test_returning_and_leaving_on_one_tick_harms_nobody() -> None:
@@ -225,11 +225,12 @@ def test_a_player_whose_joining_raises_is_in_no_zone_and_may_try_again() -> None
     stage.game.join_raises = True
     player = stage.enter(1)
     assert stage.result.failed_to_join == [player] and not stage.result.admitted and not stage.result.declined
-    assert not stage.zone.has(player) and not stage.zone.entities and not stage.zone.players and player.is_new
+    assert not stage.zone._internals.has(player) and not stage.zone.entities and not stage.zone.players
+    assert player.is_new
     stage.game.join_raises = False
     stage.inbox.arrivals.append(player)
     stage.tick()
-    assert stage.result.admitted == [player] and stage.zone.has(player)
+    assert stage.result.admitted == [player] and stage.zone._internals.has(player)
     assert [frame.full for frame in stage.result.frames] == [True]
 
 
@@ -252,10 +253,10 @@ CHANGES: dict[str, Callable[[Player], None]] = {
     "exchange": lambda player: player.inventory.replace({"coin": Holding(3, 3, 0)}, 9),
     "state": lambda player: setattr(player.state, "taken", 1),
     "another state": lambda player: setattr(player, "state", Purse(7)),
-    "lineage": lambda player: player.actions.start_lineage("another client"),
-    "action": lambda player: player.actions.begin(1),
-    "answer": lambda player: player.actions.finish(1, "stored"),
-    "speech": lambda player: player.speech.note("hi", 1),
+    "lineage": lambda player: player._internals.actions.start_lineage("another client"),
+    "action": lambda player: player._internals.actions.begin(1),
+    "answer": lambda player: player._internals.actions.finish(1, "stored"),
+    "speech": lambda player: player._internals.speech.note("hi", 1),
 }
 
 
@@ -358,7 +359,7 @@ def test_an_action_that_is_pending_and_comes_again_is_not_asked_for_twice() -> N
 def test_an_action_whose_answer_is_on_its_way_is_neither_applied_nor_answered_when_it_comes_again() -> None:
     stage = Stage()
     player = stage.enter(1)
-    player.actions.begin(1)
+    player._internals.actions.begin(1)
     assert answers(stage.tick((player, Take(seq=1)))) == []
     assert player.inventory.quantity("coin") == 0
 
@@ -446,12 +447,12 @@ def test_waiting_actions_of_a_client_that_is_gone_are_not_counted_as_the_next_on
     stage.enter(2)
     stage.tick((giver, Hand(seq=56, to=2)), (giver, Take(seq=57)))
     exchange = stage.result.exchanges
-    giver.actions.start_lineage("another client")
+    giver._internals.actions.start_lineage("another client")
     stage.tick((giver, Take(seq=1)))
     stage.result.exchanges = exchange
     stage.settle()
     assert answers(stage.tick()) == [(1, "stored")]
-    assert giver.actions.last_seq == 1
+    assert giver._internals.actions.last_seq == 1
 
 
 def test_what_waits_behind_an_exchange_is_forgotten_when_its_player_comes_back_on_another_socket() -> None:
@@ -475,8 +476,8 @@ def test_an_outcome_answers_only_the_numbering_that_asked() -> None:
     stage = Stage()
     asker, giver = stage.enter(1), stage.enter(2, coins=1)
     stage.tick((asker, Demand(seq=1, of=2)))
-    asker.actions.start_lineage("another client")
-    asker.actions.begin(1)
+    asker._internals.actions.start_lineage("another client")
+    asker._internals.actions.begin(1)
     stage.settle()
     assert answers(stage.tick()) == []
     assert giver.inventory.quantity("coin") == 0
@@ -506,7 +507,7 @@ def test_the_game_s_own_exchanges_never_share_a_name() -> None:
     giver, receiver = stage.enter(1, coins=2), stage.enter(2)
     names, began_at = [], stage.zone.tick
     for _ in range(2):
-        stage.zone.tick = began_at  # the second time as if the process had begun anew
+        stage.zone._internals.tick = began_at  # the second time as if the process had begun anew
         stage.zone.exchange(giver, receiver, "coin")
         names.append(stage.tick().exchanges[0].op.op_id)
         stage.settle()
@@ -610,12 +611,12 @@ def test_cells_know_from_how_many_cells_they_are_seen_until_nobody_looks() -> No
     walker = stage.enter(1, 5, 5)
     others = stage.enter(2, 5, 5), stage.enter(3, 25, 5)
     stage.tick((walker, Go(15, 5)))
-    row = [stage.zone.grid.cell_at(x, 5).viewing_cell_count for x in (5, 15, 25, 35, 45)]
+    row = [stage.zone._internals.grid.cell_at(x, 5).viewing_cell_count for x in (5, 15, 25, 35, 45)]
     assert row == [2, 3, 2, 1, 0]
     stage.inbox.lost.append(PlayerId(1))
     stage.inbox.departures += [(other, "logout") for other in others]
     stage.tick()
-    assert not any(cell.viewing_cell_count for cell in stage.zone.grid.within(50, 40, 100))
+    assert not any(cell.viewing_cell_count for cell in stage.zone._internals.grid.within(50, 40, 100))
 
 
 def test_viewers_of_one_cell_share_one_frame() -> None:

@@ -17,6 +17,7 @@ from gameserver import Action, Entity, Exchange, Input, Player, Scratch, Zone, h
 from gameserver.protocol.errors import Refusal, RefusalCode
 from gameserver.protocol.ids import PlayerId
 from gameserver.protocol.world_frame import decode_frame
+from gameserver.world.state import fields_of, note_kept, was_assigned
 from gameserver.world.view import ViewFrame
 from tests.simulation.tiny import Purse, Stage, Tiny, answers
 
@@ -224,8 +225,8 @@ class Scene:
         self.stage.inbox.arrivals.append(player)
         self.stage.tick()
         player.inventory.changed.clear()
-        player.actions.changed = False
-        player.state.note_kept()
+        player._internals.actions.changed = False
+        note_kept(player.state)
         return player
 
     def _prepare(self) -> None:
@@ -261,6 +262,7 @@ class Scene:
     def visible(self) -> dict[str, Any]:
         """Return the tick's result and the zone's state, in values that can be compared."""
         result, zone = self.stage.result, self.stage.zone
+        inside = zone._internals
         return {
             "frames": sorted((_sections(frame), sorted(frame.viewers), frame.full) for frame in result.frames),
             "outgoing": [(out.to, out.message) for out in result.outgoing],
@@ -272,8 +274,8 @@ class Scene:
             "admitted": [player.player_id for player in result.admitted],
             "players": [_player(player) for player in (self.player, self.other, *self.newcomers)],
             "entities": sorted(_entity(entity) for entity in zone.entities.values()),
-            "cells": {cell.place: sorted(cell.entities) for cell in zone.grid._cells.values() if cell.entities},
-            "next id": zone._next_id,
+            "cells": {cell.place: sorted(cell.entities) for cell in inside.grid._cells.values() if cell.entities},
+            "next id": inside._next_id,
         }
 
 
@@ -290,9 +292,9 @@ def _player(player: Player) -> dict[str, Any]:
         "seq": inventory.seq,
         "frozen": inventory.frozen,
         "kinds changed": set(inventory.changed),
-        "state": player.state.fields(),
-        "assigned": player.state.was_assigned,
-        "log": player.actions.encode(),
+        "state": fields_of(player.state),
+        "assigned": was_assigned(player.state),
+        "log": player._internals.actions.encode(),
         "connected": player.connected,
     }
 
@@ -368,7 +370,7 @@ def test_a_change_of_an_earlier_call_is_shown_though_a_later_call_removed_the_th
 def test_the_journal_of_a_tick_is_empty_after_it() -> None:
     scene = Scene("run")
     scene.play([add(0, 3), step_to(2, 4), spawn(1, 2), tell(1, 1), assign(0, 2)], None)
-    assert scene.player.inventory.held() == {"coin": 8} and scene.stage.zone.journal == []
+    assert scene.player.inventory.held() == {"coin": 8} and scene.stage.zone._internals.journal == []
 
 
 def test_an_action_whose_handler_raised_is_answered_once_and_never_applied() -> None:
@@ -399,7 +401,7 @@ def test_a_newcomer_gets_nothing_from_a_may_join_that_raises_however_often_it_tr
         scene.stage.inbox.arrivals = [newcomer]
         scene.play([add(0, 3), assign(0, 3), step_to(0, 3)], RuntimeError("a bug"))
         assert (newcomer.inventory.held(), newcomer.state.taken, newcomer.x) == ({}, 0, 50.0)
-        assert not newcomer.inventory.changed and not newcomer.state.was_assigned
+        assert not newcomer.inventory.changed and not was_assigned(newcomer.state)
     scene.game.where = ""
     scene.stage.inbox.arrivals = [newcomer]
     assert scene.stage.tick().admitted == [newcomer]
@@ -426,7 +428,7 @@ def test_the_outcome_of_an_exchange_stands_though_on_exchange_raises() -> None:
 def test_who_leaves_has_left_though_on_leave_raises() -> None:
     scene = Scene("on_leave")
     scene.play([add(0, 3)], RuntimeError("a bug"))
-    assert not scene.stage.zone.has(scene.player) and PlayerId(1) not in scene.stage.zone.players
+    assert not scene.stage.zone._internals.has(scene.player) and PlayerId(1) not in scene.stage.zone.players
     assert scene.player.inventory.held() == {"coin": 5}
 
 
@@ -435,6 +437,6 @@ def test_the_state_type_of_a_game_is_undone_field_by_field() -> None:
     before = Wallet(taken=1)
     scene.player.state = Wallet(taken=1)
     scene.stage.tick()
-    scene.player.state.note_kept()
+    note_kept(scene.player.state)
     scene.play([lambda zone, player, cast: setattr(player.state, "two", (1, 2))], RuntimeError("a bug"))
-    assert scene.player.state == before and not scene.player.state.was_assigned
+    assert scene.player.state == before and not was_assigned(scene.player.state)

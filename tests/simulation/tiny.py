@@ -12,6 +12,7 @@ from gameserver.simulation.result import TickResult, Verdict
 from gameserver.simulation.routes import routes_of
 from gameserver.simulation.tick import step
 from gameserver.world.exchange import ExchangeResult
+from gameserver.world.state import note_kept
 from tests.chat.unkept import unkept_chat
 
 
@@ -142,8 +143,8 @@ class Stage:
         state = self.game.state_type()
         assert isinstance(state, Purse)
         player = Player(PlayerId(number), name or f"P{number}", 0, x, y, state, self.game.scratch_type())
-        player.connected = True
-        player.actions.start_lineage(f"line{number}")
+        player._internals.connected = True
+        player._internals.actions.start_lineage(f"line{number}")
         if coins:
             player.inventory.add("coin", coins)
         return player
@@ -177,8 +178,8 @@ class Stage:
 def forget_changes(player: Player) -> None:
     """Clear the player's changes, as if its session had noted them."""
     player.inventory.changed.clear()
-    player.state.note_kept()
-    player.actions.changed = player.speech.changed = False
+    note_kept(player.state)
+    player._internals.actions.changed = player._internals.speech.changed = False
 
 
 def told(verdict: Verdict) -> tuple[int | None, str]:

@@ -94,6 +94,8 @@ COVERED_BY = {
     "gameserver/world/distant_cells.py": "tests/world/test_view.py",
     "gameserver/world/exchange.py": "tests/world/test_inventory.py",
     "gameserver/world/journal.py": "tests/simulation/test_whole_or_nothing.py",
+    "gameserver/world/state_notes.py": "tests/world/test_state.py",
+    "gameserver/world/zone_internals.py": "tests/world/test_zone.py",
     "gameserver/world/zone_size.py": "tests/world/test_grid.py",
 }
 

@@ -69,7 +69,7 @@ def walk(seed: int, ticks: int = 120) -> dict[str, object]:
     for tick in range(1, ticks):
         for entity in entities:
             step(grid, entity, random)
-        now = entities[0].cell
+        now = entities[0]._cell
         assert now is not None
         grid.look(VIEWER, now, looking)
         looking = now
@@ -87,7 +87,7 @@ def walk(seed: int, ticks: int = 120) -> dict[str, object]:
 
 def place(grid: Grid, entity_id: EntityId, random: Random) -> Entity:
     entity = Entity(entity_id % 3, random.uniform(0, SIDE), random.uniform(0, SIDE))
-    entity.id = entity_id
+    entity._id = entity_id
     grid.settle([entity])
     grid.forget_changes()
     return entity

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from gameserver.protocol.ids import PlayerId
-from gameserver.world.entity import DISCONNECTED, Entity, Player
+from gameserver.world.entity import DISCONNECTED, Entity, Player, show_connected
 from gameserver.world.scratch import Scratch
 from gameserver.world.state import PlayerState
 from tests.world.yard import settled, zone
@@ -17,11 +17,11 @@ def test_assigning_is_what_notes_a_change() -> None:
     made = zone()
     stone = made.spawn("stone", 1, 1)
     for name, value in (("x", 2.0), ("y", 2.0), ("facing", 300), ("status", 70_000)):
-        assert made.take_changed() == [stone], name
+        assert made._internals.take_changed() == [stone], name
         setattr(stone, name, value)
-    made.take_changed()
+    made._internals.take_changed()
     made.move_to(stone, 2, 3)
-    assert made.take_changed() == [stone]
+    assert made._internals.take_changed() == [stone]
     assert (stone.facing, stone.status) == (300 % 256, 70_000 & 0xFFFF)
 
 
@@ -29,17 +29,17 @@ def test_assigning_what_is_there_already_changes_nothing() -> None:
     made = zone()
     stone = made.spawn("stone", 50, 1)
     stone.facing, stone.status = 7, 9
-    made.take_changed()
+    made._internals.take_changed()
     stone.x, stone.y, stone.facing, stone.status = 50, 1, 7 + 256, 9 + 65_536
     made.move_to(stone, 60, 1)  # against the wall
-    assert made.take_changed() == []
+    assert made._internals.take_changed() == []
 
 
 @pytest.mark.parametrize("place", [(math.nan, 1.0), (1.0, math.inf), (-math.inf, math.inf), (math.inf, math.inf)])
 def test_a_move_to_a_place_that_is_none_is_refused_and_moves_nothing(place: tuple[float, float]) -> None:
     entity = Entity(0, 3.0, 4.0)
     with pytest.raises(ValueError, match="no place"):
-        entity.move(*place)
+        entity._move(*place)
     assert (entity.x, entity.y) == (3.0, 4.0)
 
 
@@ -65,7 +65,7 @@ def test_facing_is_an_angle_in_256ths_of_a_turn(direction: tuple[float, float], 
 def test_the_server_s_bit_of_status_leaves_the_game_s_alone() -> None:
     player = Player(PlayerId(1), "P", 0, 0, 0, PlayerState(), Scratch())
     player.status = 0b1010
-    player.show_connected(False)
+    show_connected(player, False)
     assert player.status == 0b1010 | DISCONNECTED
-    player.show_connected(True)
+    show_connected(player, True)
     assert player.status == 0b1010

@@ -38,7 +38,7 @@ def zone() -> Zone:
 
 
 def sent(made: Zone) -> Any:
-    (outgoing,) = made.outgoing
+    (outgoing,) = made._internals.outgoing
     return outgoing.message
 
 
@@ -46,7 +46,7 @@ def test_a_field_may_have_any_name() -> None:
     made = zone()
     made.send(ann(), "area", name="x", player=1, fields=2)
     assert sent(made) == Event("area", {"name": "x", "player": 1, "fields": 2})
-    made.outgoing.clear()
+    made._internals.outgoing.clear()
     made.broadcast("area", name="x", player=1)
     assert sent(made) == Event("area", {"name": "x", "player": 1})
 
@@ -75,7 +75,7 @@ def test_what_json_does_not_know_raises_and_nothing_is_sent(value: object, why: 
         made.broadcast("hit", it=value)
     with pytest.raises(GameError, match=HERE + f'send "hit": {why}'):
         made.send(ann(), "hit", it=value)
-    assert made.outgoing == [] and made.journal == []
+    assert made._internals.outgoing == [] and made._internals.journal == []
 
 
 @pytest.mark.parametrize("name", ["", "x" * 65, " hit", "h\nit"])

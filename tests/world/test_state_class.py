@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from gameserver import GameError
+from gameserver.world.state import decode_state, encode_state
 from tests.check.wrong import import_game
 
 CHANGES = "a change inside it would not be noticed, and not kept"
@@ -77,12 +78,9 @@ FIELDS = [
     ("version: int = 2", "version: has a type, so it is a field; write version = 2, without a type"),
     ("version = '2'", "version: is '2'; write a whole number, 1 or more"),
     ("version = 0", "version: is 0; write a whole number, 1 or more"),
-    ("fields: int = 0", "fields: is a name that the server uses; use another name"),
-    ("encode: str = ''", "encode: is a name that the server uses; use another name"),
-    ("rules: tuple[str, ...] = ()", "rules: is a name that the server uses; use another name"),
-    ("was_assigned = False", "was_assigned: is a name that the server uses; use another name"),
+    ("_rules: tuple[str, ...] = ()", "_rules: is a name that the server uses; use another name"),
     ("upgrade: int = 0", "upgrade: is a name that the server uses; use another name"),
-    ("def decode(self): ...", "decode: is a name that the server uses; use another name"),
+    ("def _rules(self): ...", "_rules: is a name that the server uses; use another name"),
     ("def upgrade(self, fields, version): ...", "upgrade: is no class method; {call}"),
     ("@staticmethod\n    def upgrade(fields, version): ...", "upgrade: is no class method; {call}"),
     (
@@ -163,6 +161,9 @@ class S(PlayerState, kw_only=True):
     friend: str | None = None
     raw: bytes = b""
     later: "Later | None" = None
+    fields: int = 0
+    rules: str = ""
+    encode: bool = False
 
     def rich(self):
         return self.gold > 5
@@ -192,5 +193,6 @@ def test_what_is_right_is_not_refused_and_can_be_assigned_and_read_back(
     )
     state.path, state.seen, state.friend, state.raw = ((1, 2.5),), frozenset("ab"), "Ann", b"\xff"
     state.later = wrong.Later(7)
-    assert state == wrong.S.decode(state.encode())
+    state.fields, state.rules, state.encode = 3, "none", True
+    assert state == decode_state(wrong.S, encode_state(state))
     assert type(state.steps) is float and type(state.path[0][0]) is float

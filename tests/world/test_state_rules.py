@@ -13,6 +13,7 @@ import pytest
 from gameserver import GameError, PlayerState, Scratch
 from gameserver.protocol.ids import PlayerId
 from gameserver.world.entity import Player
+from gameserver.world.state import decode_state, encode_state, fields_of, was_assigned
 from gameserver.world.state_rules import STATE_BYTES_MAX
 
 HERE = r"tests/world/test_state_rules\.py:\d+"
@@ -77,11 +78,11 @@ WRONG: list[tuple[str, Any, str]] = [
 @pytest.mark.parametrize(("field", "value", "line"), WRONG, ids=[f"{row[0]} {row[1]!r:.20}" for row in WRONG])
 def test_what_cannot_be_kept_is_refused_and_the_field_stays(field: str, value: Any, line: str) -> None:
     state = Tally(gold=7)
-    before = state.fields()
+    before = fields_of(state)
     with pytest.raises(GameError, match=rf"^{HERE} Tally\.{field}: {line}$"):
         setattr(state, field, value)
-    assert state.fields() == before and not state.was_assigned
-    assert Tally.decode(state.encode()) == state
+    assert fields_of(state) == before and not was_assigned(state)
+    assert decode_state(Tally, encode_state(state)) == state
 
 
 @pytest.mark.parametrize(
@@ -110,7 +111,7 @@ def test_a_field_that_is_not_declared_is_an_attribute_error_with_the_one_that_wa
         state.xyzzy = 5  # type: ignore[attr-defined]
     with pytest.raises(AttributeError, match=r"Tally\.version: is not declared"):
         state.version = 5  # type: ignore[misc]
-    assert not state.was_assigned
+    assert not was_assigned(state)
 
 
 def test_a_state_is_as_large_as_it_may_be_and_no_larger() -> None:
@@ -128,7 +129,7 @@ def test_a_state_is_as_large_as_it_may_be_and_no_larger() -> None:
     with pytest.raises(ValueError, match=r"Tally\.notes: makes the state"):
         state.notes = ("x" * 30_000,)
     state.notes = ("x" * 20_000,)
-    assert len(state.encode()) <= STATE_BYTES_MAX
+    assert len(encode_state(state)) <= STATE_BYTES_MAX
 
 
 def test_the_bytes_count_and_not_the_characters() -> None:
@@ -146,11 +147,11 @@ def test_many_short_texts_are_not_more_than_they_were_counted_for() -> None:
     state = state_class("Many", (PlayerState,), body)()
     for name in names:
         setattr(state, name, "\x00" * 32)
-    assert len(state.encode()) <= STATE_BYTES_MAX
+    assert len(encode_state(state)) <= STATE_BYTES_MAX
 
 
 def test_a_state_that_was_stored_counts_with_what_it_has() -> None:
-    state = Tally.decode(Tally(title="x" * 40_000).encode())
+    state = decode_state(Tally, encode_state(Tally(title="x" * 40_000)))
     with pytest.raises(ValueError, match=r"Tally\.friend: makes the state"):
         state.friend = "x" * 40_000
 

@@ -4,6 +4,7 @@ at once, and how they are as late as the zone allows."""
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from random import Random
 
 import pytest
@@ -68,7 +69,7 @@ class Viewer:
 def _welcome(stage: Stage, player: Player) -> Welcome:
     return Welcome(
         player_id=player.player_id, entity_id=player.id, name=player.name, resume_token="", resumed=False, last_seq=0,
-        tick=stage.zone.tick, tick_hz=20, grace_ms=0, zone=stage.zone.describe(), kinds=list(Tiny.kinds),
+        tick=stage.zone.tick, tick_hz=20, grace_ms=0, zone=stage.zone._internals.describe(), kinds=list(Tiny.kinds),
         layout=LAYOUT, x=0, y=0, inventory={}, chat=[], state={},
     )  # fmt: skip
 
@@ -82,7 +83,7 @@ class Truth:
         self.cells: dict[EntityId, tuple[int, int]] = {}
         self.lately: dict[EntityId, deque[Record]] = {}  # the newest first
 
-    def look(self, entities: dict[EntityId, Entity]) -> None:
+    def look(self, entities: Mapping[EntityId, Entity]) -> None:
         """After each tick."""
         for gone in self.cells.keys() - entities.keys():
             del self.cells[gone], self.lately[gone]

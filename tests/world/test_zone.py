@@ -26,7 +26,7 @@ def test_a_removed_thing_is_gone_and_removing_it_again_is_harmless() -> None:
     made.remove(stone)
     made.remove(stone)
     stone.x = 9
-    assert not made.entities and not made.changed and stone.cell is None
+    assert not made.entities and not made._internals.changed and stone._cell is None
     with pytest.raises(Refusal) as caught:
         made.entity(stone.id)
     assert caught.value.code is RefusalCode.NO_SUCH_THING
@@ -63,7 +63,7 @@ def test_near_finds_all_within_the_radius(
     stones = [made.spawn("stone", *place) for place in places]
     settled(made)
     for stone in stones:  # to where their cells keep them, as far as can be
-        cell = made.grid.cell_at(stone.x, stone.y)
+        cell = made._internals.grid.cell_at(stone.x, stone.y)
         made.move_to(stone, math.nextafter(cell.x_until, 0), math.nextafter(cell.y_until, 0))
     settled(made)
     expected = {stone.id for stone in stones if (stone.x - x) ** 2 + (stone.y - y) ** 2 <= radius * radius}
@@ -96,7 +96,7 @@ def test_near_finds_what_its_cell_keeps_beyond_the_border_and_what_comes_on_from
 def test_out_of_reach_is_told_from_not_there() -> None:
     made = zone()
     player = Player(PlayerId(1), "P", 0, 0, 0, PlayerState(), Scratch())
-    made.add(player)
+    made._internals.add(player)
     stone = made.spawn("stone", 3, 4)
     assert made.reach(player, stone.id, 5.0) is stone
     with pytest.raises(Refusal) as caught:
@@ -107,7 +107,7 @@ def test_out_of_reach_is_told_from_not_there() -> None:
 def test_what_is_out_of_view_answers_like_what_is_not_there() -> None:
     made = zone()
     player = Player(PlayerId(1), "P", 0, 5, 5, PlayerState(), Scratch())
-    made.add(player)
+    made._internals.add(player)
     stone, seen = made.spawn("stone", 45, 25), made.spawn("stone", 15, 15)
     settled(made)
     answers = []

@@ -15,6 +15,6 @@ def zone(border_margin: float = 0.1) -> Zone:
 
 def settled(made: Zone) -> Zone:
     """Settle the zone as at the end of a tick."""
-    made.grid.settle(made.take_changed())
-    made.grid.forget_changes()
+    made._internals.grid.settle(made._internals.take_changed())
+    made._internals.grid.forget_changes()
     return made
