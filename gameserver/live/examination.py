@@ -80,7 +80,7 @@ async def _try_rights(store: Store, facts: RedisFacts) -> None:
 def _note(facts: RedisFacts, words: Words, error: StoreUnavailable) -> None:
     cause = error.__cause__
     if isinstance(cause, NoPermissionError):
-        about_keys = "keys" in str(cause)
+        about_keys = "to access" in str(cause)  # else it is about running a command
         what = _family(words) if about_keys else _name(words)
         if what not in facts.not_allowed:
             facts.not_allowed.append(what)

@@ -11,7 +11,8 @@ from enum import Enum
 
 from sqlalchemy.exc import DBAPIError, StatementError
 
-DEADLOCK, LOCK_WAIT = 1213, 1205
+# The transaction lost against another one. CHANGED: MariaDB with innodb_snapshot_isolation, its default from 11.6 on.
+DEADLOCK, LOCK_WAIT, CHANGED = 1213, 1205, 1020
 _SQLITE_BUSY = ("database is locked", "database table is locked", "database schema is locked")
 
 # Read-only by an option, by a lock on all tables, by a transaction or because InnoDB itself is.
@@ -49,7 +50,7 @@ def blame(error: BaseException) -> Blame:
 
 def is_rolled_back(error: DBAPIError) -> bool:
     """Whether the server said that this transaction lost against another: nothing of it is or will be committed."""
-    return _mysql_code(error) in (DEADLOCK, LOCK_WAIT) or _is_in(str(error.orig), _SQLITE_BUSY)
+    return _mysql_code(error) in (DEADLOCK, LOCK_WAIT, CHANGED) or _is_in(str(error.orig), _SQLITE_BUSY)
 
 
 def _mysql_code(error: DBAPIError) -> int | None:

@@ -87,6 +87,8 @@ def _connect_mysql(address: str, url: URL, pool: dict[str, Any]) -> AsyncEngine:
     settings = (
         "SET SESSION sql_mode='STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION',"
         f" innodb_lock_wait_timeout={LOCK_WAIT_S}, wait_timeout={SILENT_CLIENT_S}"
+        # On by default from MariaDB 11.6 on: a row that another transaction changed would be refused, not waited for.
+        " /*M!110602 , innodb_snapshot_isolation=OFF */"
     )
     # No connect_timeout: it would be asyncio.wait_for, which may lose a deadline (Python 3.11); every caller has one.
     found = parse_mysql(address)

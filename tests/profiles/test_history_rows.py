@@ -19,6 +19,7 @@ from gameserver.sql.migrate import migrate
 from gameserver.sql.tables import profile
 from gameserver.world.inventory import Holding
 from tests.profiles.conftest import new_player, save_of
+from tests.servers.mariadb import MariaDb
 
 HERE, THERE = NodeId("here:8765"), NodeId("there")
 
@@ -149,7 +150,7 @@ async def test_an_answer_with_the_mark_from_before_another_commit_is_no_loss(
     assert player_id == player.player_id and not standing.is_lost
 
 
-async def test_many_commits_at_once_are_counted_and_are_no_loss(database: Database, rows: HistoryRows) -> None:
+async def commit_many_at_once(database: Database, count: int = 30) -> None:
     player = await new_player(database)
     accounts, profiles = Accounts(database), Profiles(database)
 
@@ -161,9 +162,27 @@ async def test_many_commits_at_once_are_counted_and_are_no_loss(database: Databa
             await accounts.by_name(player.name.encode())
             await profiles.save(save_of(player, seq=number))
 
-    await asyncio.gather(*(work(number) for number in range(30) for work in (sign_up, look)))
+    await asyncio.gather(*(work(number) for number in range(count) for work in (sign_up, look)))
+
+
+async def test_many_commits_at_once_are_counted_and_are_no_loss(database: Database, rows: HistoryRows) -> None:
+    await commit_many_at_once(database)
     assert not database.standing.is_lost
     assert (await rows.read())[1][HERE].commits == database.standing.committed == 31
+
+
+async def test_a_mariadb_that_refuses_rows_changed_since_the_snapshot_takes_every_commit(
+    mariadb_server: MariaDb,
+) -> None:
+    """MariaDB does so by default from 11.6 on."""
+    mariadb_server.execute("SET GLOBAL innodb_snapshot_isolation=ON")
+    database = Database(mariadb_server.url(mariadb_server.migrated_database()), pool_size=4, timeout_s=10)
+    await database.open()
+    rows = HistoryRows(database)
+    await rows.enter((await rows.read())[0], HERE, Mark(0, 2))
+    await commit_many_at_once(database, 8)
+    assert (await rows.read())[1][HERE].commits == database.standing.committed == 9
+    await database.close()
 
 
 async def test_a_claim_rises_above_the_epoch_in_redis_in_one_step(database: Database) -> None:
