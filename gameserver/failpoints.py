@@ -55,6 +55,7 @@ class Guard(StrEnum):
     DELETE_AFTER_COMMIT = "delete_after_commit"  # live state is removed before the last save
     WHOLE_HASH = "whole_hash"  # a hash that lost fields is not noticed, and counts as whole when it is claimed
     ISOLATED_SAVES = "isolated_saves"  # a batch that SQL refuses is tried again as it is
+    ONLY_COPY = "only_copy"  # a session that SQL says is another's is dropped, whether or not anybody has it
     HISTORY = "history"  # nobody notices that SQL is another database or was set back
     RETRIES_OFF = "retries_off"  # redis-py repeats a command whose reply it lost, as it does by default
 

@@ -50,6 +50,7 @@ from gameserver.session.registry import Registry
 from gameserver.session.restoring import Restorer
 from gameserver.session.saver import Saver
 from gameserver.session.session import Session
+from gameserver.session.surrender import Surrender
 from gameserver.session.write_behind import WriteBehind
 from gameserver.simulation.game import Game
 from gameserver.simulation.loop import SimulationLoop
@@ -170,6 +171,13 @@ class Host:
         """Build the parts that end sessions."""
         stores, settings = self._stores, self._settings
         self._answers = Answers(self._link)
+        surrender = Surrender(
+            saver=self.saver,
+            profiles=stores.profiles,
+            live=stores.live,
+            write_behind=self.write_behind,
+            node=self._id,
+        )
         self._departures = Departures(
             link=self._link,
             registry=self.registry,
@@ -180,9 +188,11 @@ class Host:
                 live=stores.live,
                 write_behind=self.write_behind,
                 answers=self._answers,
+                surrender=surrender,
                 node=self._id,
                 clock=self._clock,
             ),
+            surrender=surrender,
             tasks=self.tasks,
             clock=self._clock,
             grace_s=settings.grace_s,
@@ -237,6 +247,7 @@ class Host:
             clock=self._clock,
             opened=self._checkpoints.add,
             fenced=self._departures.fence,
+            until_gone=self._departures.until_gone,
         )
         self._reaper = Reaper(
             stores.live, stores.leases, self._reception, self._id, self._epochs, has_name=self.lease.is_ours

@@ -30,6 +30,7 @@ _RESTORE = Script(SCRIPTS / "restore.lua")
 _REMOVE = Script(SCRIPTS / "remove.lua")
 _DISCARD = Script(SCRIPTS / "discard.lua")
 log = structlog.get_logger(__name__)
+NO_EPOCH = Epoch(0)
 OPEN_TRIES_MAX = 5  # each further one means that somebody else opened or removed the session in between
 
 
@@ -54,6 +55,14 @@ class Removal(StrEnum):
     NEWER = "newer"  # the hash holds a higher seq than was saved: save again
     NOT_OURS = "not_ours"  # another epoch is live; only our own dead hash was deleted
     GONE = "gone"  # there was nothing
+
+
+class _Older(StrEnum):
+    """The fate of the older epoch's hash when a session is opened, as the script spells it."""
+
+    MOVED = "1"
+    SET_ASIDE = "0"
+    DELETED = "-"
 
 
 class LiveSessions:
@@ -95,10 +104,12 @@ class LiveSessions:
         initial: Mapping[str, str],
         *,
         take_over: bool = True,
+        saved_epoch: Epoch = NO_EPOCH,
     ) -> dict[str, str]:
         """Make this epoch's session the live one and return its fields: those of the older epoch's session if one is
-        live, else ``initial``. A session of another history is set aside, and so is any if not ``take_over``. Raises
-        StaleEpoch when this epoch or a newer one is live already.
+        live, else ``initial``. A session of another history is set aside, and so is any if not ``take_over``. One of an
+        epoch before ``saved_epoch``, the one under which SQL was last saved, is deleted: its player has played on
+        since, without it. Raises StaleEpoch when this epoch or a newer one is live already.
 
         The session is on the node's list before it is live, so a node that dies in between leaves an entry too many
         and never one too few.
@@ -108,7 +119,7 @@ class LiveSessions:
         try:
             await self.enlist({player: epoch}, node)
             reach(Failpoint.OPEN_ENLISTED)
-            return await self._open_enlisted(player, epoch, node, zone, initial, take_over)
+            return await self._open_enlisted(player, epoch, node, zone, initial, take_over, saved_epoch)
         finally:
             self._opening.discard(entry)
 
@@ -185,14 +196,21 @@ class LiveSessions:
                 await self.discard(player, keys.epoch_of(member), node)
 
     async def _open_enlisted(
-        self, player: PlayerId, epoch: Epoch, node: NodeId, zone: str, initial: Mapping[str, str], take_over: bool
+        self,
+        player: PlayerId,
+        epoch: Epoch,
+        node: NodeId,
+        zone: str,
+        initial: Mapping[str, str],
+        take_over: bool,
+        saved_epoch: Epoch,
     ) -> dict[str, str]:
         for _ in range(OPEN_TRIES_MAX):
             before = await self.owner(player)
-            is_set_aside = before is not None and (before.is_foreign or not take_over)
-            outcome, fields = await self._try_open(player, epoch, node, zone, initial, before, is_set_aside)
-            if outcome == "opened" and before is not None and is_set_aside:
-                log.warning("session_of_another_history", player_id=player, set_aside=_set_aside(player, before))
+            older = _Older.SET_ASIDE if not take_over else _fate_of(before, saved_epoch)
+            outcome, fields = await self._try_open(player, epoch, node, zone, initial, before, older)
+            if outcome == "opened" and before is not None:
+                _log_fate(player, before, older)
             if outcome == "stale":
                 await self._strike(player, epoch, node)
                 raise StaleEpoch(f"player {player}: epoch {epoch} is not newer than {fields[0]}")
@@ -211,13 +229,13 @@ class LiveSessions:
         zone: str,
         initial: Mapping[str, str],
         before: Owner | None,
-        is_set_aside: bool,
+        older: _Older,
     ) -> tuple[str, list[str]]:
         believed = before or Owner(Epoch(epoch - 1), node, zone)
         where = [keys.owner(player), keys.session(player, epoch), keys.session(player, believed.epoch)]
         where.append(_set_aside(player, believed))
         args: list[str | int] = [epoch, node, zone, "" if before is None else before.epoch, believed.history]
-        args += [self._history, "0" if is_set_aside else "1", *chain.from_iterable(initial.items())]
+        args += [self._history, older, *chain.from_iterable(initial.items())]
         outcome, *fields = await _OPEN.run(self._store, where, args)
         return outcome, fields
 
@@ -236,6 +254,22 @@ class LiveSessions:
     async def _strike(self, player: PlayerId, epoch: Epoch, node: NodeId) -> None:
         key, member = keys.node_sessions(node), keys.node_session(player, epoch)
         await self._store.command("strike", "SREM", key, member)
+
+
+def _fate_of(before: Owner | None, saved_epoch: Epoch) -> _Older:
+    """Return what becomes of the session that the pointer names."""
+    if before is not None and before.is_foreign:
+        return _Older.SET_ASIDE
+    if before is not None and before.epoch < saved_epoch:
+        return _Older.DELETED
+    return _Older.MOVED
+
+
+def _log_fate(player: PlayerId, before: Owner, older: _Older) -> None:
+    if older is _Older.SET_ASIDE:
+        log.warning("session_of_another_history", player_id=player, set_aside=_set_aside(player, before))
+    elif older is _Older.DELETED:
+        log.warning("outdated_session_deleted", player_id=player)
 
 
 def _owner(fields: Mapping[str, str]) -> Owner | None:

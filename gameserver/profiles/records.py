@@ -26,6 +26,7 @@ class Profile(msgspec.Struct, frozen=True):
     facing: int
     state: bytes  # the game's own, JSON; b"{}" if none
     inventory: dict[str, Holding]
+    saved_epoch: Epoch = Epoch(0)  # under which either seq last rose; 0 if an older version saved it
     is_behind: bool = False  # Redis has a session of an epoch that SQL had not issued: SQL was set back
 
 

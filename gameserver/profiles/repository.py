@@ -43,7 +43,7 @@ class SaveGuard(NamedTuple):
 
 _PROFILE = select(
     profile.c.player_id, account.c.name, profile.c.epoch, profile.c.saved_seq, profile.c.inventory_seq,
-    profile.c.zone, profile.c.x, profile.c.y, profile.c.facing, profile.c.state,
+    profile.c.zone, profile.c.x, profile.c.y, profile.c.facing, profile.c.state, profile.c.saved_epoch,
 ).join_from(profile, account)  # fmt: skip
 _PROFILE_FIELDS = _PROFILE.selected_columns.keys()
 _HOLDING = (inventory.c.item, inventory.c.quantity, inventory.c.minted, inventory.c.burned)
@@ -52,13 +52,14 @@ _SAVE = (
     update(profile)
     .where(profile.c.player_id == bindparam("of"), profile.c.epoch == bindparam("mine"))
     .where(profile.c.saved_seq < bindparam("seq"))
-    .values({name: bindparam(name) for name in ("zone", "x", "y", "facing", "state")} | {"saved_seq": bindparam("seq")})
+    .values({name: bindparam(name) for name in ("zone", "x", "y", "facing", "state")})
+    .values(saved_seq=bindparam("seq"), saved_epoch=bindparam("mine"))
 )
 _RAISE_INVENTORY = (
     update(profile)
     .where(profile.c.player_id == bindparam("of"), profile.c.epoch == bindparam("mine"))
     .where(profile.c.inventory_seq < bindparam("seq"))
-    .values(inventory_seq=bindparam("seq"))
+    .values(inventory_seq=bindparam("seq"), saved_epoch=bindparam("mine"))
 )
 _STAY_FIELDS = ("node", "opened_ms", "ended_ms", "reason", "last_seq")
 _NOTE_STAY = (

@@ -8,21 +8,22 @@ is closed when every action taken from it is answered: as usual, or by the save,
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from gameserver.clock import Clock
 from gameserver.link.messages import CloseConnection, Deliver
 from gameserver.link.ports import EdgePort
 from gameserver.observability import metrics
 from gameserver.protocol.codec import encode_text
-from gameserver.protocol.errors import Close, RefusalCode
-from gameserver.protocol.ids import ConnectionId
+from gameserver.protocol.errors import Close, Refusal, RefusalCode
+from gameserver.protocol.ids import ConnectionId, PlayerId
 from gameserver.protocol.messages import Refused
 from gameserver.session.ending import Ender, Ending
 from gameserver.session.lifecycle import SessionEvent, SessionState
 from gameserver.session.refusals import PAUSES
 from gameserver.session.registry import Registry
 from gameserver.session.session import Session
+from gameserver.session.surrender import Surrender, whole
 from gameserver.simulation.zones import Zones
 from gameserver.tasks import Tasks
 from gameserver.world.entity import Player
@@ -32,6 +33,7 @@ POLL_S = 0.02
 LOGOUT = "logout"
 ANSWERS_PATIENCE_S = 1.0  # what is not answered as usual by then is answered when the session is saved
 FAREWELL_PATIENCE_S = 3.0  # a client that logs out, or waits for an answer, is closed when saved, or after this
+LETTING_GO_PATIENCE_S = 3.0  # while a store is away
 
 
 class Departures:
@@ -44,6 +46,7 @@ class Departures:
         registry: Registry,
         zones: Zones,
         ender: Ender,
+        surrender: Surrender,
         tasks: Tasks,
         clock: Clock,
         grace_s: float,
@@ -53,11 +56,13 @@ class Departures:
         self._registry = registry
         self._zones = zones
         self._ender = ender
+        self._surrender = surrender
         self._tasks = tasks
         self._clock = clock
         self._grace_s = grace_s
         self._idle_timeout_s = idle_timeout_s
         self._leaving: dict[Player, asyncio.Future[None]] = {}
+        self._letting_go: dict[PlayerId, asyncio.Task[None]] = {}  # one a player: it is opened again only afterwards
 
     def left(self, player: Player) -> None:
         if (leaving := self._leaving.pop(player, None)) is not None:
@@ -78,7 +83,9 @@ class Departures:
         if not session.is_open:
             return  # its end is under way and will find out
         metrics.FENCED.inc()
-        self._tasks.start(self._let_go(session, self._stop(session)), "fenced")
+        fields = whole(session)  # before its player leaves the zone
+        task = self._tasks.start(self._let_go(session, self._stop(session), fields), "fenced")
+        self._letting_go[session.player_id] = task
 
     async def hand_over(self, reason: Close = Close.MOVED) -> None:
         """Stop every session at once and save nothing: they stay in Redis for the process that claims them, and the
@@ -96,19 +103,37 @@ class Departures:
         self._registry.remove(session)
         return connection_id
 
-    async def _let_go(self, session: Session, connection_id: ConnectionId | None) -> None:
-        """Nobody signed in anew if we were only taken for dead: then the client may come back to its session."""
-        reason = Close.TAKEN_OVER
+    async def _let_go(
+        self, session: Session, connection_id: ConnectionId | None, fields: Mapping[str, str] | None
+    ) -> None:
+        """Give the session up, and close its connection. The client may come back if nobody signed in anew: when this
+        node was only taken for dead, or when the other sign-in got no further than SQL."""
+        keeps: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        keeps.add_done_callback(lambda kept: self._close_fenced(session, connection_id, is_kept=kept.result()))
         try:
-            if await self._ender.waits_elsewhere(session):
-                reason = Close.MOVED
+            await self._surrender.give_up(session, fields, keeps)
         finally:
-            self._close(connection_id, reason)
-        await self._forget(session, reason)
+            if not keeps.done():
+                keeps.set_result(False)
+            if self._letting_go.get(session.player_id) is asyncio.current_task():
+                del self._letting_go[session.player_id]
+
+    def _close_fenced(self, session: Session, connection_id: ConnectionId | None, *, is_kept: bool) -> None:
+        reason = Close.MOVED if is_kept else Close.TAKEN_OVER
+        self._close(connection_id, reason)
+        self._ender.note_end(session, reason)
 
     async def _forget(self, session: Session, reason: Close) -> None:
         self._ender.note_end(session, reason)
-        await self._ender.discard(session)
+        await self._surrender.discard(session)
+
+    async def until_gone(self, player_id: PlayerId) -> None:
+        """Wait until Redis has all that it is to have of a session of the player that was fenced here. Raises Refusal
+        if that takes long."""
+        if (task := self._letting_go.get(player_id)) is not None:
+            await asyncio.wait((task,), timeout=LETTING_GO_PATIENCE_S)
+            if not task.done():
+                raise Refusal(RefusalCode.TRY_LATER, "your session cannot be opened just now", retry_after_ms=2000)
 
     async def sweep(self) -> None:
         """Find who is gone for too long or does nothing; until cancelled."""

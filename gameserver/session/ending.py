@@ -19,9 +19,10 @@ from gameserver.protocol.ids import NodeId
 from gameserver.retrying import STEADY, retry
 from gameserver.session.answers import Answers
 from gameserver.session.lifecycle import SessionEvent
-from gameserver.session.record import to_save, waits_for_client_of
+from gameserver.session.record import to_save
 from gameserver.session.saver import Saver
 from gameserver.session.session import Dirty, Session
+from gameserver.session.surrender import Surrender, whole
 from gameserver.session.write_behind import WriteBehind
 from gameserver.sql.backlog import Backlog
 from gameserver.store.connection import StoreUnavailable
@@ -51,6 +52,7 @@ class Ender:
         live: LiveSessions,
         write_behind: WriteBehind,
         answers: Answers,
+        surrender: Surrender,
         node: NodeId,
         clock: Clock,
     ):
@@ -59,6 +61,7 @@ class Ender:
         self._live = live
         self._write_behind = write_behind
         self._answers = answers
+        self._surrender = surrender
         self._node = node
         self._clock = clock
 
@@ -94,28 +97,6 @@ class Ender:
             SessionLogEntry(session.player_id, session.epoch, ended_ms=at_ms, reason=reason, last_seq=seq)
         )
 
-    async def discard(self, session: Session) -> None:
-        """After being fenced: take away what we wrote under the dead epoch's name, as far as Redis answers."""
-        self._saver.forget(session.player_id, session.epoch)
-        await self._write_behind.withdraw(session)
-        try:
-            await self._write_behind.await_quiet()
-            reach(Failpoint.DISCARD_BEFORE)
-            await self._live.discard(session.player_id, session.epoch, self._node)
-            reach(Failpoint.DISCARD_AFTER)
-        except StoreUnavailable as error:
-            log.warning("session_hash_left_behind", player_id=session.player_id, error=str(error))
-
-    async def waits_elsewhere(self, session: Session) -> bool:
-        """Whether what we were fenced by is the same session, held for the client that it had here; False while Redis
-        cannot tell."""
-        try:
-            owner = await self._live.owner(session.player_id)
-            fields = await self._live.read(session.player_id, owner.epoch) if owner else None
-        except StoreUnavailable:
-            return False
-        return fields is not None and waits_for_client_of(session, fields)
-
     async def _save_and_remove(self, session: Session) -> Ending:
         # Redis gets the last state, too: while SQL is away it is what another node would claim.
         is_stored = await self._write_behind.stored(session, Dirty.PLACE | Dirty.STATUS, STORED_PATIENCE_S)
@@ -126,7 +107,7 @@ class Ender:
                 await self._live.remove(session.player_id, session.epoch, self._node, session.seq)
             saved = await self._save(session, is_stored)
             if saved is SaveOutcome.FENCED:
-                await self.discard(session)
+                await self._surrender.give_up(session, whole(session))
                 return Ending.NOT_OURS
             if saved is SaveOutcome.REFUSED:
                 return Ending.REFUSED

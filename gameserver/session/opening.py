@@ -66,7 +66,15 @@ class Opener:
         session = self._as_saved(profile)
         first = first_fields(session)
         is_of_now = not profile.is_behind or is_off(Guard.HISTORY)
-        fields = await self._live.open(player_id, profile.epoch, self._node, session.zone, first, take_over=is_of_now)
+        fields = await self._live.open(
+            player_id,
+            profile.epoch,
+            self._node,
+            session.zone,
+            first,
+            take_over=is_of_now,
+            saved_epoch=profile.saved_epoch,
+        )
         reach(Failpoint.OPEN_AFTER_REDIS)
         session.dirty = Dirty.NOTHING
         if fields != first:

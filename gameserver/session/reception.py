@@ -37,7 +37,8 @@ log = structlog.get_logger(__name__)
 
 class Reception:
     """``opened(session)`` is called for each session that was not running here before, as Redis has it.
-    ``fenced(session)`` is called for one that another node turns out to have taken over."""
+    ``fenced(session)`` is called for one that another node turns out to have taken over. ``until_gone(player_id)``
+    waits for the end of one that was fenced, and raises Refusal if that takes long."""
 
     def __init__(
         self,
@@ -50,6 +51,7 @@ class Reception:
         clock: Clock,
         opened: Callable[[Session], None],
         fenced: Callable[[Session], None],
+        until_gone: Callable[[PlayerId], Awaitable[None]],
     ):
         self._link = link
         self._registry = registry
@@ -59,6 +61,7 @@ class Reception:
         self._clock = clock
         self._opened = opened
         self._fenced = fenced
+        self._until_gone = until_gone
         self._expected: set[ConnectionId] = set()  # connections whose session is being opened
         self.accepting = True
         self.history_is_lost = False
@@ -161,6 +164,7 @@ class Reception:
         return session if session.is_open else None  # it may have been fenced while we asked
 
     async def _open(self, player_id: PlayerId) -> Session:
+        await self._until_gone(player_id)
         session = await self._opener.open(player_id)
         if self._zones[session.zone].stopped:
             raise Refusal(RefusalCode.TRY_LATER, "this zone has stopped", retry_after_ms=5000)

@@ -95,6 +95,7 @@ profile = Table(
     Column("owner", String(64)),  # the node of the last claim
     Column("saved_seq", BigInteger, nullable=False),  # the session's seq as of the last save; only rises
     Column("inventory_seq", BigInteger, nullable=False),  # the same for the rows of inventory
+    Column("saved_epoch", BigInteger, nullable=False, server_default="0"),  # under which either of the two last rose
     Column("zone", String(64)),  # none until the first save
     Column("x", Double, nullable=False),
     Column("y", Double, nullable=False),

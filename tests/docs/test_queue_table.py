@@ -56,6 +56,7 @@ BOUNDS = {
     "exchanges waiting for SQL": f"one a player; {group_commit.GROUP_MAX} a transaction",
     "sign-ins and claims at SQL": f"{database.DOOR_MAX}",
     "saves waiting for SQL": "one a session and epoch",  # a dict by both
+    "sessions of a newer epoch that wait for Redis to be given up": "one a player",  # opened again only afterwards
     "chat lines, and notes of stays, waiting for SQL": f"{_default(Backlog.__init__, 'rows_max'):,} each",
     "names and addresses throttled": f"{rate_limit.KEYS_MAX:,} each",
     "addresses that signed a name in before": f"{throttle.PAIRS_MAX:,}, {throttle.NAMES_MAX} an address",

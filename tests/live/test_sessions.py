@@ -79,6 +79,17 @@ async def test_a_pointer_whose_hash_is_gone_opens_anew(live: LiveSessions, store
     assert await live.owner(ANNA) == Owner(epoch(8), HERE, "cave")
 
 
+@pytest.mark.parametrize(("saved_epoch", "is_taken_over"), [(0, True), (7, True), (8, False)])
+async def test_a_hash_from_before_the_epoch_of_the_last_save_is_deleted(
+    live: LiveSessions, saved_epoch: int, is_taken_over: bool
+) -> None:
+    await live.open(ANNA, epoch(7), HERE, "meadow", {"x": "7"})
+    opened = await live.open(ANNA, epoch(9), HERE, "meadow", INITIAL, saved_epoch=epoch(saved_epoch))
+    assert opened == ({"x": "7"} if is_taken_over else INITIAL)
+    assert await live.read(ANNA, epoch(7)) is None
+    assert await live.owner(ANNA) == Owner(epoch(9), HERE, "meadow")
+
+
 async def test_nothing_left_under_the_new_name_survives_an_opening(live: LiveSessions, store: Store) -> None:
     await store.command("test", "HSET", keys.session(ANNA, epoch(7)), "leftover", "1")
     assert await live.open(ANNA, epoch(7), HERE, "meadow", INITIAL) == INITIAL

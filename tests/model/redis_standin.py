@@ -34,6 +34,7 @@ class Keyspace:
         self.sets: dict[str, set[str]] = {}
         self.strings: dict[str, tuple[str, float]] = {}  # value and when it expires
         self.opened: Callable[[PlayerId, Epoch, bool], None] = lambda player, epoch, is_anew: None
+        self.restored: Callable[[PlayerId], None] = lambda player: None  # called when a session was put back
 
     def all_keys(self) -> list[str]:
         return [*self.hashes, *self.sets, *(key for key in self.strings if self.text(key) is not None)]
@@ -129,7 +130,7 @@ def _open(data: Keyspace, where: Sequence[str], args: Sequence[str]) -> list[str
         return ["moved", pointer]
     if pointer and take_over == "0" and old in data.hashes:
         data.hashes[aside] = data.hashes.pop(old)
-    is_anew = not pointer or old not in data.hashes
+    is_anew = not pointer or take_over != "1" or old not in data.hashes
     if is_anew:
         data.delete(new, old)
         _hset(data, new, *initial)
@@ -160,7 +161,7 @@ def _restore(data: Keyspace, where: Sequence[str], args: Sequence[str]) -> str:
     if old != live:
         data.delete(old)
     _hset(data, owner, "epoch", epoch, "node", node, "zone", zone, *_named(history))
-    data.opened(PlayerId(int(owner.strip("owner:{}"))), Epoch(int(epoch)), True)
+    data.restored(PlayerId(int(owner.strip("owner:{}"))))
     return "restored"
 
 

@@ -71,7 +71,7 @@ class Rows:
         if before.saved_seq < save.seq:
             outcome = SaveOutcome.SAVED
             place = {name: getattr(save, name) for name in ("zone", "x", "y", "facing", "state")}
-            self._change(save.player_id, saved_seq=save.seq, **place)
+            self._change(save.player_id, saved_seq=save.seq, saved_epoch=save.epoch, **place)
         if before.inventory_seq < save.inventory_seq:
             self._hold(save)
         return outcome
@@ -98,7 +98,7 @@ class Rows:
 
     def _hold(self, after: Save | Party) -> None:
         kept = self.profiles[after.player_id].inventory | after.inventory
-        self._change(after.player_id, inventory_seq=after.inventory_seq, inventory=kept)
+        self._change(after.player_id, inventory_seq=after.inventory_seq, inventory=kept, saved_epoch=after.epoch)
 
     def _change(self, player_id: PlayerId, **columns: Any) -> Profile:
         self.profiles[player_id] = row = structs.replace(self.profiles[player_id], **columns)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from gameserver.failpoints import Failpoint
 from tests.model import world
-from tests.model.script import SCRIPTS, Cut, DieAt, Down, Empty, Hang, Kill, Relog, SignInAgain, Stop
+from tests.model.script import SCRIPTS, Continue, Cut, DieAt, Down, Empty, Hang, Kill, Relog, SignInAgain, Stop, Vanish
 from tests.model.world import ConnectionEvent
 
 MENDED: list[tuple[int, int, list[ConnectionEvent]]] = [
@@ -32,6 +32,16 @@ MENDED: list[tuple[int, int, list[ConnectionEvent]]] = [
         [
             *(Empty(0.05), Empty(0.5), Cut(0.05, 0), SignInAgain(0.5, 0)),
             *(Stop(0.0, "b"), Relog(1.0, 0), Kill(2.0, "a")),
+        ],
+    ),
+    # A sign-in on another node raised the epoch and got no further. Redis was emptied, and the owner of the session
+    # dropped the only copy.
+    (
+        5,
+        2,
+        [
+            *(Continue(0.05, "a"), Cut(1.0, 2), Hang(0.2, "sql"), Cut(4.0, 0), Cut(4.0, 0), Cut(0.2, 0)),
+            *(Empty(0.0), Vanish(4.0, 2)),
         ],
     ),
 ]

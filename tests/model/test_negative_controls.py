@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from hypothesis.errors import NoSuchExample
 
 from gameserver.failpoints import Guard
-from gameserver.session import flight, record
+from gameserver.session import flight, record, surrender
 from tests.model import world
 from tests.model.script import SCRIPTS
+from tests.model.test_model import MENDED
 from tests.model.world import ConnectionEvent
 
 SCRIPTS_MAX = 1000
@@ -35,6 +36,12 @@ def test_without_a_guard_a_promise_is_seen_to_break(guard: Guard, monkeypatch: p
         )
     except NoSuchExample:
         pytest.fail(f"{SCRIPTS_MAX} scripts without {guard}, and no broken promise was seen")
+
+
+def test_an_owner_that_drops_the_only_copy_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No script of chance gets there often enough."""
+    monkeypatch.setattr(surrender, "is_off", lambda asked: asked is Guard.ONLY_COPY)
+    assert _breaks("true acks", *MENDED[-1])
 
 
 def _breaks(promise: str, seed: int, players: int, script: Sequence[ConnectionEvent]) -> bool:

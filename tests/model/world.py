@@ -52,7 +52,7 @@ class World:
         self._was_emptied = False
         self._ended_s: dict[PlayerId, float] = {}  # since when nobody plays on with what a player had
         self._tasks: list[asyncio.Task[None]] = []
-        self.redis.data.opened = self._opened
+        self.redis.data.opened, self.redis.data.restored = self._opened, self._restored
         self.sql.rows.saved, self.sql.rows.committed = self._saved, self._committed
         for player in self.players:
             self.sql.rows.add(player.player_id, player.name)
@@ -303,12 +303,10 @@ class World:
         return fields if fields.get("status") in ("joining", "active", "disconnected") else None
 
     def _opened(self, player: PlayerId, epoch: Epoch, is_anew: bool) -> None:
-        """A session is live in Redis. If Redis was emptied before: from memory, or from what SQL has?"""
+        """A session is live in Redis. If Redis was emptied before, it has only what SQL has."""
         ended_s = self._ended_s.pop(player, self.loop.time())
-        if player not in self._exposed or not is_anew:
-            return
-        self._exposed.discard(player)
-        if not self._is_restored(player, epoch):
+        if player in self._exposed and is_anew:
+            self._exposed.discard(player)
             self._forget(player, ended_s)
 
     def _forget(self, player: PlayerId, ended_s: float) -> None:
@@ -318,9 +316,10 @@ class World:
         self.book.forget(player, since_s)
         self._shown.pop(player, None)
 
-    def _is_restored(self, player: PlayerId, epoch: Epoch) -> bool:
-        sessions = [node.host.registry.get(player) for node in self.nodes.values() if not node.process.is_dead]
-        return any(session is not None and session.epoch == epoch for session in sessions)
+    def _restored(self, player: PlayerId) -> None:
+        """A session is live in Redis again, from the memory of its node."""
+        self._ended_s.pop(player, None)
+        self._exposed.discard(player)
 
 
 def _stuck(node: Node) -> list[str]:

@@ -69,6 +69,15 @@ async def test_a_save_repeated_or_overtaken_changes_nothing(database: Database, 
     assert (now.x, now.saved_seq) == (10, 10)
 
 
+async def test_a_save_notes_its_epoch_and_a_claim_does_not(database: Database, profiles: Profiles) -> None:
+    player = await new_player(database)
+    claimed = await profiles.claim(player.player_id, NODE)
+    assert claimed.saved_epoch == player.epoch < claimed.epoch
+    await profiles.save(save_of(claimed))
+    saved = await profiles.current(player.player_id)
+    assert saved is not None and saved.saved_epoch == claimed.epoch
+
+
 async def test_the_same_values_with_a_higher_seq_count_as_saved(database: Database, profiles: Profiles) -> None:
     """MySQL reports changed instead of matched rows unless it is told otherwise."""
     player = await new_player(database, berry=1)

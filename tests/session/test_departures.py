@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import pytest
 
@@ -21,6 +21,7 @@ from gameserver.session.lifecycle import SessionEvent
 from gameserver.session.publisher import Publisher
 from gameserver.session.registry import Registry
 from gameserver.session.session import Session
+from gameserver.session.surrender import Surrender
 from gameserver.simulation.result import TickResult
 from gameserver.simulation.routes import routes_of
 from gameserver.simulation.stopwatch import Stopwatch
@@ -46,11 +47,13 @@ class Bench:
         link = LocalLink()
         link.attach_edge(self.hear)
         ender: Ender = self  # type: ignore[assignment]
+        surrender: Surrender = self  # type: ignore[assignment]
         self.departures = Departures(
             link=link,
             registry=self.registry,
             zones=self.zones,
             ender=ender,
+            surrender=surrender,
             tasks=self.tasks,
             clock=self.clock,
             grace_s=30,
@@ -74,8 +77,8 @@ class Bench:
     async def discard(self, session: Session) -> None:
         pass
 
-    async def waits_elsewhere(self, session: Session) -> bool:
-        return self.waits
+    async def give_up(self, session: Session, fields: Mapping[str, str] | None, keeps: asyncio.Future[bool]) -> None:
+        keeps.set_result(self.waits)
 
     def arrive(self, number: int, coins: int = 0) -> Session:
         one = session(number, saved=profile(number, zone="tiny"))

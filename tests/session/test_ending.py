@@ -14,6 +14,7 @@ from gameserver.session.ending import Ender, Ending
 from gameserver.session.lifecycle import SessionEvent, SessionState
 from gameserver.session.saver import Saver
 from gameserver.session.session import Session
+from gameserver.session.surrender import Surrender
 from gameserver.session.write_behind import WriteBehind
 from gameserver.sql.backlog import Backlog
 from tests.session.standins import StillClock, break_state, session
@@ -34,12 +35,14 @@ class Bench:
         write_behind: WriteBehind = self  # type: ignore[assignment]
         answers: Answers = self  # type: ignore[assignment]
         session_log: Backlog[SessionLogEntry] = self  # type: ignore[assignment]
+        surrender: Surrender = self  # type: ignore[assignment]
         self.ender = Ender(
             saver=saver,
             session_log=session_log,
             live=live,
             write_behind=write_behind,
             answers=answers,
+            surrender=surrender,
             node=NodeId("n"),
             clock=StillClock(),
         )

@@ -45,10 +45,14 @@ class Bench:
             clock=StillClock(),
             opened=lambda session: None,
             fenced=lambda session: None,
+            until_gone=self.until_gone,
         )
 
     async def open(self, player_id: PlayerId) -> Session:
         return session(player_id, saved=profile(player_id, zone="tiny"))
+
+    async def until_gone(self, player_id: PlayerId) -> None:
+        pass
 
     async def token_is_good(self, player_id: PlayerId, token: str) -> bool:
         return True

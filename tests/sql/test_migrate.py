@@ -27,9 +27,9 @@ from tests.servers.ports import free_port
 
 
 async def test_an_empty_database_gets_every_table_and_a_second_run_does_nothing(empty_sql_url: str) -> None:
-    assert await migrate(empty_sql_url) == ["0001", "0002", "0003"]
+    assert await migrate(empty_sql_url) == ["0001", "0002", "0003", "0004"]
     assert await migrate(empty_sql_url) == []
-    assert await newest_revision(empty_sql_url) == ("0003", "0003")
+    assert await newest_revision(empty_sql_url) == ("0004", "0004")
 
 
 async def test_two_nodes_that_migrate_at_once_both_succeed(empty_sql_url: str) -> None:
@@ -37,7 +37,7 @@ async def test_two_nodes_that_migrate_at_once_both_succeed(empty_sql_url: str) -
     program += f"print(asyncio.run(migrate({empty_sql_url!r})))"
     nodes = [await create_subprocess_exec(sys.executable, "-c", program, stdout=PIPE, stderr=PIPE) for _ in range(2)]
     printed = [await node.communicate() for node in nodes]
-    assert sorted(printed) == [(b"['0001', '0002', '0003']\n", b""), (b"[]\n", b"")]
+    assert sorted(printed) == [(b"['0001', '0002', '0003', '0004']\n", b""), (b"[]\n", b"")]
 
 
 async def test_a_new_file_that_another_process_writes_is_waited_for(tmp_path: Path) -> None:
@@ -45,7 +45,7 @@ async def test_a_new_file_that_another_process_writes_is_waited_for(tmp_path: Pa
     with closing(sqlite3.connect(file, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")  # SQLite refuses to switch the journal of such a file, without waiting
         asyncio.get_running_loop().call_later(0.3, other.execute, "COMMIT")
-        assert await migrate(f"sqlite:///{file}") == ["0001", "0002", "0003"]
+        assert await migrate(f"sqlite:///{file}") == ["0001", "0002", "0003", "0004"]
 
 
 async def test_a_migration_that_was_cut_between_two_tables_goes_on(empty_mariadb_url: str, mariadb: MariaDb) -> None:
@@ -53,7 +53,7 @@ async def test_a_migration_that_was_cut_between_two_tables_goes_on(empty_mariadb
     database = empty_mariadb_url.rpartition("/")[2]
     mariadb.execute("DROP TABLE session_log", "DROP TABLE chat_message", database=database)
     mariadb.execute("DROP INDEX exchange_other ON exchange", "DELETE FROM alembic_version", database=database)
-    assert await migrate(empty_mariadb_url) == ["0001", "0002", "0003"]
+    assert await migrate(empty_mariadb_url) == ["0001", "0002", "0003", "0004"]
     assert await _differences(empty_mariadb_url) == []
 
 
@@ -67,7 +67,7 @@ async def test_accounts_from_before_get_their_skeletons_and_the_first_of_two_ali
     rows = ", ".join(f"('{name}', '{name}{number}', 1)" for number, name in enumerate(names))
     mariadb.execute(f"INSERT INTO account (name, name_key, created_ms) VALUES {rows}", database=database)
     mariadb.execute("UPDATE alembic_version SET version_num = '0002'", database=database)
-    assert await migrate(empty_mariadb_url) == ["0003"]
+    assert await migrate(empty_mariadb_url) == ["0003", "0004"]
     found = mariadb.execute("SELECT name, skeleton IS NULL FROM account ORDER BY player_id", database=database)
     assert list(found) == [("paypal", 0), ("paypaI", 1), ("Anna", 0), ("modem", 0), ("modern", 1)]
     assert await _differences(empty_mariadb_url) == []

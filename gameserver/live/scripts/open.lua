@@ -12,7 +12,8 @@
 -- ARGV[4]  the epoch the caller believes the pointer holds; '' for none
 -- ARGV[5]  the history the caller believes the pointer holds; '' for none
 -- ARGV[6]  our history of SQL; '' when none is kept
--- ARGV[7]  '1' to move the older epoch's hash to the new name; '0' to set it aside, because it is of another history
+-- ARGV[7]  '1' to move the older epoch's hash to the new name; '0' to set it aside, because it is of another history;
+--          '-' to delete it, because SQL has been saved under a later epoch since
 -- ARGV[8…] name, value, … of the initial fields
 --
 -- Returns  {'stale', pointer's epoch}           the pointer holds this epoch or a newer one; nothing changed
@@ -34,7 +35,7 @@ local zone = ARGV[3]
 if pointer ~= '' and ARGV[7] == '0' and redis.call('EXISTS', KEYS[3]) == 1 then
   redis.call('RENAME', KEYS[3], KEYS[4])
 end
-if pointer ~= '' and redis.call('EXISTS', KEYS[3]) == 1 then
+if pointer ~= '' and ARGV[7] == '1' and redis.call('EXISTS', KEYS[3]) == 1 then
   redis.call('RENAME', KEYS[3], KEYS[2])
   zone = redis.call('HGET', KEYS[2], 'zone') or zone
 else
