@@ -65,8 +65,8 @@ class Entity:
         self._kind = kind
         self._name = _text(name)
         self._cell: Cell | None = None
-        self._x = x
-        self._y = y
+        self._x = float(x)
+        self._y = float(y)
         self._x_max = self._y_max = _UNBOUNDED  # the size of its zone
         self._facing = 0
         self._status = 0
@@ -163,6 +163,8 @@ class Entity:
         if not (0.0 <= x <= self._x_max and 0.0 <= y <= self._y_max):
             x, y = self._inside(x, y)
         if x != self._x or y != self._y:
+            if type(x) is not float or type(y) is not float:  # another number, which no store would read back
+                x, y = float(x), float(y)
             self._note()
             self._x, self._y = x, y
 

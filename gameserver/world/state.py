@@ -16,7 +16,7 @@ from typing_extensions import TypeVar
 from gameserver.world.journal import Journal
 from gameserver.world.state_class import StateClass
 from gameserver.world.state_notes import Carried, notes_of
-from gameserver.world.state_rules import Rules
+from gameserver.world.state_rules import Rules, deleted
 
 _set = msgspec.Struct.__setattr__
 
@@ -41,6 +41,10 @@ class PlayerState(msgspec.Struct, metaclass=StateClass, dict=True):
             _set(self, name, value)
             notes.changed = True
             notes.on_change()
+
+        def __delattr__(self, name: str) -> None:
+            """Raise GameError: a state without one of its fields could not be kept."""
+            raise deleted(self, name)
 
     @classmethod
     def upgrade(cls, fields: dict[str, Any], version: int) -> dict[str, Any]:

@@ -42,7 +42,7 @@ class Rules(dict[str, Keep]):
             self._load()
         if dict.__contains__(self, name):
             return dict.__getitem__(self, name)
-        raise self._undeclared(name)
+        raise self.undeclared(name)
 
     def _load(self) -> None:
         for field in structs.fields(self.cls):
@@ -51,7 +51,7 @@ class Rules(dict[str, Keep]):
         self.sized = tuple(name for name, keep in self.items() if keep not in _NUMBERS)
         self.fixed_bytes = sum(len(name) + _FIXED_BYTES for name in ("version", *self))
 
-    def _undeclared(self, name: str) -> GameNameError:
+    def undeclared(self, name: str) -> GameNameError:
         cls, near = self.cls.__name__, closest(name, self.cls.__struct_fields__)
         remedy = f"write {near}" if near else f"declare it in class {cls}, or use player.scratch for what is not kept"
         return GameNameError(place_of_caller(f"{cls}.{name}"), "is not declared", remedy)
@@ -62,6 +62,14 @@ def check_class(state: Any, expected: Any) -> None:
     if type(state) is not expected:
         where, problem = place_of_caller("player.state"), f"cannot be {shown(state)}"
         raise GameError(where, problem, f"assign a {expected.__name__}, the state of the game")
+
+
+def deleted(state: Any, name: str) -> GameError:
+    """Return the mistake of a ``del state.name``."""
+    wanted = next((type_name(field.type) for field in structs.fields(type(state)) if field.name == name), "")
+    if not wanted:
+        return state._rules.undeclared(name)  # type: ignore[no-any-return]
+    return GameError(_place(state, name), "cannot be deleted", f"assign {_article(wanted)}")
 
 
 def check_values(state: Any) -> None:
@@ -179,6 +187,11 @@ def _is_short(value: Any) -> bool:
 def _wrong_type(state: Any, name: str, value: Any, wanted: str, detail: str = "") -> GameError:
     problem = f"cannot keep {shown(value)}" + (f": {detail}" if detail else "")
     return GameError(_place(state, name), problem, f"assign {wanted}")
+
+
+def _article(wanted: str) -> str:
+    """Return a type's name with its article, as in "an int"."""
+    return f"{'an' if wanted[0] in 'aeiou' else 'a'} {wanted}"
 
 
 def _place(state: Any, name: str) -> str:

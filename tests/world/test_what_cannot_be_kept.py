@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal
+from fractions import Fraction
 from random import Random
+from typing import Any
 
 import pytest
 
 from gameserver.protocol.errors import RefusalCode
+from gameserver.protocol.ids import PlayerId
+from gameserver.protocol.mistake import GameError
 from gameserver.world.action_log import ActionLog
-from gameserver.world.entity import Entity, records
+from gameserver.world.entity import Entity, Player, records
 from gameserver.world.scratch import Scratch
 from gameserver.world.state import PlayerState, decode_state, encode_state
 from gameserver.world.zone import Zone, ZoneSpec
@@ -51,6 +56,31 @@ def test_a_place_outside_the_zone_becomes_the_nearest_inside_where_it_is_assigne
     setattr(entity, name, value)
     assert getattr(entity, name) == becomes
     assert records([entity])
+
+
+@pytest.mark.parametrize("value", [True, Decimal("7.5"), Fraction(1, 3), 7], ids=repr)
+def test_a_place_is_a_float_whatever_number_was_assigned(value: Any) -> None:
+    entity = Entity(0, 3.0, 4.0)
+    in_zone(entity)
+    entity.x = value
+    entity.y = value
+    assert (type(entity.x), type(entity.y)) == (float, float)
+    assert entity.x == entity.y == float(value)
+    assert type(Entity(0, value, value).x) is float
+
+
+def test_an_inventory_is_changed_and_never_replaced() -> None:
+    player = Player(PlayerId(1), "Ann", 0, 3.0, 4.0, Purse(), Scratch())
+    with pytest.raises(AttributeError):
+        player.inventory = {}  # type: ignore[misc, assignment]
+    assert player.inventory.held() == {}
+
+
+def test_a_field_of_a_state_is_never_deleted() -> None:
+    purse = Purse(weight=3.0)
+    with pytest.raises(GameError, match=r"Purse\.weight: cannot be deleted; assign a float"):
+        del purse.weight
+    assert purse.weight == 3.0 and decode_state(Purse, encode_state(purse)) == purse
 
 
 def test_a_player_who_is_at_the_border_already_does_not_move_by_being_sent_beyond_it() -> None:
