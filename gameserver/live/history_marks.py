@@ -6,6 +6,7 @@ Law: Redis is told of a commit only after it, so a mark here that is above SQL's
 from __future__ import annotations
 
 from gameserver.live import keys
+from gameserver.live.key_types import command_on
 from gameserver.protocol.ids import NodeId
 from gameserver.store.connection import Store
 
@@ -20,14 +21,14 @@ class HistoryMarks:
 
     async def read(self, history: str) -> dict[NodeId, tuple[int, int]]:
         """Return the commits and the beats of each node."""
-        fields: dict[str, str] = await self._store.command("read_marks", "HGETALL", keys.history(history))
+        fields: dict[str, str] = await command_on(self._store, "read_marks", "HGETALL", keys.history(history))
         found: dict[NodeId, dict[str, int]] = {}
         for field, value in fields.items():
             node, _, what = field.rpartition(":")
-            found.setdefault(NodeId(node), {})[what] = int(value)
+            found.setdefault(NodeId(node), {})[what] = keys.number(value) or 0
         return {node: (marks.get(_COMMITS, 0), marks.get(_BEATS, 0)) for node, marks in found.items()}
 
     async def tell(self, history: str, node: NodeId, commits: int, beats: int) -> None:
         """Set the node's own marks; the caller knows that both are committed."""
         fields = (f"{node}:{_COMMITS}", commits, f"{node}:{_BEATS}", beats)
-        await self._store.command("tell_marks", "HSET", keys.history(history), *fields)
+        await command_on(self._store, "tell_marks", "HSET", keys.history(history), *fields)

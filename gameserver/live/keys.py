@@ -19,6 +19,7 @@ from typing import Final
 from gameserver.protocol.ids import Epoch, NodeId, PlayerId
 
 NODES = "nodes"
+DIGITS_MAX: Final = 15  # Lua counts in doubles, which are exact up to there
 
 SCRIPTS: Final = Path(__file__).with_name("scripts")
 """The folder of the Lua scripts over these keys."""
@@ -63,3 +64,14 @@ def epoch_of(member: str) -> Epoch:
 def player_of(member: str) -> PlayerId:
     """The player of a member of ``node:<node>:sessions``."""
     return PlayerId(int(member.partition(":")[0]))
+
+
+def is_node_session(member: str) -> bool:
+    """Return whether somebody of ours put the member on the list."""
+    return all(number(part) is not None for part in member.split(":", 1)) and ":" in member
+
+
+def number(text: str | bytes) -> int | None:
+    """Return the number in a field; None for whatever no node has written. The scripts see the same."""
+    is_ours = text.isdigit() and text.isascii() and len(text) <= DIGITS_MAX
+    return int(text) if is_ours else None

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from gameserver.live import keys
+from gameserver.live.key_types import clearing, command_on
 from gameserver.live.keys import SCRIPTS
 from gameserver.protocol.ids import NodeId
 from gameserver.store.connection import Store
@@ -36,8 +37,10 @@ class NodeLeases:
 
         The node is on the list of nodes before it has a lease, so its sessions are found if it dies at once.
         """
-        await self._store.command("renew", "SADD", keys.NODES, node)
-        is_ours = await _RENEW.run(self._store, [keys.node(node)], [instance, ttl_ms, instead_of])
+        await command_on(self._store, "renew", "SADD", keys.NODES, node)
+        key = keys.node(node)
+        args: list[str | int] = [instance, ttl_ms, instead_of]
+        is_ours = await clearing(self._store, key, lambda: _RENEW.run(self._store, [key], args))
         if is_ours:
             self._instances[node] = instance
         return bool(is_ours)
@@ -45,7 +48,7 @@ class NodeLeases:
     async def look(self, node: NodeId) -> Holding | None:
         """Read the lease's holder and its end; None when nobody has it."""
         key = keys.node(node)
-        instance = await self._store.command("look", "GET", key)
+        instance = await command_on(self._store, "look", "GET", key)
         expires_ms = await self._store.command("look", "PEXPIRETIME", key)
         return Holding(instance, expires_ms) if instance and expires_ms > 0 else None
 
@@ -54,7 +57,8 @@ class NodeLeases:
         instance = self._instances.get(node)
         if instance is None:
             return
-        await _RELEASE.run(self._store, [keys.node(node)], [instance])
+        key = keys.node(node)
+        await clearing(self._store, key, lambda: _RELEASE.run(self._store, [key], [instance]))
         del self._instances[node]
 
     async def alive(self, node: NodeId) -> bool:
@@ -62,9 +66,9 @@ class NodeLeases:
 
     async def all_nodes(self) -> set[NodeId]:
         """Every node ever seen and not forgotten, alive or not."""
-        members = await self._store.command("nodes", "SMEMBERS", keys.NODES)
+        members = await command_on(self._store, "nodes", "SMEMBERS", keys.NODES)
         return {NodeId(member) for member in members}
 
     async def forget(self, node: NodeId) -> None:
         """Take a dead node off the list, once it has no sessions. If it lives, its next renewal puts it back."""
-        await self._store.command("forget", "SREM", keys.NODES, node)
+        await command_on(self._store, "forget", "SREM", keys.NODES, node)

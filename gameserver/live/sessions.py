@@ -17,10 +17,10 @@ import structlog
 
 from gameserver.failpoints import Failpoint, Guard, is_off, reach
 from gameserver.live import keys
+from gameserver.live.key_types import command_on
 from gameserver.live.keys import SCRIPTS
 from gameserver.protocol.ids import Epoch, NodeId, PlayerId
 from gameserver.store.connection import Store, StoreUnavailable
-from gameserver.store.pipeline import is_of_another_type
 from gameserver.store.script import Script
 
 log = structlog.get_logger(__name__)
@@ -160,23 +160,22 @@ class LiveSessions:
 
     async def sessions_of(self, node: NodeId) -> set[PlayerId]:
         """Players on the node's list. Some may have moved on: ``owner`` tells."""
-        key = keys.node_sessions(node)
-        members = await self._store.command("sessions_of", "SMEMBERS", key)
+        members = await self._members(node)
         return {keys.player_of(member) for member in members}
 
     async def enlist(self, sessions: Mapping[PlayerId, Epoch], node: NodeId) -> None:
         """Put them on the node's list, where they were already unless the server has lost it."""
         members = [keys.node_session(player, epoch) for player, epoch in sessions.items()]
-        await self._store.command("enlist", "SADD", keys.node_sessions(node), *members)
+        await command_on(self._store, "enlist", "SADD", keys.node_sessions(node), *members)
 
     async def ignore(self, player: PlayerId, node: NodeId) -> None:
         """Take the player, whose session is of another history, off the node's list. The session stays where it is
         until the player's next session sets it aside."""
         key = keys.node_sessions(node)
-        members = await self._store.command("sessions_of", "SMEMBERS", key)
+        members = await self._members(node)
         for member in members:
             if keys.player_of(member) == player and member not in self._opening:
-                await self._store.command("strike", "SREM", key, member)
+                await command_on(self._store, "strike", "SREM", key, member)
 
     async def strike_stale(self, player: PlayerId, node: NodeId) -> None:
         """Take every entry of the player off the node's list, except one whose session is live on that node, and delete
@@ -185,8 +184,7 @@ class LiveSessions:
         The list is read before the owner, and what is being opened meanwhile is left alone: an entry is there before
         its session is live, and would look stale.
         """
-        key = keys.node_sessions(node)
-        members = await self._store.command("sessions_of", "SMEMBERS", key)
+        members = await self._members(node)
         keep = set(self._opening)
         owner = await self.owner(player)
         if owner is not None and owner.node == node:
@@ -240,20 +238,23 @@ class LiveSessions:
         return outcome, fields
 
     async def _hash(self, operation: str, key: str) -> dict[str, str]:
-        """Return the fields. What is no hash is deleted: else the player could never be opened again."""
-        try:
-            fields: dict[str, str] = await self._store.command(operation, "HGETALL", key)
-        except StoreUnavailable as error:
-            if not is_of_another_type(error.__cause__):
-                raise
-            log.exception("key_of_another_type", key=key)
-            await self._store.command("clear", "DEL", key)
-            return {}
+        """Return the fields."""
+        fields: dict[str, str] = await command_on(self._store, operation, "HGETALL", key)
         return fields
+
+    async def _members(self, node: NodeId) -> list[str]:
+        """Return the node's list. What is no session is taken off it."""
+        key = keys.node_sessions(node)
+        members: set[str] = set(await command_on(self._store, "sessions_of", "SMEMBERS", key))
+        ours = [member for member in members if keys.is_node_session(member)]
+        if others := members.difference(ours):
+            log.error("members_of_no_session", key=key, sessions=len(others))
+            await command_on(self._store, "strike", "SREM", key, *others)
+        return ours
 
     async def _strike(self, player: PlayerId, epoch: Epoch, node: NodeId) -> None:
         key, member = keys.node_sessions(node), keys.node_session(player, epoch)
-        await self._store.command("strike", "SREM", key, member)
+        await command_on(self._store, "strike", "SREM", key, member)
 
 
 def _fate_of(before: Owner | None, saved_epoch: Epoch) -> _Older:
@@ -274,11 +275,10 @@ def _log_fate(player: PlayerId, before: Owner, older: _Older) -> None:
 
 def _owner(fields: Mapping[str, str]) -> Owner | None:
     """Return None for a pointer that has lost its epoch, because it points nowhere. The scripts see the same."""
-    if not fields.get("epoch", "").isdigit():
+    epoch = keys.number(fields.get("epoch", ""))
+    if epoch is None:
         return None
-    return Owner(
-        Epoch(int(fields["epoch"])), NodeId(fields.get("node", "")), fields.get("zone", ""), fields.get("history", "")
-    )
+    return Owner(Epoch(epoch), NodeId(fields.get("node", "")), fields.get("zone", ""), fields.get("history", ""))
 
 
 def _set_aside(player: PlayerId, owner: Owner) -> str:

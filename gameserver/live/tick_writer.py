@@ -226,7 +226,7 @@ def _found(batch: Batch, checked: Sequence[Check], replies: Sequence[Any]) -> Fo
     added = [1 if is_of_another_type(reply) else reply for reply in replies[: len(batch)]]  # to be looked at
     replies = [0 if is_of_another_type(reply) else reply for reply in replies]
     counts = replies[len(batch) :: 2]
-    pointers = [int(pointer or 0) for pointer in replies[len(batch) + 1 :: 2]]
+    pointers = [keys.number(pointer or b"") or 0 for pointer in replies[len(batch) + 1 :: 2]]
     looked_at = list(zip(checked, pointers, counts, strict=True))
     if lost := {check.player for check, pointer, _ in looked_at if pointer < check.epoch}:
         raise OwnerMissing(lost)

@@ -95,6 +95,62 @@ async def test_a_pointer_that_lost_its_epoch_is_put_back(own_stores: Stores, pla
     await player.fetch("flower")
 
 
+@pytest.mark.parametrize("epoch", ["abc", "1.5", "-3", "", "1" * 30])
+async def test_a_pointer_whose_epoch_is_no_epoch_is_put_back_and_harms_nobody_else(
+    own_server: RunningGame, own_stores: Stores, player: Raw, epoch: str
+) -> None:
+    player_id = player.welcome["player_id"]
+    before = own_stores.owner(player_id)
+    async with Raw(own_server.ws_url) as other:
+        await other.guest()
+        own_stores.redis.hset(f"owner:{{{player_id}}}", "epoch", epoch)
+        await asyncio.to_thread(eventually, lambda: own_stores.owner(player_id) == before)
+        await other.fetch("flower")
+        await player.fetch("flower")
+
+
+async def test_who_signs_in_where_the_pointer_has_no_epoch_finds_what_sql_has(
+    own_server: RunningGame, own_stores: Stores, player: Raw
+) -> None:
+    player_id, guest_token = player.welcome["player_id"], player.welcome["guest_token"]
+    own_server.kill()
+    own_stores.redis.hset(f"owner:{{{player_id}}}", "epoch", "1" * 30)
+    own_server.start()
+    async with Raw(own_server.ws_url) as again:
+        held = (await again.guest(token=guest_token))["inventory"]
+        assert held.items() >= {"apple": 1, "coin": 1}.items()
+        await again.send("logout")
+        assert await again.closed() == 1000
+    await asyncio.to_thread(eventually, lambda: not own_stores.owner(player_id))
+
+
+@pytest.mark.parametrize("key", ["nodes", "node:{node}", "node:{node}:sessions", "history:{history}"])
+async def test_a_key_of_the_node_that_is_of_another_type_is_replaced(
+    own_server: RunningGame, own_stores: Stores, player: Raw, key: str
+) -> None:
+    history = own_stores.owner(player.welcome["player_id"])["history"]
+    name = key.format(node=f"test-{own_server.port}", history=history)
+    before = own_stores.redis.type(name)
+    own_server.forget_log()
+    own_stores.redis.delete(name)
+    own_stores.redis.zadd(name, {"not ours": 1.0})
+    await asyncio.to_thread(eventually, lambda: own_stores.redis.type(name) == before)
+    assert f'"key":"{name}"' in own_server.log.replace('": "', '":"')
+    async with Raw(own_server.ws_url) as other:
+        await other.guest()
+    await player.fetch("flower")
+
+
+async def test_what_is_no_session_on_the_node_s_list_is_left_out_and_taken_off(
+    own_server: RunningGame, own_stores: Stores, player: Raw
+) -> None:
+    key = f"node:test-{own_server.port}:sessions"
+    before = own_stores.redis.smembers(key)
+    own_stores.redis.sadd(key, "garbage", "", "1:2:3", "1:x", "{}")
+    await asyncio.to_thread(eventually, lambda: own_stores.redis.smembers(key) == before)
+    await player.fetch("flower")
+
+
 async def test_keys_of_another_type_are_replaced(own_stores: Stores, player: Raw) -> None:
     player_id, key = player.welcome["player_id"], key_of(own_stores, player)
     before = own_stores.owner(player_id)

@@ -22,6 +22,9 @@
 
 local owner = redis.call('HMGET', KEYS[1], 'epoch', 'history')
 local pointer = owner[1] or ''
+if not string.find(pointer, '^%d+$') or #pointer > 15 then
+  pointer = ''  -- no node has written that: it counts as lost
+end
 local history = pointer ~= '' and owner[2] or ''  -- of a pointer that lost its epoch nothing counts
 -- Arguments and values are strings, and '9' > '10': compare numbers.
 if pointer ~= '' and tonumber(pointer) >= tonumber(ARGV[1]) then

@@ -11,12 +11,15 @@
 --          'gone'      there was neither
 
 -- Arguments and values are strings, and '9' > '10': compare numbers.
-local pointer = redis.call('HGET', KEYS[1], 'epoch')
-if pointer and tonumber(pointer) ~= tonumber(ARGV[1]) then
+local pointer = redis.call('HGET', KEYS[1], 'epoch') or ''
+if not string.find(pointer, '^%d+$') or #pointer > 15 then
+  pointer = ''  -- no node has written that: it counts as lost
+end
+if pointer ~= '' and tonumber(pointer) ~= tonumber(ARGV[1]) then
   redis.call('DEL', KEYS[2])
   return 'not_ours'
 end
-local seq = redis.call('HGET', KEYS[2], 'seq')
+local seq = string.match(redis.call('HGET', KEYS[2], 'seq') or '', '^%d+$')
 if seq and tonumber(seq) > tonumber(ARGV[2]) then
   return 'newer'
 end

@@ -16,6 +16,9 @@
 --          'restored'  the session is live, and whole
 
 local pointer = redis.call('HGET', KEYS[1], 'epoch') or ''
+if not string.find(pointer, '^%d+$') or #pointer > 15 then
+  pointer = ''  -- no node has written that: it counts as lost
+end
 -- Arguments and values are strings, and '9' > '10': compare numbers.
 if pointer ~= '' and tonumber(pointer) > tonumber(ARGV[1]) then
   return 'stale'
@@ -30,7 +33,7 @@ for at = 6, #ARGV, 2 do
     seq = tonumber(ARGV[at + 1])
   end
 end
-local written = redis.call('HGET', KEYS[2], 'seq')
+local written = string.match(redis.call('HGET', KEYS[2], 'seq') or '', '^%d+$')
 local set = (written and tonumber(written) > seq) and 'HSETNX' or 'HSET'
 for at = 6, #ARGV, 2 do
   redis.call(set, KEYS[2], ARGV[at], ARGV[at + 1])
