@@ -7,6 +7,8 @@ into inputs and actions.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any, ClassVar
 
 from rich.segment import Segment
@@ -32,6 +34,7 @@ from gameserver.client import (
 )
 from gameserver.protocol.messages import ChatLine, Event, Refused, Said, ServerMessage
 
+Work = Callable[[], Coroutine[None, None, None]]  # no coroutine: one that never begins, because we leave, warns of it
 FRAMES_PER_S = 15
 NAMES_EVERY_S = 0.5
 ITEMS = ("apple", "coin", "flower")
@@ -279,7 +282,8 @@ class PlayApp(App[str]):
         self._act(f"You give {name} {_a(self.selected)}.", "give", to=others[0].id, item=self.selected, quantity=1)
 
     def _act(self, done: str, name: str, /, **fields: Any) -> None:
-        self.run_worker(self._act_and_tell(done, name, fields), group="actions")
+        work: Work = partial(self._act_and_tell, done, name, fields)
+        self.run_worker(work, group="actions")
 
     async def _act_and_tell(self, done: str, name: str, fields: dict[str, Any]) -> None:
         try:
@@ -304,7 +308,8 @@ class PlayApp(App[str]):
     def _ask_names(self) -> None:
         unknown = [other.id for other in self._others() if self.client.known_name(other.id) is None]
         if unknown and self.client.connection is ConnectionState.PLAYING:
-            self.run_worker(self._learn_names(unknown), group="names", exclusive=True)
+            work: Work = partial(self._learn_names, unknown)
+            self.run_worker(work, group="names", exclusive=True)
 
     async def _learn_names(self, ids: list[int]) -> None:
         try:

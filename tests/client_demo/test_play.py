@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import warnings
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -144,3 +146,14 @@ async def test_q_logs_out_and_leaves(server: ScriptedServer) -> None:
         assert app.client.connection is ConnectionState.ENDED
         assert len(server.of_type("logout")) == 1
         await asyncio.sleep(0)
+
+
+async def test_who_leaves_at_once_after_an_action_sees_no_warning(server: ScriptedServer) -> None:
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        async with playing(server) as (app, _):
+            app.action_use()
+            app._ask_names()
+            app.exit("gone")
+        gc.collect()
+    assert [str(each.message) for each in warned if each.category is RuntimeWarning] == []
