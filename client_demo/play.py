@@ -7,7 +7,6 @@ into inputs and actions.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any, ClassVar
 
@@ -21,6 +20,7 @@ from textual.containers import Horizontal, Vertical
 from textual.strip import Strip
 from textual.widget import Widget
 from textual.widgets import Footer, Input, RichLog, Static
+from textual.worker import Worker
 
 from client_demo.picture import PRETTY, Cell, Glyphs, draw, player_colour
 from client_demo.walk import DIRECTIONS, KEEP_WALKING, Walk
@@ -34,7 +34,6 @@ from gameserver.client import (
 )
 from gameserver.protocol.messages import ChatLine, Event, Refused, Said, ServerMessage
 
-Work = Callable[[], Coroutine[None, None, None]]  # no coroutine: one that never begins, because we leave, warns of it
 FRAMES_PER_S = 15
 NAMES_EVERY_S = 0.5
 ITEMS = ("apple", "coin", "flower")
@@ -282,8 +281,8 @@ class PlayApp(App[str]):
         self._act(f"You give {name} {_a(self.selected)}.", "give", to=others[0].id, item=self.selected, quantity=1)
 
     def _act(self, done: str, name: str, /, **fields: Any) -> None:
-        work: Work = partial(self._act_and_tell, done, name, fields)
-        self.run_worker(work, group="actions")
+        # No coroutine: one that never begins, because the app ends, warns of it.
+        _: Worker[None] = self.run_worker(partial(self._act_and_tell, done, name, fields), group="actions")
 
     async def _act_and_tell(self, done: str, name: str, fields: dict[str, Any]) -> None:
         try:
@@ -308,8 +307,8 @@ class PlayApp(App[str]):
     def _ask_names(self) -> None:
         unknown = [other.id for other in self._others() if self.client.known_name(other.id) is None]
         if unknown and self.client.connection is ConnectionState.PLAYING:
-            work: Work = partial(self._learn_names, unknown)
-            self.run_worker(work, group="names", exclusive=True)
+            learning = partial(self._learn_names, unknown)
+            _: Worker[None] = self.run_worker(learning, group="names", exclusive=True)
 
     async def _learn_names(self, ids: list[int]) -> None:
         try:

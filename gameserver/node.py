@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 
 import structlog
@@ -23,7 +24,7 @@ from gameserver.edge.server import Edge
 from gameserver.host import Host, HostStores, idle
 from gameserver.http.hosts import Hosts
 from gameserver.http.plain_page import plain_page
-from gameserver.http.site import file_routes, page_routes
+from gameserver.http.site import Routes, file_routes, page_routes
 from gameserver.link.local import LocalLink
 from gameserver.link.ports import Link
 from gameserver.listening import names_in
@@ -108,7 +109,7 @@ class Node:
             proxies=Proxies(settings.trusted_proxies, settings.proxy_protocol),
             hosts=hosts,
             ready=self.ready,
-            pages=page_routes(plain_page(describe_game(type(game)))) if game.page is None else file_routes(game.page),
+            pages=_pages(game),
             sender=new_sender() if settings.io_uring else SocketSender(),
         )
         self._ops = Ops(ready=self.ready, token=settings.ops_token, hosts=hosts)
@@ -157,6 +158,13 @@ class Node:
         if stopped := self._host.zones.stopped():
             details["stopped_zones"] = stopped
         return is_ready, details
+
+
+def _pages(game: Game) -> Routes:
+    """Return the routes of the game's own page, or of one that names its messages."""
+    if game.page is not None:
+        return file_routes(game.page)
+    return page_routes(partial(plain_page, describe_game(type(game))))
 
 
 def _limits(settings: Settings, tick_hz: int) -> EdgeLimits:

@@ -41,15 +41,15 @@ _PAGE = """<!doctype html>
 <body>
 <h1>{name}</h1>
 <p>{summary}</p>
-<p>The server runs this game. Its WebSocket is <code>/ws</code> at the address of this page, with <code>ws://</code> for
-<code>http://</code> and <code>wss://</code> for <code>https://</code>.</p>
+<p>The server runs this game. Its WebSocket is <code>ws://{host}/ws</code>; if the address of this page begins with
+<code>https://</code>, it is <code>wss://{host}/ws</code>.</p>
 <h2>Play it from Python</h2>
 <pre>
 import asyncio
 from gameserver.client import Client, guest
 
 async def play() -&gt; None:
-    async with Client("ws://localhost:8765/ws") as me:
+    async with Client("ws://{host}/ws") as me:
         await me.sign_in(guest())
         print(me.welcome){example}
 
@@ -65,12 +65,13 @@ asyncio.run(play())
 """
 
 
-def plain_page(game: Description) -> bytes:
-    """Return the page as HTML. It loads nothing from anywhere."""
+def plain_page(game: Description, host: str) -> bytes:
+    """Return the page as HTML. It loads nothing from anywhere. ``host`` is the name and port that it was asked for."""
     messages = list(game.messages)
     items = "\n".join(f"<li>{_message(message)}</li>" for message in messages)
     return _PAGE.format(
         name=escape(game.name),
+        host=escape(host),
         summary=escape(game.summary),
         example="".join(f"\n        {escape(_call(message))}" for message in messages[:1]),
         messages=f"<ul>\n{items}\n</ul>" if items else "<p>Chat only: the game handles no messages of its own.</p>",

@@ -46,7 +46,8 @@ class Reply(NamedTuple):
     authenticate: str = ""
 
 
-Routes = Mapping[str, Callable[[], Reply]]
+Route = Callable[[Request], Reply]
+Routes = Mapping[str, Route]
 
 
 def text_reply(status: int, text: str) -> Reply:
@@ -100,46 +101,49 @@ class Site:
         if route is None:
             return text_reply(404, "There is nothing here.")
         try:
-            return route()
+            return route(request)
         except Exception:
             log.exception("route_failed", path=request.path[:100])
             return text_reply(500, "An error on our side.")
 
 
-def health() -> Reply:
+def health(_: Request) -> Reply:
     """The process answers; nothing more is said."""
     return Reply(200, _JSON, b'{"ok":true}\n')
 
 
-def readiness(ready: Ready) -> Reply:
+def readiness(ready: Ready, _: Request) -> Reply:
     is_ready, details = ready()
     return Reply(
         200 if is_ready else 503, _JSON, orjson.dumps({"ready": is_ready, **details}, option=orjson.OPT_APPEND_NEWLINE)
     )
 
 
-def metrics(registry: CollectorRegistry) -> Reply:
+def metrics(registry: CollectorRegistry, _: Request) -> Reply:
     return Reply(200, CONTENT_TYPE_LATEST, generate_latest(registry))
 
 
-def health_routes(ready: Ready) -> dict[str, Callable[[], Reply]]:
+def health_routes(ready: Ready) -> dict[str, Route]:
     return {"/healthz": health, "/readyz": partial(readiness, ready)}
 
 
-def file_routes(folder: Traversable) -> dict[str, Callable[[], Reply]]:
+def file_routes(folder: Traversable) -> dict[str, Route]:
     """A route for each file of a known type below ``folder``, read now; ``index.html`` is also its folder's path."""
-    routes: dict[str, Callable[[], Reply]] = {}
+    routes: dict[str, Route] = {}
     for path, file in _files(folder, "/"):
         if content_type := CONTENT_TYPES.get(PurePosixPath(path).suffix):
-            routes[path] = route = partial(_file_reply, content_type, file.read_bytes())
+            routes[path] = route = partial(_same_reply, _file_reply(content_type, file.read_bytes()))
             if path.endswith("/index.html"):
                 routes[path.removesuffix("index.html")] = route
     return routes
 
 
-def page_routes(page: bytes) -> dict[str, Callable[[], Reply]]:
-    """The routes of one page of HTML."""
-    route = partial(_file_reply, CONTENT_TYPES[".html"], page)
+def page_routes(page: Callable[[str], bytes]) -> dict[str, Route]:
+    """Return the routes of one page of HTML, which is made for the ``Host`` of each request."""
+
+    def route(request: Request) -> Reply:
+        return _file_reply(CONTENT_TYPES[".html"], page(request.headers.get("Host", "localhost")))
+
     return {"/": route, "/index.html": route}
 
 
@@ -155,6 +159,10 @@ def _files(folder: Traversable, below: str) -> Iterator[tuple[str, Traversable]]
 
 def _file_reply(content_type: str, body: bytes) -> Reply:
     return Reply(200, content_type, body, etag=f'"{hashlib.sha256(body).hexdigest()[:20]}"')
+
+
+def _same_reply(reply: Reply, _: Request) -> Reply:
+    return reply
 
 
 def respond(reply: Reply, request: Request) -> Response:

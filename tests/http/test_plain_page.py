@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import urllib.request
+from functools import partial
 from pathlib import Path
 
 import pytest
+from websockets.datastructures import Headers
+from websockets.http11 import Request
 
 from gameserver import Action, Game, GameError, Input, Player, Zone, handles
 from gameserver.demo import Meadow
 from gameserver.http.plain_page import plain_page
+from gameserver.http.site import Site, page_routes
 from gameserver.simulation.description import describe_game
 from tests.servers.game import RunningGame
 from tests.servers.redis import RunningRedis
+
+HOST = "localhost:8765"
 
 
 class Steer(Input, tag="steer"):
@@ -38,7 +44,7 @@ class Market(Game):
 
 
 def test_the_page_says_which_game_runs_and_what_can_be_sent() -> None:
-    page = plain_page(describe_game(Market)).decode()
+    page = plain_page(describe_game(Market), HOST).decode()
     assert "<title>Market</title>" in page and "<p>Buy &amp; sell &lt;things&gt;.</p>" in page
     assert "<code>&lt;buy&gt;</code> (item: str, quantity: int), action" in page
     assert "<code>steer</code> (dx: float), input" in page
@@ -46,11 +52,26 @@ def test_the_page_says_which_game_runs_and_what_can_be_sent() -> None:
     assert "Meadow" not in page and "More than" not in page
 
 
+def test_the_page_names_the_address_it_was_asked_for() -> None:
+    page = plain_page(describe_game(Market), "play.example.org:9000").decode()
+    assert "<code>ws://play.example.org:9000/ws</code>" in page
+    assert 'Client("ws://play.example.org:9000/ws")' in page
+    assert "8765" not in page
+    assert "<script>" not in plain_page(describe_game(Market), "<script>").decode()
+
+
+def test_each_request_has_the_page_of_its_own_host() -> None:
+    site = Site(page_routes(partial(plain_page, describe_game(Market))))
+    pages = [site.answer(Request("/", Headers({"Host": host}))) for host in ("one:1", "two:2", "one:1")]
+    assert [b"ws://one:1/ws" in page.body for page in pages] == [True, False, True]
+    assert pages[0].headers["ETag"] == pages[2].headers["ETag"] != pages[1].headers["ETag"]
+
+
 def test_a_game_without_messages_has_a_page() -> None:
     class Silent(Game):
         pass
 
-    assert "Chat only" in plain_page(describe_game(Silent)).decode()
+    assert "Chat only" in plain_page(describe_game(Silent), HOST).decode()
 
 
 def test_a_page_that_is_not_there_is_found_by_the_class_statement(tmp_path: Path) -> None:
@@ -83,7 +104,9 @@ def test_a_server_shows_the_page_of_its_game(tmp_path: Path, mariadb_url: str, o
     try:
         server.start()
         with urllib.request.urlopen(server.ws_url.replace("ws://", "http://").removesuffix("ws"), timeout=5) as page:
-            assert shown in page.read().decode()
+            text = page.read().decode()
+            assert shown in text
+            assert own or server.ws_url in text
     finally:
         server.stop()
         redis.remove()

@@ -121,7 +121,7 @@ def test_a_readiness_check_that_breaks_is_an_error_without_detail() -> None:
 def test_metrics_are_in_the_format_prometheus_reads() -> None:
     registry = CollectorRegistry()
     Counter("things_total", "Things", registry=registry).inc(3)
-    reply = metrics(registry)
+    reply = metrics(registry, Request("/metrics", Headers()))
     assert b"things_total 3.0" in reply.body
     assert reply.content_type.startswith("text/plain")
 
