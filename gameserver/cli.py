@@ -23,6 +23,7 @@ import structlog
 from gameserver import config, failpoints, settings_table
 from gameserver.config import Settings, SettingsError, hide_passwords
 from gameserver.observability import logs
+from gameserver.settings_problems import closest
 from gameserver.settings_table import SettingRow
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class CommandError(Exception):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
-    given = _parser().parse_args(arguments)
+    given = _parsed(arguments)
     try:
         settings = _settings(given)
         commands: dict[str, Callable[[argparse.Namespace, Settings], int]] = {
@@ -257,6 +258,27 @@ def _tell(lines: list[str], exit_code: int) -> int:
 # --- arguments ---
 
 
+def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Return the command with its arguments. Ends the program with 2 if there is one too many, and names the flag that
+    was likely meant."""
+    parser = _parser()
+    given, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        problems = " ".join(_unknown(argument) for argument in unknown)
+        parser.error(f"{problems} `gameserver {given.command} --help` lists all.")
+    return given
+
+
+def _unknown(argument: str) -> str:
+    if not argument.startswith("-"):
+        return f"{argument} is one argument too many."
+    flag, _, value = argument.partition("=")
+    near = closest(flag, ["--config", "--ready-file", *(row.flag for row in settings_table.describe())])
+    if near is None:
+        return f"there is no flag {flag}."
+    return f"there is no flag {flag}; did you mean {near}{'=' + value if value else ''}?"
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="gameserver", description="A multiplayer game server.", allow_abbrev=False, epilog=_EPILOG
@@ -272,7 +294,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-_EPILOG = "`gameserver COMMAND --help` lists the settings, which are the same for every command."
+_EPILOG = "`gameserver COMMAND --help` lists the settings that the command uses. It takes the others, too."
+_MIGRATE_USES = {"folder", "sql_url", "log_format", "log_level"}
 _SETTINGS_HELP = """\
 Each setting is a flag, a variable and a key: --grace-s 30, GAMESERVER_GRACE_S=30, or grace_s = 30 in the file.
 The flag wins over the variable, and the variable over the file.
@@ -296,12 +319,13 @@ def _command(commands: Any, name: str, purpose: str) -> argparse.ArgumentParser:
     for group, rows in groupby(settings_table.describe(), key=lambda row: row.group):
         arguments = parser.add_argument_group(group)
         for row in rows:
-            _add_setting(arguments, row)
+            _add_setting(arguments, row, is_shown=name != "migrate" or row.name in _MIGRATE_USES)
     return parser
 
 
-def _add_setting(group: Any, row: SettingRow) -> None:
-    options: dict[str, Any] = {"dest": row.name, "default": argparse.SUPPRESS, "help": _help(row).replace("%", "%%")}
+def _add_setting(group: Any, row: SettingRow, *, is_shown: bool) -> None:
+    told = _help(row).replace("%", "%%") if is_shown else argparse.SUPPRESS
+    options: dict[str, Any] = {"dest": row.name, "default": argparse.SUPPRESS, "help": told}
     if row.is_switch:
         short = ["--migrate"] if row.name == "migrate_on_start" else []
         group.add_argument(row.flag, *short, action=argparse.BooleanOptionalAction, **options)

@@ -6,7 +6,6 @@ the lowest layer: it imports only checks of the package. Law: a Settings object 
 
 from __future__ import annotations
 
-import difflib
 import ipaddress
 import os
 import re
@@ -21,9 +20,10 @@ from pydantic import AfterValidator, Field, ValidationError, field_validator, mo
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, SettingsConfigDict
 
-from gameserver import public_names, store_urls
+from gameserver import public_names, settings_problems, store_urls
+from gameserver.settings_problems import Given, Source, closest, problems_in
 
-ENV_PREFIX = "GAMESERVER_"
+ENV_PREFIX = settings_problems.ENV_PREFIX
 CONFIG_VARIABLE = "GAMESERVER_CONFIG"  # names the file, as --config does
 
 Seconds = Annotated[float, Field(allow_inf_nan=False)]
@@ -43,11 +43,21 @@ class SettingsError(Exception):
         self.problems = problems
 
 
-def _setting(group: str, description: str, default: Any = None, *, secret: bool = False, **field: Any) -> Any:
-    """A field with what --help, check-config and the docs tell of it."""
+def _setting(
+    group: str,
+    description: str,
+    default: Any = None,
+    *,
+    secret: bool = False,
+    allowed: str = "",
+    example: str = "",
+    **field: Any,
+) -> Any:
+    """Declare a field with all that --help, check-config, the docs and messages say of it. ``allowed`` describes the
+    allowed values where bounds do not, and ``example`` is one where there is no default."""
     if "default_factory" not in field:
         field["default"] = default
-    extra = {"group": group, "secret": secret}
+    extra = {"group": group, "secret": secret, "allowed": allowed, "example": example}
     return Field(description=description, repr=not secret, json_schema_extra=extra, **field)  # type: ignore[arg-type]
 
 
@@ -120,6 +130,8 @@ class Settings(BaseSettings):
     node_id: str = _operating(
         "Name of this node in the stores. Has to be the same after a restart. Default: host name and port.",
         default_factory=_default_node_id,
+        allowed="1 to 64 letters (A-Z, a-z), digits, . _ and -, beginning with a letter or digit",
+        example="node-1",
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
     )
     ops_host: str = _operating(
@@ -130,6 +142,7 @@ class Settings(BaseSettings):
     ops_port: int = _operating(
         "The operator's port. 0 takes a free one. Default: the one after port.",
         default_factory=_default_ops_port,
+        example="8766",
         ge=0,
         le=65535,
     )
@@ -148,10 +161,12 @@ class Settings(BaseSettings):
         " redis+sentinel://host:26379,host:26379/service/0, or redis+cluster://host:6379,host:6379."
         " Default: an embedded Valkey in folder.",
         secret=True,
+        example="redis://user:password@host:6379/0",
     )
     sql_url: str | None = _stores(
         "MySQL 8 or MariaDB 10.11, mysql://user:password@host:3306/name. Default: a SQLite file in folder.",
         secret=True,
+        example="mysql://user:password@host:3306/name",
     )
     migrate_on_start: bool = _stores(
         "Bring an external SQL database to this version's tables before serving. Embedded SQLite always is.", False
@@ -292,16 +307,16 @@ def load(
     environ = os.environ if environ is None else environ
     if file is None and environ.get(CONFIG_VARIABLE):
         file = Path(environ[CONFIG_VARIABLE])
-    sources: dict[str, Mapping[str, object]] = {
-        "flag": flags or {},
-        "environment": _from_environment(environ),
-        "file": _from_file(file) if file else {},
+    sources: dict[Source, Mapping[str, object]] = {
+        Source.FLAG: flags or {},
+        Source.ENVIRONMENT: _from_environment(environ),
+        Source.FILE: _from_file(file) if file else {},
     }
-    merged = {**sources["file"], **sources["environment"], **sources["flag"]}
+    given = _as_given(sources, file)
     try:
-        return Settings(**merged)  # type: ignore[arg-type]
+        return Settings(**{name: each.value for name, each in given.items()})  # type: ignore[arg-type]
     except ValidationError as error:
-        raise SettingsError(_problems(error, sources, file)) from None
+        raise SettingsError(problems_in(error, Settings.model_fields, given)) from None
 
 
 def unknown_variables(environ: Mapping[str, str] | None = None) -> list[str]:
@@ -348,33 +363,12 @@ def _from_file(file: Path) -> dict[str, object]:
         raise SettingsError([f"{file}: is not TOML: {error}"]) from None
 
 
-def _problems(error: ValidationError, sources: Mapping[str, Mapping[str, object]], file: Path | None) -> list[str]:
-    lines: list[str] = []
-    for problem in error.errors(include_url=False, include_context=False, include_input=False):
-        if problem["type"] == "default_factory_not_called":
-            continue  # only says that another setting is bad
-        name = str(problem["loc"][0]) if problem["loc"] else ""
-        message = problem["msg"].removeprefix("Value error, ")
-        if problem["type"] == "extra_forbidden":
-            message = "there is no such setting" + _did_you_mean(name)
-        prefix = f"{_where(name, sources, file)}: " if name else ""
-        lines.extend(prefix + line for line in message.splitlines())
-    return lines
-
-
-def _where(name: str, sources: Mapping[str, Mapping[str, object]], file: Path | None) -> str:
-    """Return the name under which ``name`` was set: a flag, a variable, or a line of the file."""
-    if name in sources["flag"]:
-        return "--" + name.replace("_", "-")
-    return ENV_PREFIX + name.upper() if name in sources["environment"] else f"{name} in {file}"
+def _as_given(sources: Mapping[Source, Mapping[str, object]], file: Path | None) -> dict[str, Given]:
+    """Return each setting that was set, by the source that wins."""
+    weakest_first = sorted(sources.items(), key=lambda each: each[0].value)
+    return {name: Given(name, value, it, str(file)) for it, values in weakest_first for name, value in values.items()}
 
 
 def closest_setting(name: str) -> str | None:
-    """The setting whose name looks most like ``name``; None when nothing does."""
-    close = difflib.get_close_matches(name, Settings.model_fields, n=1)
-    return close[0] if close else None
-
-
-def _did_you_mean(name: str) -> str:
-    close = closest_setting(name)
-    return f"; did you mean {close}?" if close else ""
+    """Return the setting whose name looks most like ``name``; None when nothing does."""
+    return closest(name, Settings.model_fields)

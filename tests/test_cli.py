@@ -160,7 +160,35 @@ def test_a_wrong_command_exits_with_2(arguments: list[str], capsys: pytest.Captu
     assert "usage: gameserver" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["run", "check", "check-config", "migrate"])
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["run", "--grace", "5"], "there is no flag --grace; did you mean --grace-s?"),
+        (["run", "--grace=5"], "there is no flag --grace; did you mean --grace-s=5?"),
+        (["run", "--prot", "9000"], "there is no flag --prot; did you mean --port?"),
+        (["check", "--conections-max", "5"], "there is no flag --conections-max; did you mean --connections-max?"),
+        (["run", "--zzz"], "there is no flag --zzz"),
+        (["run", "a:B", "c:D"], "c:D is one argument too many"),
+    ],
+)
+def test_a_wrong_flag_names_the_right_one(arguments: list[str], line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+    told = capsys.readouterr().err
+    assert f"gameserver: error: {line}" in told
+    assert f"`gameserver {arguments[0]} --help` lists all." in told
+
+
+def test_help_of_migrate_lists_what_it_uses_and_it_takes_the_rest(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["migrate", "--help"])
+    told = set(re.findall(r"^  (--[a-z-]+)", capsys.readouterr().out, re.MULTILINE))
+    assert told == {"--config", "--folder", "--sql-url", "--log-format", "--log-level"}
+    assert main(["migrate", "--port", "0", "--redis-url", "redis://h/0", "--no-io-uring"]) == 0
+
+
+@pytest.mark.parametrize("command", ["run", "check", "check-config"])
 def test_help_tells_of_every_setting(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main([command, "--help"])

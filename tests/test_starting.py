@@ -66,7 +66,7 @@ def test_a_port_that_is_taken_is_named_with_its_setting() -> None:
         port = taken.getsockname()[1]
         told = refused("--port", str(port), "--ops-port", "0")
     assert told.startswith("port: ")
-    assert str(port) in told and "127.0.0.1" in told and "GAMESERVER_PORT" in told
+    assert str(port) in told and "127.0.0.1" in told and "--port or GAMESERVER_PORT" in told
 
 
 def test_the_operators_port_that_is_taken_is_named_as_the_one_after_the_players() -> None:
@@ -74,7 +74,7 @@ def test_the_operators_port_that_is_taken_is_named_as_the_one_after_the_players(
     with socket.create_server(("127.0.0.1", port + 1)):
         told = refused("--port", str(port))
     assert told.startswith("ops_port: ")
-    assert str(port + 1) in told and "GAMESERVER_OPS_PORT" in told and "the one after port" in told
+    assert str(port + 1) in told and "--ops-port or GAMESERVER_OPS_PORT" in told and "the one after port" in told
 
 
 def test_a_second_game_on_the_next_port_is_told_that_a_server_takes_two() -> None:

@@ -8,8 +8,9 @@ from typing import Final
 
 from gameserver import listening
 from gameserver.check.finding import Finding
-from gameserver.config import ENV_PREFIX, Settings
+from gameserver.config import Settings
 from gameserver.listening import CannotListen
+from gameserver.settings_problems import spelled
 
 _OPS: Final = "ops_"
 
@@ -33,7 +34,7 @@ def cannot_listen(settings: Settings, error: CannotListen) -> Finding:
 
 def _finding(settings: Settings, prefix: str, failed: CannotListen) -> Finding:
     host, port, code = failed.host, failed.port, failed.error.errno
-    port_variable, host_variable = f"{ENV_PREFIX}{prefix.upper()}PORT", f"{ENV_PREFIX}{prefix.upper()}HOST"
+    set_port, set_host = spelled(f"{prefix}port"), spelled(f"{prefix}host")
     if code == errno.EADDRINUSE:
         is_next = prefix and port == settings.port + 1
         which = " (ops_port is the one after port unless it is set)" if is_next else ""
@@ -41,14 +42,14 @@ def _finding(settings: Settings, prefix: str, failed: CannotListen) -> Finding:
             "error",
             f"{prefix}port",
             f"{port} on {host} is taken by another program{which}",
-            f"stop it, or set {port_variable} to a free one; a server takes two, the operator's after the players'",
+            f"stop it, or set {set_port} to a free one; a server takes two, the operator's after the players'",
         )
     if code in (errno.EACCES, errno.EPERM):
         return Finding(
             "error",
             f"{prefix}port",
             f"{port} on {host} is only for the administrator of this system",
-            f"set {port_variable} to 1024 or more, or give the program CAP_NET_BIND_SERVICE",
+            f"set {set_port} to 1024 or more, or give the program CAP_NET_BIND_SERVICE",
         )
     problem = f"{host} has no address" if isinstance(failed.error, socket.gaierror) else f"{host}: {failed.strerror}"
     if code == errno.EADDRNOTAVAIL:
@@ -57,5 +58,5 @@ def _finding(settings: Settings, prefix: str, failed: CannotListen) -> Finding:
         "error",
         f"{prefix}host",
         problem,
-        f"set {host_variable} to an address of this machine: 127.0.0.1 for itself alone, 0.0.0.0 or :: for all",
+        f"set {set_host} to an address of this machine: 127.0.0.1 for itself alone, 0.0.0.0 or :: for all",
     )

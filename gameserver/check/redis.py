@@ -7,18 +7,20 @@ from typing import Any, Final
 
 from gameserver.check.finding import Finding
 from gameserver.live.examination import RedisFacts, RedisUnusable, examine
+from gameserver.settings_problems import spelled
 
 SETTING: Final = "redis_url"
+_SPELLED: Final = spelled(SETTING)
 OLDEST: Final = (7, 0)
 CLOCK_S: Final = 2.0  # apart, before it is worth a line
 MEMORY_SHARE: Final = 0.9
 
 _REMEDIES: Final = {
     "rights": "give the user what it needs: ACL SETUSER name ~* +@all -@dangerous +info +client",
-    "password": "write user and password like redis://user:password@host:6379/0 (GAMESERVER_REDIS_URL)",
-    "protocol": "name a Redis or Valkey server, and rediss:// only where it speaks TLS (GAMESERVER_REDIS_URL)",
-    "refused": "check scheme, port and database number (GAMESERVER_REDIS_URL)",
-    "away": "start it, or name the server that runs (GAMESERVER_REDIS_URL); rediss:// if and only if it speaks TLS",
+    "password": f"write user and password like redis://user:password@host:6379/0 ({_SPELLED})",
+    "protocol": f"name a Redis or Valkey server, and rediss:// only where it speaks TLS ({_SPELLED})",
+    "refused": f"check scheme, port and database number ({_SPELLED})",
+    "away": f"start it, or name the server that runs ({_SPELLED}); rediss:// if and only if it speaks TLS",
 }
 
 
@@ -29,7 +31,7 @@ async def check_redis(url: str, timeout_s: float) -> list[Finding]:
     except RedisUnusable as error:
         return [_error(f"cannot be used: {error}", _REMEDIES[error.kind])]
     except ValueError as error:
-        return [_error(str(error), "see GAMESERVER_REDIS_URL in `gameserver run --help`")]
+        return [_error(str(error), f"see {_SPELLED} in `gameserver run --help`")]
     return list(dict.fromkeys(findings(facts, is_cluster="+cluster://" in url)))
 
 

@@ -12,6 +12,7 @@ from typing import Final
 from gameserver import config, failpoints
 from gameserver.check.finding import Finding
 from gameserver.config import ENV_PREFIX, Settings
+from gameserver.settings_problems import spelled
 
 FILES_SPARE: Final = 512  # open files beyond the players' sockets: stores, listeners, sign-ins under way, the page
 FREE_BYTES_MIN: Final = 64 * 1024 * 1024
@@ -40,7 +41,7 @@ def _folder(settings: Settings) -> Iterator[Finding]:
     if not (settings.embedded_redis or settings.embedded_sql):
         return
     folder = settings.folder.absolute()
-    remedy = f"name a folder that this user may write to ({ENV_PREFIX}FOLDER)"
+    remedy = f"name a folder that this user may write to ({spelled('folder')})"
     try:
         place = next(path for path in (folder, *folder.parents) if path.exists())
         _write(place)
@@ -53,7 +54,7 @@ def _folder(settings: Settings) -> Iterator[Finding]:
             "error",
             "folder",
             f"{free_bytes // 1_000_000} MB are free at {folder}, which the embedded stores fill in no time",
-            f"free {FREE_BYTES_MIN // 1_000_000} MB, or name another folder ({ENV_PREFIX}FOLDER)",
+            f"free {FREE_BYTES_MIN // 1_000_000} MB, or name another folder ({spelled('folder')})",
         )
 
 
@@ -76,5 +77,5 @@ def _open_files(settings: Settings) -> Iterator[Finding]:
             "error",
             "connections_max",
             f"{settings.connections_max} connections need {needed} open files, and the system allows {hard}",
-            f"lower {ENV_PREFIX}CONNECTIONS_MAX, or raise `ulimit -n`",
+            f"lower it ({spelled('connections_max')}), or raise `ulimit -n`",
         )

@@ -21,11 +21,11 @@ _MODES: Final = {"STRICT_TRANS_TABLES", "NO_ENGINE_SUBSTITUTION"}
 
 _REMEDIES: Final = {
     1044: "GRANT SELECT, INSERT, UPDATE, DELETE ON that database to the user",
-    1045: "write user and password like mysql://user:password@host:3306/name (GAMESERVER_SQL_URL)",
+    1045: "write user and password like mysql://user:password@host:3306/name (--sql-url or GAMESERVER_SQL_URL)",
     3159: "connect with TLS, as docs/operations.md says in Stores",
-    1049: "CREATE DATABASE it, or name the one there is (GAMESERVER_SQL_URL)",
+    1049: "CREATE DATABASE it, or name the one there is (--sql-url or GAMESERVER_SQL_URL)",
 }
-_AWAY: Final = "start it, or name the server that runs (GAMESERVER_SQL_URL)"
+_AWAY: Final = "start it, or name the server that runs (--sql-url or GAMESERVER_SQL_URL)"
 
 
 async def check_sql(url: str, timeout_s: float, *, pool_size: int, migrates: bool) -> list[Finding]:
@@ -40,7 +40,7 @@ async def check_sql(url: str, timeout_s: float, *, pool_size: int, migrates: boo
     except ProfilesUnavailable as error:
         return [_error(str(error), _AWAY)]
     except ValueError as error:
-        return [_error(str(error), "see GAMESERVER_SQL_URL in `gameserver run --help`")]
+        return [_error(str(error), "see --sql-url or GAMESERVER_SQL_URL in `gameserver run --help`")]
     return list(findings(facts, pool_size=pool_size, migrates=migrates))
 
 
@@ -111,7 +111,7 @@ def _room(settings: dict[str, str], pool_size: int) -> Iterator[Finding]:
     if connections <= pool_size:
         yield _warning(
             f"max_connections is {connections}, and a node takes up to {pool_size}",
-            "raise max_connections, or lower sql_pool_size (GAMESERVER_SQL_POOL_SIZE)",
+            "raise max_connections, or lower sql_pool_size (--sql-pool-size or GAMESERVER_SQL_POOL_SIZE)",
         )
 
 

@@ -36,7 +36,7 @@ class NodeNameInUse(Exception):  # noqa: N818  an answer, not a malfunction
     def parts(node: NodeId) -> tuple[str, str, str]:
         """The setting, the problem, the remedy."""
         problem = f"another process that calls itself {node} is running"
-        return "node_id", problem, "stop it, or give this one a name of its own (GAMESERVER_NODE_ID)"
+        return "node_id", problem, "stop it, or give this one a name of its own (--node-id or GAMESERVER_NODE_ID)"
 
 
 class Lease:
@@ -110,7 +110,7 @@ class Lease:
                 "node_name_lost",
                 node_id=self._node,
                 note="another process with this node_id runs; this one hands its players over and ends",
-                remedy="give every process a node_id of its own (GAMESERVER_NODE_ID)",
+                remedy="give every process a node_id of its own (--node-id or GAMESERVER_NODE_ID)",
             )
         self._rival = rival
 

