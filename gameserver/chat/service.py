@@ -28,7 +28,7 @@ class Chat(Service):
     def on_say(self, zone: Zone, player: Player, message: Say) -> None:
         """Speak to the zone. Raises Refusal (BAD_TEXT, TOO_MANY)."""
         line = ChatLine("zone", player.name, spoken(zone, player, message.text), zone.now_ms)
-        zone._internals.tell(None, Said(line))
+        self.tell(zone, None, Said(line))
         self.note(zone, player, line)
 
     @handles(Whisper)
@@ -42,8 +42,8 @@ class Chat(Service):
         if receiver == player.player_id:
             raise Refusal(RefusalCode.YOURSELF, "that is you", field="to")
         line = ChatLine("whisper", player.name, spoken(zone, player, message.text), zone.now_ms, to=name)
-        zone._internals.tell(receiver, Said(line))
-        zone._internals.tell(player.player_id, Said(line))
+        self.tell(zone, receiver, Said(line))
+        self.tell(zone, player.player_id, Said(line))
         self.note(zone, player, line)
 
     def attach(self, presence: Presence) -> None:

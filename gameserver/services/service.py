@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from gameserver.protocol.ids import PlayerId
-from gameserver.protocol.messages import ClientMessage
+from gameserver.protocol.messages import ClientMessage, ServerMessage
 from gameserver.simulation.game_class import GameClass, check_handled_by, check_tags, collect_handlers
 from gameserver.world.entity import Player
 from gameserver.world.zone import Zone
@@ -37,6 +37,11 @@ class Service(metaclass=GameClass):
         check_tags(cls, cls.handlers)
 
     # --- for its handlers ---
+
+    def tell(self, zone: Zone, to: PlayerId | None, message: ServerMessage) -> None:
+        """Send the message after the tick, to one player in whichever zone or to everyone in this zone. Nothing is sent
+        if the handler refuses or raises."""
+        zone._internals.tell(to, message)
 
     def note(self, zone: Zone, player: Player, content: object) -> None:
         """Call ``act`` with the content after the tick, unless the handler refuses or raises."""

@@ -4,9 +4,10 @@ asked of the outside, whose answers are inputs of a later tick."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Final
 
 import structlog
+from msgspec import structs
 
 from gameserver.link.messages import Declined, Deliver, Opened, TickFrames
 from gameserver.link.ports import EdgePort
@@ -112,7 +113,7 @@ class Publisher:
 
     def _welcome_of(self, zone: Zone, session: Session) -> Welcome:
         player = session.player
-        return Welcome(
+        welcome = Welcome(
             player_id=player.player_id,
             entity_id=player.id,
             name=player.name,
@@ -130,17 +131,10 @@ class Publisher:
             y=player.y,
             inventory=player.inventory.held(),
             state=fields_of(player.state),
-            **self._filled_by_services(zone, player),
         )
-
-    def _filled_by_services(self, zone: Zone, player: Player) -> dict[str, Any]:
-        fields: dict[str, Any] = {}
         for service in self._services:
-            try:
-                fields |= service.welcome(zone, player)
-            except Exception:
-                log.exception("service_failed", call=f"{type(service).__name__}.welcome")
-        return fields
+            welcome = _filled_by(service, welcome, zone, player)
+        return welcome
 
     def _decline(self, player: Player, reason: str) -> None:
         session = self._registry.session_of(player)
@@ -212,6 +206,15 @@ class Publisher:
             self._write_behind.mark(session, Dirty.ACTIONS)
         else:
             self._answers.give(session, ack.seq, ack)
+
+
+def _filled_by(service: Service, welcome: Welcome, zone: Zone, player: Player) -> Welcome:
+    """Return the welcome with the fields that the service fills. A bug of the service costs its fields alone."""
+    try:
+        return structs.replace(welcome, **service.welcome(zone, player))
+    except Exception:
+        log.exception("service_failed", call=f"{type(service).__name__}.welcome")
+        return welcome
 
 
 def _take_changes(player: Player, session: Session) -> int:

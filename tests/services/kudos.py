@@ -39,7 +39,7 @@ class Kudos(Service):
         self.counts: Counter[str] = Counter()
         self.calls: list[str] = []
         self.zones: list[str] = []
-        self.is_welcome_broken = False
+        self.welcome_fields: dict[str, Any] | None = {}
 
     @handles(Praise)
     def on_praise(self, zone: Zone, player: Player, message: Praise) -> None:
@@ -47,7 +47,7 @@ class Kudos(Service):
         if found is None:
             raise Refusal(RefusalCode.NOT_ONLINE, "nobody of that name is online", field="to")
         receiver, name = found
-        zone._internals.tell(receiver, Praised(player.name, self.counts[name] + 1))
+        self.tell(zone, receiver, Praised(player.name, self.counts[name] + 1))
         self.note(zone, player, (name, message.fault))
         if receiver == player.player_id:
             raise Refusal(RefusalCode.YOURSELF, "that is you", field="to")
@@ -75,9 +75,9 @@ class Kudos(Service):
         self.counts[name] += 1
 
     def welcome(self, zone: Zone, player: Player) -> dict[str, Any]:
-        if self.is_welcome_broken:
+        if self.welcome_fields is None:
             raise RuntimeError("a bug of the service")
-        return {}
+        return self.welcome_fields
 
     async def flush(self) -> None:
         self.calls.append("flush")

@@ -24,11 +24,6 @@ class Loud(Game):
     def applaud(self, zone: Zone, player: Player, message: Applaud) -> None: ...
 
 
-class Claque(Service):
-    @handles(Clap)
-    def on_clap(self, zone: Zone, player: Player, message: Clap) -> None: ...
-
-
 class Quiet(Game):
     pass
 
@@ -39,20 +34,10 @@ def refused(make: Any) -> str:
     return str(caught.value)
 
 
-def test_a_game_s_message_with_the_name_of_a_service_s_is_refused_at_the_start() -> None:
-    text = refused(lambda: routes_of(Loud(), [Kudos()]))
-    assert 'Clap: has the tag "clap" of' in text and text.endswith("Applaud; give one of them another tag")
-
-
 def test_the_check_of_a_game_tells_of_the_same() -> None:
     (finding,) = [found for found in check_game(Loud, (Chat, Kudos)) if found.severity == "error"]
     assert finding.problem.startswith('has the tag "clap" of ')
     assert [found for found in check_game(Loud) if found.severity == "error"] == []
-
-
-def test_a_message_that_two_services_handle_is_refused_at_the_start() -> None:
-    text = refused(lambda: routes_of(Quiet(), [Kudos(), Claque()]))
-    assert "Claque: handles Clap, as " in text and text.endswith("Kudos does; keep one of the two")
 
 
 def test_a_game_cannot_handle_a_service_s_message_nor_a_service_a_game_s() -> None:
@@ -85,12 +70,6 @@ def test_a_handler_that_the_server_could_not_call_is_refused() -> None:
         return Waiting
 
     assert "Waiting.on_praise: is async, and the server never awaits" in refused(waiting)
-
-
-def test_the_routes_have_the_messages_of_the_node_the_game_and_its_services() -> None:
-    names = {message.__name__ for message in routes_of(Loud(), [])}
-    assert names == {"Register", "Login", "Guest", "Resume", "Logout", "Describe", "Applaud"}
-    assert {message.__name__ for message in routes_of(Quiet(), [Kudos()])} - names == {"Praise", "Clap", "Ranking"}
 
 
 def test_a_service_takes_its_handlers_along_when_it_is_subclassed() -> None:

@@ -14,7 +14,7 @@ from gameserver.link.messages import Deliver, PlayerInputs, ToEdge
 from gameserver.protocol.constants import ANSWERS_MAX
 from gameserver.protocol.errors import RefusalCode
 from gameserver.protocol.ids import ConnectionId
-from gameserver.protocol.messages import Ack, Action, ClientMessage, Logout, Refused
+from gameserver.protocol.messages import Ack, Action, ClientMessage, Guest, Logout, Refused
 from gameserver.session.departures import Departures
 from gameserver.session.dispatch import Dispatcher
 from gameserver.session.game_log import GameLog
@@ -28,8 +28,9 @@ from gameserver.simulation.routes import routes_of
 from gameserver.simulation.zones import Zones
 from gameserver.tasks import Tasks
 from gameserver.world.entity import Player
+from tests.services.kudos import Clap, Kudos, Ranking
 from tests.session.standins import StillClock, profile, session
-from tests.simulation.tiny import Take, Tiny
+from tests.simulation.tiny import Take, Tiny, Wave
 
 pytestmark = pytest.mark.plain  # stand-ins in the place of what a host is given
 
@@ -37,10 +38,10 @@ pytestmark = pytest.mark.plain  # stand-ins in the place of what a host is given
 class Bench:
     """One player who plays while Redis is away, or only slow."""
 
-    def __init__(self, can_store: bool = False) -> None:
+    def __init__(self, can_store: bool = False, sql_is_away: bool = False) -> None:
         self.can_store = can_store
         self.registry, self.clock = Registry(), StillClock()
-        routes = routes_of(Tiny())
+        routes = routes_of(Tiny(), [Kudos()])
         self.zones = Zones(Tiny(), routes, self.clock, 1)
         self.told: list[ToEdge] = []
         self.link = LocalLink()
@@ -58,7 +59,7 @@ class Bench:
             reception=reception,
             departures=departures,
             write_behind=write_behind,
-            sql_is_away=lambda: False,
+            sql_is_away=lambda: sql_is_away,
             tasks=tasks,
             clock=self.clock,
             game_log=GameLog(self.clock),
@@ -170,3 +171,24 @@ def test_so_many_actions_wait_for_a_slow_redis_and_no_more() -> None:
     assert (refused.seq, refused.code) == (ANSWERS_MAX + 1, RefusalCode.TRY_LATER)
     bench.one.unstored = ()
     assert bench.send(ANSWERS_MAX + 2) == []
+
+
+def test_an_action_that_needs_no_redis_is_taken_while_redis_is_away() -> None:
+    bench = Bench()
+    assert bench.say(Wave(seq=1), Clap(seq=2)) == [] and bench.waiting() == [1, 2]
+
+
+@pytest.mark.parametrize(("can_store", "sql_is_away", "refused"), [(False, False, []), (True, True, [1])])
+def test_an_action_that_needs_sql_alone_is_refused_while_sql_is_away(
+    can_store: bool, sql_is_away: bool, refused: list[int]
+) -> None:
+    bench = Bench(can_store, sql_is_away)
+    assert [(it.seq, it.code) for it in bench.say(Ranking(seq=1))] == [(seq, RefusalCode.TRY_LATER) for seq in refused]
+    bench.one.player._internals.actions.finish(2, "accepted")
+    assert bench.say(Ranking(seq=2)) == [], "it was applied before, and is answered again"
+
+
+def test_a_sign_in_on_a_connection_that_plays_is_refused_and_reaches_no_tick() -> None:
+    bench = Bench(can_store=True)
+    assert [refused.code for refused in bench.say(Guest())] == [RefusalCode.ALREADY_SIGNED_IN]
+    assert bench.zones["tiny"].inbox.inputs == {}

@@ -13,7 +13,21 @@ from gameserver.protocol.messages import InventoryChanged, StateChanged
 from gameserver.protocol.world_frame import CellSection, Section, decode_frame
 from gameserver.world.entity import DISCONNECTED, show_connected
 from gameserver.world.inventory import Holding
-from tests.simulation.tiny import Break, Crash, Demand, Go, Hand, Purse, Stage, Take, answers, forget_changes, heard
+from tests.simulation.tiny import (
+    Break,
+    Crash,
+    Demand,
+    Go,
+    Hand,
+    Purse,
+    Stage,
+    Swap,
+    Take,
+    Wave,
+    answers,
+    forget_changes,
+    heard,
+)
 
 # --- coming and going ---
 
@@ -490,6 +504,33 @@ def test_an_exchange_of_an_action_that_was_refused_does_not_happen(after: str, c
     result = stage.tick((giver, Hand(seq=1, to=2, after=after)))
     assert answers(result) == [(1, code)] and result.exchanges == []
     assert not giver.inventory.frozen and not receiver.inventory.frozen
+
+
+def test_an_action_is_acked_with_the_level_that_its_class_declares() -> None:
+    stage = Stage()
+    player = stage.enter(1)
+    assert answers(stage.tick((player, Wave(seq=1)), (player, Take(seq=2)))) == [(1, "accepted"), (2, "stored")]
+    assert answers(stage.tick((player, Wave(seq=1)))) == [(1, "accepted")] and player.state.taken == 2
+
+
+def test_an_action_that_is_declared_durable_is_answered_by_its_exchange() -> None:
+    stage = Stage()
+    giver, _ = stage.enter(1, coins=1), stage.enter(2)
+    assert answers(stage.tick((giver, Swap(seq=1, to=2)))) == []
+    stage.settle()
+    assert answers(stage.tick()) == [(1, "durable")]
+
+
+def test_an_action_that_is_declared_durable_and_asks_for_no_exchange_is_a_bug_of_the_game() -> None:
+    stage = Stage()
+    player = stage.enter(1, coins=1)
+    assert answers(stage.tick((player, Swap(seq=1)))) == [(1, "internal")] and player.state.taken == 0
+    (failed,) = stage.result.errors
+    assert (failed.call, failed.player) == ("Swap", player)
+    assert str(failed.error).endswith(
+        'swap: handles Swap, which is declared with ack="durable", and asked for no exchange; '
+        'call zone.exchange, or refuse, or remove ack="durable" from Swap'
+    )
 
 
 def test_an_action_that_makes_another_give_is_answered_by_the_outcome() -> None:

@@ -40,6 +40,16 @@ class Hand(Action, tag="hand", frozen=True):
     after: str = ""  # "refuse", "raise", or nothing
 
 
+class Wave(Action, tag="wave", ack="accepted", frozen=True):
+    """Needs no Redis."""
+
+
+class Swap(Action, tag="swap", ack="durable", frozen=True):
+    """Give one coin; by mistake the handler does not ask for the exchange if there is nobody to give it to."""
+
+    to: int = 0
+
+
 class Demand(Action, tag="demand", frozen=True):
     """Get one coin from the other: it is the other who gives."""
 
@@ -119,6 +129,16 @@ class Tiny(Game[Purse]):
             refuse("changed my mind")
         if message.after == "raise":
             raise RuntimeError("after asking")
+
+    @handles(Wave)
+    def wave(self, zone: Zone[Purse], player: Player[Purse], message: Wave) -> None:
+        player.state.taken += 1
+
+    @handles(Swap)
+    def swap(self, zone: Zone[Purse], player: Player[Purse], message: Swap) -> None:
+        player.state.taken += 1
+        if message.to:
+            zone.exchange(player, zone.players[PlayerId(message.to)], "coin")
 
     @handles(Demand)
     def demand(self, zone: Zone[Purse], player: Player[Purse], message: Demand) -> None:

@@ -134,6 +134,13 @@ PURE = (
     "gameserver/simulation/inputs.py",
     "gameserver/session/lifecycle.py",
 )
+# message -> the modules that may name it
+HANDLERS_OF = {
+    "Say": ("gameserver/chat/service.py",),
+    "Whisper": ("gameserver/chat/service.py",),
+    "Describe": ("gameserver/simulation/names_in_view.py", "gameserver/simulation/routes.py"),
+    "Logout": ("gameserver/session/dispatch.py",),
+}
 IMPURE_LIBRARIES = {"asyncio", "time", "random", "socket", "logging", "secrets", "threading", "datetime", "os"}
 
 FORBIDDEN_WORDS = {
@@ -213,6 +220,17 @@ def pure_modules_are_pure(root: Path) -> Iterator[str]:
                 yield f"{module.path}:{line}: is pure and imports {name}"
             elif name.startswith("gameserver.") and not _is_pure(root, name):
                 yield f"{module.path}:{line}: is pure and imports {name}, which is not"
+
+
+def messages_are_known_to_their_handlers(root: Path) -> Iterator[str]:
+    """The server asks a message's class for its policy. A list of messages beside the classes would have to agree."""
+    for module in modules(root):
+        if module.part in ("protocol", "client", "accounts", "edge"):
+            continue  # the classes, the program that sends them, and the sign-ins, which reach no host as messages
+        for line, name, _ in imports(module):
+            handlers = HANDLERS_OF.get(name.removeprefix("gameserver.protocol.messages."))
+            if handlers is not None and module.path not in handlers:
+                yield f"{module.path}:{line}: {name} is for its handler in {handlers[0]}"
 
 
 def _is_pure(root: Path, name: str) -> bool:
@@ -385,6 +403,7 @@ RULES: dict[str, Callable[[Path], Iterator[str]]] = {
         one_vendor_per_folder,
         plain_json_goes_through_orjson,
         pure_modules_are_pure,
+        messages_are_known_to_their_handlers,
         files_are_short,
         functions_are_short,
         names_say_something,
