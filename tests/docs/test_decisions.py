@@ -10,8 +10,8 @@ ROW = re.compile(r"^\| (\d{4}) \| \d{4}-\d\d-\d\d \| \[(.+)\]\((.+\.md)\) \|$", 
 
 
 def test_the_index_has_a_row_for_every_decision() -> None:
-    rows = ROW.findall((FOLDER / "README.md").read_text(encoding="utf-8"))
-    pages = sorted(path for path in FOLDER.glob("*.md") if path.name != "README.md")
+    rows = ROW.findall((FOLDER / "index.md").read_text(encoding="utf-8"))
+    pages = sorted(path for path in FOLDER.glob("*.md") if path.name != "index.md")
     assert rows == [(path.name[:4], _title(path), path.name) for path in pages]
 
 
