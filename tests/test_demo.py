@@ -296,7 +296,7 @@ def test_everything_held_was_picked_up_and_not_used_or_dropped(seed: int, deeds:
             case "walk":
                 play.tick((me, Move(random.uniform(-1, 1), random.uniform(-1, 1))))
     for kind, grown in THINGS_PER_KIND.items():
-        held = [p.inventory.holdings[kind] for p in people if kind in p.inventory.holdings]
+        held = [p.inventory._holdings[kind] for p in people if kind in p.inventory._holdings]
         assert sum(h.quantity for h in held) == sum(h.minted - h.burned for h in held)
         assert play.lying()[kind] >= grown
 

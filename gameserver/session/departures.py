@@ -218,7 +218,7 @@ class Departures:
                 self._link.to_edge(Deliver([session.connection_id], encode_text(refused)))
 
     async def _leave_zone(self, session: Session, reason: str) -> None:
-        while session.player.inventory.frozen:
+        while session.player.inventory._frozen:
             await asyncio.sleep(POLL_S)
         runner = self._zones[session.zone]
         if runner.stopped or not runner.has(session.player):

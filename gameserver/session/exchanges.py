@@ -49,7 +49,7 @@ class ExchangeCarrier:
 
     async def _carry(self, exchange: Exchange, settle: Callable[[Exchange, ExchangeResult], None]) -> None:
         stored = self._stored(exchange)
-        await asyncio.gather(*(self._caught_up(player) for player, _, _ in exchange.after))
+        await asyncio.gather(*(self._caught_up(player) for player, _, _ in exchange._outcomes))
         settle(exchange, await self._apply(stored) if stored is not None else "refused")
         reach(Failpoint.EXCHANGE_AFTER_SETTLE)
 
@@ -87,14 +87,14 @@ class ExchangeCarrier:
 
     def _stored(self, exchange: Exchange) -> StoredExchange | None:
         parties = []
-        for player, holdings, seq in exchange.after:
+        for player, holdings, seq in exchange._outcomes:
             epoch = self._epoch_of(player.player_id)
             if epoch is None:
                 return None
             parties.append(Party(player_id=player.player_id, epoch=epoch, inventory_seq=seq, inventory=holdings))
         receiver = exchange.receiver.player_id if exchange.receiver else "the ground"
         what = f"{exchange.giver.player_id} -> {receiver}: {exchange.quantity} {exchange.kind}"
-        return StoredExchange(op_id=exchange.op.op_id, parties=tuple(parties), what=what)
+        return StoredExchange(op_id=exchange._op.op_id, parties=tuple(parties), what=what)
 
 
 def _result(outcome: ExchangeOutcome, was_unknown: bool) -> ExchangeResult:

@@ -28,7 +28,7 @@ from gameserver.simulation.game import Game
 from gameserver.simulation.result import TickResult, Verdict
 from gameserver.simulation.zone_runner import ZoneRunner
 from gameserver.world.entity import Player
-from gameserver.world.exchange import Exchange, ExchangeResult
+from gameserver.world.exchange import Exchange, ExchangeResult, settle
 from gameserver.world.state import fields_of, note_kept, was_assigned
 from gameserver.world.zone import Zone
 from gameserver.world.zone_internals import Note, Outgoing
@@ -220,9 +220,9 @@ def _filled_by(service: Service, welcome: Welcome, zone: Zone, player: Player) -
 def _take_changes(player: Player, session: Session) -> int:
     """Return the player's changes since the last call, as ``Dirty`` bits."""
     dirty = Dirty.NOTHING
-    if player.inventory.changed:
-        session.dirty_kinds |= player.inventory.changed
-        player.inventory.changed.clear()
+    if player.inventory._changed:
+        session.dirty_kinds |= player.inventory._changed
+        player.inventory._changed.clear()
         dirty |= Dirty.ITEMS
     if was_assigned(player.state):
         note_kept(player.state)
@@ -241,10 +241,10 @@ def _settler(runner: ZoneRunner) -> Callable[[Exchange, ExchangeResult], None]:
     """Puts an outcome into whichever inbox the runner has when it comes. A zone that has stopped takes none any more:
     there the inventories are settled at once, since their players cannot be saved before."""
 
-    def settle(exchange: Exchange, result: ExchangeResult) -> None:
+    def put(exchange: Exchange, result: ExchangeResult) -> None:
         if runner.stopped:
-            exchange.settle(result)
+            settle(exchange, result)
         else:
             runner.inbox.outcomes.append((exchange, result))
 
-    return settle
+    return put

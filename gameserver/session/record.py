@@ -52,7 +52,7 @@ def changed_fields(session: Session) -> list[bytes]:
         if dirty & part:
             write(session, fields)
     if dirty & Dirty.ITEMS:
-        session.kinds_written = len(session.player.inventory.holdings)
+        session.kinds_written = len(session.player.inventory._holdings)
     return fields
 
 
@@ -86,12 +86,12 @@ def _place(session: Session, fields: list[bytes]) -> None:
 
 def _items(session: Session, fields: list[bytes]) -> None:
     inventory = session.player.inventory
-    kinds = session.dirty_kinds or inventory.holdings.keys()
+    kinds = session.dirty_kinds or inventory._holdings.keys()
     for kind in kinds:
-        quantity, minted, burned = inventory.holdings[kind]
+        quantity, minted, burned = inventory._holdings[kind]
         for prefix, value in ((ITEM, quantity), (MINTED, minted), (BURNED, burned)):
             fields += ((prefix + kind).encode(), b"%d" % value)
-    fields += (b"inventory_seq", b"%d" % inventory.seq, b"kinds", b"%d" % len(inventory.holdings))
+    fields += (b"inventory_seq", b"%d" % inventory._seq, b"kinds", b"%d" % len(inventory._holdings))
     session.dirty_kinds.clear()
 
 
@@ -149,8 +149,8 @@ def to_save(session: Session) -> Save:
         y=player.y,
         facing=player.facing,
         state=encode_state(player.state),
-        inventory_seq=player.inventory.seq,
-        inventory=dict(player.inventory.holdings),
+        inventory_seq=player.inventory._seq,
+        inventory=dict(player.inventory._holdings),
         seen=session.seen,
     )
 
@@ -181,22 +181,22 @@ def merge_newer(session: Session, fields: Mapping[str, str], state_type: type[Pl
     as SQL has it. Raises StateUnreadable."""
     player = session.player
     live = read(fields, lambda stored: read_state(state_type, stored, _shown(player.player_id, player.name)))
-    if live.applied is not None and _knows_what_was_applied(live, session.saved_seq, player.inventory.seq):
+    if live.applied is not None and _knows_what_was_applied(live, session.saved_seq, player.inventory._seq):
         player._internals.actions, session.resume_hashes = live.applied
     player._internals.speech = live.speech
     has_all = live.is_whole and KINDS in fields and live.seq > session.saved_seq
     if live.seq > session.saved_seq:
         _take_place_and_state(session, live)
-    if live.inventory is not None and (live.inventory_seq > player.inventory.seq or is_off(Guard.INVENTORY_SEQUENCE)):
+    if live.inventory is not None and (live.inventory_seq > player.inventory._seq or is_off(Guard.INVENTORY_SEQUENCE)):
         player._internals.inventory = live.inventory
-    elif live.inventory_seq != player.inventory.seq or live.inventory is None:
+    elif live.inventory_seq != player.inventory._seq or live.inventory is None:
         has_all = False
-        for kind in live.kinds.difference(player.inventory.holdings):
-            player.inventory.holdings[kind] = Holding()  # to be written over what Redis has of it
+        for kind in live.kinds.difference(player.inventory._holdings):
+            player.inventory._holdings[kind] = Holding()  # to be written over what Redis has of it
     session.kinds_written, session.foreign_fields = len(live.kinds), live.foreign_fields
     if not has_all:  # the next write brings the hash whole, lest old fields hide under a new seq
         session.dirty = Dirty.ALL
-        session.dirty_kinds.update(player.inventory.holdings)
+        session.dirty_kinds.update(player.inventory._holdings)
 
 
 def _take_place_and_state(session: Session, live: LiveHash) -> None:

@@ -274,5 +274,5 @@ class WriteBehind:
 
 
 def _note_whole(session: Session) -> None:
-    session.dirty_kinds.update(session.player.inventory.holdings)
+    session.dirty_kinds.update(session.player.inventory._holdings)
     session.dirty = Dirty.ALL

@@ -60,7 +60,7 @@ class InputApplier:
         waiting = self._inside.waiting.get(player.player_id)
         log = player._internals.actions
         is_known = log.status_of(action.seq) != "new"  # then it is never refused, as if it changed nothing
-        if is_known or (waiting is None and not player.inventory.frozen):
+        if is_known or (waiting is None and not player.inventory._frozen):
             self.apply_action(player, action)
             return
         if waiting is None:
@@ -82,10 +82,10 @@ class InputApplier:
             if lineage != player._internals.actions.lineage:
                 waiting.popleft()  # of a client that is gone; the one after it numbers anew
                 continue
-            if player.inventory.frozen and came_tick > latest_tick:
+            if player.inventory._frozen and came_tick > latest_tick:
                 return
             waiting.popleft()
-            if player.inventory.frozen:
+            if player.inventory._frozen:
                 self.result.verdicts.append(Verdict(player, action.seq, refusal=_behind_exchange()))
             else:
                 self.apply_action(player, action)
@@ -146,7 +146,7 @@ class InputApplier:
     def _check_asked(self, message: ClientMessage, route: Route) -> None:
         """Raise GameError unless the action being applied asked for an exchange, whose outcome will be its answer."""
         op = self._inside.current_op
-        if any(exchange.op is op for exchange in self._inside.exchanges):
+        if any(exchange._op is op for exchange in self._inside.exchanges):
             return
         name = type(message).__name__
         problem = f'handles {name}, which is declared with ack="durable", and asked for no exchange'

@@ -15,7 +15,7 @@ from gameserver.simulation.inputs import InputApplier, answer
 from gameserver.simulation.result import TickResult
 from gameserver.simulation.routes import Routes
 from gameserver.world.entity import Entity, Player, note_kept_in, note_kept_nowhere, show_connected
-from gameserver.world.exchange import Exchange
+from gameserver.world.exchange import Exchange, settle
 from gameserver.world.grid import Cell
 from gameserver.world.state import fields_of, was_assigned
 from gameserver.world.view import TickEncoder
@@ -53,7 +53,7 @@ def step(zone: Zone, game: Game, routes: Routes, inbox: Inbox, now_ms: int, lap:
 
 def settle_exchanges(zone: Zone, game: Game, inbox: Inbox, result: TickResult) -> None:
     for exchange, outcome in inbox.outcomes:  # all before the first hook, which may look at any of them
-        exchange.settle(outcome)
+        settle(exchange, outcome)
     for exchange, outcome in inbox.outcomes:
         if outcome == "done":
             whole("on_exchange", partial(game.on_exchange, zone, exchange), zone, exchange.giver, result)
@@ -61,7 +61,7 @@ def settle_exchanges(zone: Zone, game: Game, inbox: Inbox, result: TickResult) -
 
 
 def _answer_exchange(exchange: Exchange, refused: bool, result: TickResult) -> None:
-    op = exchange.op
+    op = exchange._op
     if op.seq is None or not op.awaits_answer:
         return  # the game's own, or of a client that is gone
     refusal = Refusal(RefusalCode.TRY_LATER, "the exchange could not be made", retry_after_ms=1000)
@@ -198,7 +198,7 @@ def collect(zone: Zone, result: TickResult) -> None:
 
 def _collect_kept(player: Player, outgoing: list[Outgoing], result: TickResult) -> None:
     parts = player._internals
-    inventory_changed, state_changed = bool(parts.inventory.changed), was_assigned(player.state)
+    inventory_changed, state_changed = bool(parts.inventory._changed), was_assigned(player.state)
     if not (inventory_changed or state_changed or parts.actions.changed or parts.speech.changed):
         return
     result.kept.append(player)

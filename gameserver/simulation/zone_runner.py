@@ -17,6 +17,7 @@ from gameserver.simulation.routes import Routes
 from gameserver.simulation.stopwatch import Stopwatch
 from gameserver.simulation.tick import step
 from gameserver.world.entity import Player
+from gameserver.world.exchange import settle
 from gameserver.world.zone import Zone, ZoneSpec
 
 
@@ -71,7 +72,7 @@ class ZoneRunner:
         self.restarts.note_stop(self._clock.monotonic_s())
         self.zone._internals.withdraw_exchanges(0)
         for exchange, outcome in self.inbox.outcomes:
-            exchange.settle(outcome)
+            settle(exchange, outcome)
         self.inbox.outcomes.clear()
 
     def restart(self) -> None:

@@ -326,8 +326,8 @@ def note_kept_nowhere(player: Player) -> None:
 
 def _tell_changes(player: Player, on_change: Callable[[], None], journal: Journal | None) -> None:
     inside = player._internals
-    player._journal = inside.inventory.journal = journal
-    inside.on_change = inside.inventory.on_change = inside.actions.on_change = inside.speech.on_change = on_change
+    player._journal = inside.inventory._journal = journal
+    inside.on_change = inside.inventory._on_change = inside.actions.on_change = inside.speech.on_change = on_change
     tell_changes(player.state, on_change, journal)
 
 

@@ -7,8 +7,10 @@ exchange, or lost with it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Generic, Literal
+
+import msgspec
 
 from gameserver.protocol.errors import Refusal, RefusalCode
 from gameserver.world.entity import Player
@@ -38,56 +40,59 @@ class ExchangeOp:
         return self.seq in log.pending and self.op_id == f"{self.player.player_id}:{log.lineage}:{self.seq}"
 
 
-@dataclass(slots=True)
-class Exchange(Generic[StateT, ScratchT]):
-    """One proposal. ``after``: each party's whole inventory once it is done, with the sequence it gets."""
+Outcome = tuple[Player, dict[str, Holding], int]
+"""A party of an exchange, its whole inventory once the exchange is done, and the sequence the inventory gets."""
 
-    op: ExchangeOp
+
+class Exchange(msgspec.Struct, Generic[StateT, ScratchT], frozen=True, eq=False):
+    """An exchange that the game asked for, as ``on_exchange`` gets it.
+
+    ``receiver`` is None for an exchange with the ground; ``x`` and ``y`` are the place where the giver stood. Names
+    with an underscore belong to the server.
+    """
+
     giver: Player[StateT, ScratchT]
-    receiver: Player[StateT, ScratchT] | None  # None: to the ground
+    receiver: Player[StateT, ScratchT] | None
     kind: str
     quantity: int
-    proposed_tick: int
-    x: float  # where the giver stood, for what is dropped
+    x: float
     y: float
-    after: list[tuple[Player, dict[str, Holding], int]] = field(default_factory=list)
+    _op: ExchangeOp
+    _outcomes: list[Outcome]
 
-    @classmethod
-    def propose(
-        cls,
-        op: ExchangeOp,
-        giver: Player[StateT, ScratchT],
-        receiver: Player[StateT, ScratchT] | None,
-        kind: str,
-        quantity: int,
-        tick: int,
-    ) -> Exchange[StateT, ScratchT]:
-        """Freezes the parties. Raises Refusal, changing nothing, when it cannot be."""
-        if receiver is giver:
-            raise Refusal(RefusalCode.YOURSELF, "that is you")
-        if giver.inventory.frozen or (receiver is not None and receiver.inventory.frozen):
-            raise Refusal(RefusalCode.TRY_LATER, "another exchange is under way", retry_after_ms=200)
-        exchange = cls(op, giver, receiver, kind, quantity, tick, giver.x, giver.y)
-        exchange.after = exchange._outcome()
-        for party, _, _ in exchange.after:
-            party.inventory.frozen = True
-        return exchange
 
-    def settle(self, result: ExchangeResult) -> None:
-        """Thaw the parties and, when it was done now, give them what SQL has."""
-        for party, holdings, seq in self.after:
-            party.inventory.frozen = False
-            if result == "done":
-                party.inventory.replace(holdings, seq)
+def propose(
+    op: ExchangeOp,
+    giver: Player[StateT, ScratchT],
+    receiver: Player[StateT, ScratchT] | None,
+    kind: str,
+    quantity: int,
+) -> Exchange[StateT, ScratchT]:
+    """Freeze the parties and return the exchange. Raises Refusal, changing nothing, when the exchange cannot be."""
+    if receiver is giver:
+        raise Refusal(RefusalCode.YOURSELF, "that is you")
+    if giver.inventory._frozen or (receiver is not None and receiver.inventory._frozen):
+        raise Refusal(RefusalCode.TRY_LATER, "another exchange is under way", retry_after_ms=200)
+    outcomes = _outcomes(giver, receiver, kind, quantity)
+    for party, _, _ in outcomes:
+        party.inventory._frozen = True
+    return Exchange(giver, receiver, kind, quantity, giver.x, giver.y, op, outcomes)
 
-    def _outcome(self) -> list[tuple[Player, dict[str, Holding], int]]:
-        if self.receiver is None:
-            return [self._burned()]
-        mine, theirs = given(self.giver.inventory, self.receiver.inventory, self.kind, self.quantity)
-        return [self._with(self.giver, mine), self._with(self.receiver, theirs)]
 
-    def _burned(self) -> tuple[Player, dict[str, Holding], int]:
-        return self._with(self.giver, self.giver.inventory.after_removal(self.kind, self.quantity))
+def settle(exchange: Exchange, result: ExchangeResult) -> None:
+    """Thaw the parties and, when the exchange was done now, give them what SQL has."""
+    for party, holdings, seq in exchange._outcomes:
+        party.inventory._frozen = False
+        if result == "done":
+            party.inventory._replace(holdings, seq)
 
-    def _with(self, party: Player, holding: Holding) -> tuple[Player, dict[str, Holding], int]:
-        return party, {**party.inventory.holdings, self.kind: holding}, party.inventory.seq + 1
+
+def _outcomes(giver: Player, receiver: Player | None, kind: str, quantity: int) -> list[Outcome]:
+    if receiver is None:
+        return [_with(giver, kind, giver.inventory._after_removal(kind, quantity))]
+    mine, theirs = given(giver.inventory, receiver.inventory, kind, quantity)
+    return [_with(giver, kind, mine), _with(receiver, kind, theirs)]
+
+
+def _with(party: Player, kind: str, holding: Holding) -> Outcome:
+    return party, {**party.inventory._holdings, kind: holding}, party.inventory._seq + 1

@@ -30,27 +30,30 @@ class Holding(NamedTuple):
 
 
 class Inventory:
-    """Kind -> Holding, with a sequence that rises with every change. While ``frozen`` (an exchange is under way, its
-    outcome not known yet) nothing may change."""
+    """The items of a player: kind -> Holding, with a sequence that rises with every change.
 
-    __slots__ = ("changed", "declared", "frozen", "holdings", "journal", "on_change", "seq")
+    While an exchange is under way, and its outcome not known yet, the inventory is frozen: nothing may change. Names
+    with an underscore belong to the server.
+    """
+
+    __slots__ = ("_changed", "_declared", "_frozen", "_holdings", "_journal", "_on_change", "_seq")
 
     def __init__(self, holdings: Mapping[str, Holding] | None = None, seq: int = 0):
-        self.holdings: dict[str, Holding] = dict(holdings or {})
-        self.seq = seq
-        self.frozen = False
-        self.declared: frozenset[str] | None = None  # the kinds the game declares; None: any
-        self.changed: set[str] = set()  # kinds changed since the last write to the live session
-        self.on_change: Callable[[], None] = ignore_change
-        self.journal: Journal | None = None  # takes how to undo each change
+        self._holdings: dict[str, Holding] = dict(holdings or {})
+        self._seq = seq
+        self._frozen = False
+        self._declared: frozenset[str] | None = None  # the kinds the game declares; None: any
+        self._changed: set[str] = set()  # kinds changed since the last write to the live session
+        self._on_change: Callable[[], None] = ignore_change
+        self._journal: Journal | None = None  # takes how to undo each change
 
     def quantity(self, kind: str) -> int:
-        holding = self.holdings.get(kind)
+        holding = self._holdings.get(kind)
         return holding.quantity if holding else 0
 
     def held(self) -> dict[str, int]:
-        """Only what is there: kind -> quantity."""
-        return {kind: holding.quantity for kind, holding in self.holdings.items() if holding.quantity}
+        """Return only what is there: kind -> quantity."""
+        return {kind: holding.quantity for kind, holding in self._holdings.items() if holding.quantity}
 
     def add(self, kind: str, quantity: int = 1) -> None:
         """Mint ``quantity`` of ``kind`` for this player.
@@ -58,74 +61,74 @@ class Inventory:
         Raises Refusal when frozen (TRY_LATER), beyond QUANTITY_MAX or KINDS_MAX (FULL), or for a name or number that
         cannot be kept (BAD_MESSAGE); GameError for what is no text, no whole number, or not one of ``Game.items``.
         """
-        if kind not in self.holdings:
-            self.check_new(kind)
-        self._set(kind, _minted(self.holdings.get(kind, Holding()), quantity))
+        if kind not in self._holdings:
+            self._check_new(kind)
+        self._set(kind, _minted(self._holdings.get(kind, Holding()), quantity))
 
     def remove(self, kind: str, quantity: int = 1) -> None:
         """Burn ``quantity`` of ``kind``. Raises Refusal (NOT_ENOUGH) when the player has less."""
-        self._set(kind, self.after_removal(kind, quantity))
+        self._set(kind, self._after_removal(kind, quantity))
 
-    def after_removal(self, kind: str, quantity: int) -> Holding:
+    def _after_removal(self, kind: str, quantity: int) -> Holding:
         """Return what ``remove`` would leave of ``kind``; change nothing. Raises what ``add`` does, and NOT_ENOUGH."""
-        if kind not in self.holdings:
-            self.check_kind(kind)
-        return _burned(self.holdings.get(kind, Holding()), kind, quantity)
+        if kind not in self._holdings:
+            self._check_kind(kind)
+        return _burned(self._holdings.get(kind, Holding()), kind, quantity)
 
-    def replace(self, holdings: Mapping[str, Holding], seq: int) -> None:
+    def _replace(self, holdings: Mapping[str, Holding], seq: int) -> None:
         """Take over the committed outcome of an exchange."""
-        self.changed.update(kind for kind, holding in holdings.items() if self.holdings.get(kind) != holding)
-        self.holdings = dict(holdings)
-        self.seq = seq
-        self.on_change()
+        self._changed.update(kind for kind, holding in holdings.items() if self._holdings.get(kind) != holding)
+        self._holdings = dict(holdings)
+        self._seq = seq
+        self._on_change()
 
-    def check_kind(self, kind: str) -> None:
+    def _check_kind(self, kind: str) -> None:
         """Raise unless both SQL servers can keep an item of this name, and the game knows it."""
         if not isinstance(kind, str):
             raise GameError(place_of_caller("inventory"), f"is given {shown(kind)} for a kind of item", "give it text")
         if not is_label(kind):
             reason = "an item's name has 1 to 64 printable characters, and no blank at either end"
             raise Refusal(RefusalCode.BAD_MESSAGE, reason, field="item")
-        if self.declared is not None and kind not in self.declared:
-            near = closest(kind, sorted(self.declared))
+        if self._declared is not None and kind not in self._declared:
+            near = closest(kind, sorted(self._declared))
             remedy = f'write "{near}"' if near else "add it to Game.items"
             raise GameValueError(place_of_caller("inventory"), f"{shown(kind)} is none of the game's items", remedy)
 
-    def check_new(self, kind: str) -> None:
+    def _check_new(self, kind: str) -> None:
         """Raise what ``check_kind`` raises, and Refusal (FULL) when there is no room for one more kind."""
-        self.check_kind(kind)
-        names_bytes = len(kind.encode()) + sum(len(name.encode()) for name in self.holdings)
-        if len(self.holdings) >= KINDS_MAX or names_bytes > KIND_NAMES_BYTES_MAX:
+        self._check_kind(kind)
+        names_bytes = len(kind.encode()) + sum(len(name.encode()) for name in self._holdings)
+        if len(self._holdings) >= KINDS_MAX or names_bytes > KIND_NAMES_BYTES_MAX:
             raise Refusal(RefusalCode.FULL, "there is no room for another kind of thing")
 
     def _set(self, kind: str, holding: Holding) -> None:
-        if self.frozen:
+        if self._frozen:
             raise Refusal(RefusalCode.TRY_LATER, "an exchange of yours is under way")
-        if self.journal is not None:
-            self.journal.append((self._put_back, kind, self.holdings.get(kind), self.seq, kind in self.changed))
-        self.holdings[kind] = holding
-        self.changed.add(kind)
-        self.seq += 1
-        self.on_change()
+        if self._journal is not None:
+            self._journal.append((self._put_back, kind, self._holdings.get(kind), self._seq, kind in self._changed))
+        self._holdings[kind] = holding
+        self._changed.add(kind)
+        self._seq += 1
+        self._on_change()
 
     def _put_back(self, kind: str, before: Holding | None, seq: int, was_changed: bool) -> None:
         """Undo one change."""
-        self.seq = seq
+        self._seq = seq
         if before is None:
-            del self.holdings[kind]
+            del self._holdings[kind]
         else:
-            self.holdings[kind] = before
+            self._holdings[kind] = before
         if not was_changed:
-            self.changed.discard(kind)
+            self._changed.discard(kind)
 
 
 def given(giver: Inventory, receiver: Inventory, kind: str, quantity: int) -> tuple[Holding, Holding]:
     """Return the two holdings of ``kind`` after the gift; change nothing. Raises what ``add`` and ``remove`` raise."""
-    if kind not in giver.holdings:
-        giver.check_kind(kind)
-    elif kind not in receiver.holdings:
-        receiver.check_new(kind)
-    mine, theirs = giver.holdings.get(kind, Holding()), receiver.holdings.get(kind, Holding())
+    if kind not in giver._holdings:
+        giver._check_kind(kind)
+    elif kind not in receiver._holdings:
+        receiver._check_new(kind)
+    mine, theirs = giver._holdings.get(kind, Holding()), receiver._holdings.get(kind, Holding())
     _check_enough(mine, kind, quantity)
     _check_room(theirs.quantity + quantity)
     return mine._replace(quantity=mine.quantity - quantity), theirs._replace(quantity=theirs.quantity + quantity)

@@ -19,7 +19,7 @@ from gameserver.protocol.ids import EntityId, PlayerId
 from gameserver.protocol.mistake import GameError, closest, place_of_caller, shown
 from gameserver.world.entity import Entity, Player
 from gameserver.world.event import event_of
-from gameserver.world.exchange import Exchange
+from gameserver.world.exchange import propose
 from gameserver.world.scratch import ScratchT, ZoneScratchT
 from gameserver.world.state import StateT
 from gameserver.world.zone_internals import ZoneInternals
@@ -215,7 +215,7 @@ class Zone(Generic[StateT, ScratchT, ZoneScratchT]):
         if receiver is not None:
             check_player("zone.exchange", receiver)
         inside = self._internals
-        proposed = Exchange.propose(inside.op_of(giver), giver, receiver, kind, quantity, inside.tick)
+        proposed = propose(inside.op_of(giver), giver, receiver, kind, quantity)
         inside.journal.append((inside.withdraw_exchanges, len(inside.exchanges)))
         inside.exchanges.append(proposed)
 

@@ -14,7 +14,7 @@ import msgspec
 from gameserver.protocol.ids import EntityId, PlayerId
 from gameserver.protocol.messages import Action, ServerMessage, ZoneDescription
 from gameserver.world.entity import Entity, Player, note_kept_in, note_kept_nowhere
-from gameserver.world.exchange import Exchange, ExchangeOp
+from gameserver.world.exchange import Exchange, ExchangeOp, settle
 from gameserver.world.grid import Cell, Grid
 from gameserver.world.journal import Journal, cut
 
@@ -109,7 +109,7 @@ class ZoneInternals:
             older._internals.zone = None
         self.players[player.player_id] = player
         player._internals.zone = self
-        player.inventory.declared = self.items
+        player.inventory._declared = self.items
         note_kept_in(player, self.kept, self.journal)
         self.add(player)
 
@@ -158,18 +158,18 @@ class ZoneInternals:
     def withdraw_exchanges(self, count: int) -> None:
         """Take back all but the first ``count`` that were asked for on this tick; nothing of them has happened."""
         for exchange in self.exchanges[count:]:
-            exchange.settle("refused")
+            settle(exchange, "refused")
         del self.exchanges[count:]
 
     def op_of(self, giver: Player) -> ExchangeOp:
         """Return the action being applied, for the first exchange that it asks for; else an operation of the game's
         own."""
         op = self.current_op
-        if op is not None and all(exchange.op is not op for exchange in self.exchanges):
+        if op is not None and all(exchange._op is not op for exchange in self.exchanges):
             return op
         # Ticks begin again with the process, the inventory's sequence does not: no exchange takes an older one's name.
         lineage = giver._internals.actions.lineage
-        return ExchangeOp(giver, None, f"{giver.player_id}:{lineage}:t{self.tick}.{giver.inventory.seq}")
+        return ExchangeOp(giver, None, f"{giver.player_id}:{lineage}:t{self.tick}.{giver.inventory._seq}")
 
     def _take_out(self, entity: Entity) -> None:
         """Undo ``add``. Nobody has seen the entity, so its number is free again."""

@@ -39,7 +39,7 @@ class Orchard(Meadow):
     def hoard(self, zone: Zone, player: Player[Hoarding], message: Hoard) -> None:
         player.state.diary = "x" * message.letters
         if MINTS_PAST_THE_CHECK in os.environ:
-            before = player.inventory.holdings.get(message.item, Holding())
+            before = player.inventory._holdings.get(message.item, Holding())
             player.inventory._set(message.item, Holding(before.quantity + 1, before.minted + 1, before.burned))
         else:
             player.inventory.add(message.item)

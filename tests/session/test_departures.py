@@ -179,7 +179,7 @@ async def test_an_exchange_that_ends_after_its_zone_stopped_still_thaws_its_play
     assert not ending.done()
     carrier.settle("done")
     assert await ended(ending)
-    assert other.player.inventory.held() == {"coin": 1} and not other.player.inventory.frozen
+    assert other.player.inventory.held() == {"coin": 1} and not other.player.inventory._frozen
 
 
 class Carrier:

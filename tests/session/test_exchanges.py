@@ -16,7 +16,7 @@ from gameserver.session.exchanges import ExchangeCarrier
 from gameserver.sql.database import OutcomeUnknown, ProfilesUnavailable
 from gameserver.tasks import Tasks
 from gameserver.world.entity import Player
-from gameserver.world.exchange import Exchange, ExchangeOp, ExchangeResult
+from gameserver.world.exchange import ExchangeOp, ExchangeResult, propose
 from tests.simulation.tiny import Stage
 
 
@@ -70,7 +70,7 @@ async def test_who_is_not_ours_any_more_exchanges_nothing() -> None:
 async def carried(sql: Sql, owned: set[int]) -> list[ExchangeResult]:
     tasks, stage = Tasks(), Stage()
     giver, receiver = stage.player(1, coins=1), stage.player(2)
-    exchange = Exchange.propose(ExchangeOp.of_action(giver, 1), giver, receiver, "coin", 1, tick=1)
+    exchange = propose(ExchangeOp.of_action(giver, 1), giver, receiver, "coin", 1)
     applies: Exchanges = sql  # type: ignore[assignment]
     told: list[ExchangeResult] = []
 

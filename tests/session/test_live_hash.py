@@ -108,7 +108,7 @@ def test_items_that_sql_does_not_know_are_none_and_stay_none() -> None:
     fields = played_on()
     del fields["item:apple"]
     one = opened(SAVED, fields)
-    assert one.player.inventory.holdings["flower"] == Holding()
+    assert one.player.inventory._holdings["flower"] == Holding()
     again = opened(SAVED, live(one, fields, Dirty.NOTHING))
     assert again.player.inventory.held() == OLDER["items"]
 

@@ -70,7 +70,7 @@ def test_what_is_written_is_read_back(
     read = opened(profile(1), written(one))
     assert (read.player.x, read.player.y) == pytest.approx((x, y), abs=1e-4)
     assert (read.player.facing, read.player.state, read.zone) == (facing, Villager(apples_eaten=eaten), "meadow")
-    assert (read.player.inventory.holdings, read.player.inventory.seq) == (held, 3)
+    assert (read.player.inventory._holdings, read.player.inventory._seq) == (held, 3)
     assert read.player._internals.actions.encode() == one.player._internals.actions.encode()
     assert read.player._internals.speech.record == one.player._internals.speech.record
     assert read.resume_hashes == ("a", "b")
@@ -142,7 +142,7 @@ def test_items_taken_from_sql_are_written_whole_before_any_newer_sequence_can_hi
     one.player.inventory.add("coin", 5)
     hash_fields = written(one)
     after = msgspec.structs.replace(
-        to_save(one), inventory_seq=one.player.inventory.seq + 1, inventory=holdings(coin=(3, 5, 0))
+        to_save(one), inventory_seq=one.player.inventory._seq + 1, inventory=holdings(coin=(3, 5, 0))
     )  # two were given away in SQL, and the process died before Redis heard of it
     second = opened(as_profile(after), hash_fields)
     assert second.player.inventory.quantity("coin") == 3

@@ -209,7 +209,7 @@ def test_what_was_asked_for_on_a_tick_that_raises_leaves_nobody_frozen() -> None
     break_encoder(runner)
     runner.inbox.add_input(one, Hand(seq=1, to=other.player_id))
     driven.run()
-    assert runner.stopped and not one.inventory.frozen and not other.inventory.frozen
+    assert runner.stopped and not one.inventory._frozen and not other.inventory._frozen
     assert one.inventory.held() == {"coin": 1}
 
 

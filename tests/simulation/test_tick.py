@@ -264,7 +264,7 @@ def test_changes_are_told_to_their_player_only_and_until_they_are_taken() -> Non
 
 CHANGES: dict[str, Callable[[Player], None]] = {
     "inventory": lambda player: player.inventory.add("coin"),
-    "exchange": lambda player: player.inventory.replace({"coin": Holding(3, 3, 0)}, 9),
+    "exchange": lambda player: player.inventory._replace({"coin": Holding(3, 3, 0)}, 9),
     "state": lambda player: setattr(player.state, "taken", 1),
     "another state": lambda player: setattr(player, "state", Purse(7)),
     "lineage": lambda player: player._internals.actions.start_lineage("another client"),
@@ -331,12 +331,12 @@ def test_a_gift_is_answered_when_sql_has_it_and_shown_only_then() -> None:
     stage = Stage()
     giver, receiver = stage.enter(1, coins=3), stage.enter(2)
     assert answers(stage.tick((giver, Hand(seq=1, to=2)))) == []
-    assert (giver.inventory.frozen, receiver.inventory.frozen) == (True, True)
+    assert (giver.inventory._frozen, receiver.inventory._frozen) == (True, True)
     assert (giver.inventory.quantity("coin"), receiver.inventory.quantity("coin")) == (3, 0)
     stage.settle()
     assert answers(stage.tick()) == [(1, "durable")]
     assert (giver.inventory.quantity("coin"), receiver.inventory.quantity("coin")) == (2, 1)
-    assert (giver.inventory.frozen, receiver.inventory.frozen) == (False, False)
+    assert (giver.inventory._frozen, receiver.inventory._frozen) == (False, False)
     assert stage.game.told[-1] == "exchange coin"
 
 
@@ -347,7 +347,7 @@ def test_a_gift_that_sql_refuses_changes_nothing() -> None:
     stage.settle("refused")
     assert answers(stage.tick()) == [(1, "try_later")]
     assert (giver.inventory.quantity("coin"), receiver.inventory.quantity("coin")) == (3, 0)
-    assert not giver.inventory.frozen and "exchange coin" not in stage.game.told
+    assert not giver.inventory._frozen and "exchange coin" not in stage.game.told
 
 
 def test_a_gift_from_before_a_death_is_answered_and_not_given_again() -> None:
@@ -503,7 +503,7 @@ def test_an_exchange_of_an_action_that_was_refused_does_not_happen(after: str, c
     giver, receiver = stage.enter(1, coins=1), stage.enter(2)
     result = stage.tick((giver, Hand(seq=1, to=2, after=after)))
     assert answers(result) == [(1, code)] and result.exchanges == []
-    assert not giver.inventory.frozen and not receiver.inventory.frozen
+    assert not giver.inventory._frozen and not receiver.inventory._frozen
 
 
 def test_an_action_is_acked_with_the_level_that_its_class_declares() -> None:
@@ -537,7 +537,7 @@ def test_an_action_that_makes_another_give_is_answered_by_the_outcome() -> None:
     stage = Stage()
     asker, giver = stage.enter(1), stage.enter(2, coins=1)
     assert answers(stage.tick((asker, Demand(seq=1, of=2)))) == []
-    assert stage.result.exchanges[0].op.op_id == "1:line1:1"
+    assert stage.result.exchanges[0]._op.op_id == "1:line1:1"
     stage.settle()
     assert answers(stage.tick()) == [(1, "durable")]
     assert (asker.inventory.quantity("coin"), giver.inventory.quantity("coin")) == (1, 0)
@@ -550,7 +550,7 @@ def test_the_game_s_own_exchanges_never_share_a_name() -> None:
     for _ in range(2):
         stage.zone._internals.tick = began_at  # the second time as if the process had begun anew
         stage.zone.exchange(giver, receiver, "coin")
-        names.append(stage.tick().exchanges[0].op.op_id)
+        names.append(stage.tick().exchanges[0]._op.op_id)
         stage.settle()
         stage.tick()
     assert len(set(names)) == 2
@@ -564,7 +564,7 @@ def test_an_on_exchange_that_raises_leaves_no_inventory_frozen() -> None:
     stage.game.exchange_raises = True
     stage.tick()
     assert [raised.call for raised in stage.result.errors] == ["on_exchange", "on_exchange"]
-    assert not any(player.inventory.frozen for player in (one, two, three, four))
+    assert not any(player.inventory._frozen for player in (one, two, three, four))
     assert answers(stage.result) == [(1, "durable"), (1, "durable")]
 
 

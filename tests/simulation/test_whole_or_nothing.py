@@ -224,7 +224,7 @@ class Scene:
         player = self.stage.player(number, x, y, coins=5)
         self.stage.inbox.arrivals.append(player)
         self.stage.tick()
-        player.inventory.changed.clear()
+        player.inventory._changed.clear()
         player._internals.actions.changed = False
         note_kept(player.state)
         return player
@@ -267,7 +267,7 @@ class Scene:
             "frames": sorted((_sections(frame), sorted(frame.viewers), frame.full) for frame in result.frames),
             "outgoing": [(out.to, out.message) for out in result.outgoing],
             "notes": [(note.player.player_id, note.content) for note in result.notes],
-            "exchanges": [(it.op.op_id, it.giver.player_id, it.kind, it.quantity) for it in result.exchanges],
+            "exchanges": [(it._op.op_id, it.giver.player_id, it.kind, it.quantity) for it in result.exchanges],
             "moved": sorted(player.player_id for player in result.moved),
             "kept": sorted(player.player_id for player in result.kept),
             "left": [player.player_id for player in result.left],
@@ -288,10 +288,10 @@ def _sections(frame: ViewFrame) -> list[Any]:
 def _player(player: Player) -> dict[str, Any]:
     inventory = player.inventory
     return {
-        "holdings": dict(inventory.holdings),
-        "seq": inventory.seq,
-        "frozen": inventory.frozen,
-        "kinds changed": set(inventory.changed),
+        "holdings": dict(inventory._holdings),
+        "seq": inventory._seq,
+        "frozen": inventory._frozen,
+        "kinds changed": set(inventory._changed),
         "state": fields_of(player.state),
         "assigned": was_assigned(player.state),
         "log": player._internals.actions.encode(),
@@ -401,7 +401,7 @@ def test_a_newcomer_gets_nothing_from_a_may_join_that_raises_however_often_it_tr
         scene.stage.inbox.arrivals = [newcomer]
         scene.play([add(0, 3), assign(0, 3), step_to(0, 3)], RuntimeError("a bug"))
         assert (newcomer.inventory.held(), newcomer.state.taken, newcomer.x) == ({}, 0, 50.0)
-        assert not newcomer.inventory.changed and not was_assigned(newcomer.state)
+        assert not newcomer.inventory._changed and not was_assigned(newcomer.state)
     scene.game.where = ""
     scene.stage.inbox.arrivals = [newcomer]
     assert scene.stage.tick().admitted == [newcomer]
@@ -422,7 +422,7 @@ def test_the_outcome_of_an_exchange_stands_though_on_exchange_raises() -> None:
     scene = Scene("on_exchange")
     scene.play([burn(0, 2)], RuntimeError("a bug"))
     assert scene.player.inventory.held() == {"coin": 4} and scene.other.inventory.held() == {"coin": 6}
-    assert not scene.player.inventory.frozen and not scene.other.inventory.frozen
+    assert not scene.player.inventory._frozen and not scene.other.inventory._frozen
 
 
 def test_who_leaves_has_left_though_on_leave_raises() -> None:

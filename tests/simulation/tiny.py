@@ -197,7 +197,7 @@ class Stage:
 
 def forget_changes(player: Player) -> None:
     """Clear the player's changes, as if its session had noted them."""
-    player.inventory.changed.clear()
+    player.inventory._changed.clear()
     note_kept(player.state)
     player._internals.actions.changed = player._internals.speech.changed = False
 

@@ -12,7 +12,7 @@ from gameserver import GameError
 from gameserver.protocol.errors import Refusal, RefusalCode
 from gameserver.protocol.ids import PlayerId
 from gameserver.world.entity import Player
-from gameserver.world.exchange import Exchange, ExchangeOp
+from gameserver.world.exchange import ExchangeOp, propose
 from gameserver.world.inventory import KIND_NAMES_BYTES_MAX, KINDS_MAX, Holding, Inventory
 from gameserver.world.scratch import Scratch
 from gameserver.world.state import PlayerState
@@ -25,13 +25,13 @@ Deed = Callable[[Any, Any], None]
 def give(kind: Any, quantity: Any) -> None:
     giver, receiver = person(1), person(2)
     giver.inventory.add("coin", 5)
-    Exchange.propose(ExchangeOp(giver, 1, "op"), giver, receiver, kind, quantity, 1)
+    propose(ExchangeOp(giver, 1, "op"), giver, receiver, kind, quantity)
 
 
 def drop(kind: Any, quantity: Any) -> None:
     giver = person(1)
     giver.inventory.add("coin", 5)
-    Exchange.propose(ExchangeOp(giver, 1, "op"), giver, None, kind, quantity, 1)
+    propose(ExchangeOp(giver, 1, "op"), giver, None, kind, quantity)
 
 
 DEEDS: list[Deed] = [
@@ -95,7 +95,7 @@ def test_a_number_of_items_that_is_not_whole_is_never_minted(quantity: Any) -> N
     inventory = Inventory()
     with pytest.raises(TypeError):
         inventory.add("coin", quantity)
-    assert inventory.holdings == {} and inventory.seq == 0
+    assert inventory._holdings == {} and inventory._seq == 0
 
 
 @pytest.mark.parametrize("quantity", [0, -1, -(10**30)])
@@ -128,7 +128,7 @@ def test_one_player_has_so_many_kinds_and_no_more() -> None:
         inventory.add("one more")
     assert caught.value.code is RefusalCode.FULL
     inventory.add("k7")
-    assert len(inventory.holdings) == KINDS_MAX
+    assert len(inventory._holdings) == KINDS_MAX
 
 
 def test_the_names_of_all_kinds_together_are_bounded() -> None:
@@ -138,7 +138,7 @@ def test_the_names_of_all_kinds_together_are_bounded() -> None:
     with pytest.raises(Refusal) as caught:
         inventory.add("\U0001f409" * 60)
     assert caught.value.code is RefusalCode.FULL
-    assert sum(len(kind.encode()) for kind in inventory.holdings) <= KIND_NAMES_BYTES_MAX
+    assert sum(len(kind.encode()) for kind in inventory._holdings) <= KIND_NAMES_BYTES_MAX
 
 
 def test_nobody_is_given_one_kind_too_many() -> None:
@@ -147,14 +147,14 @@ def test_nobody_is_given_one_kind_too_many() -> None:
     for number in range(KINDS_MAX):
         receiver.inventory.add(f"k{number}")
     with pytest.raises(Refusal) as caught:
-        Exchange.propose(ExchangeOp(giver, 1, "op"), giver, receiver, "coin", 1, 1)
+        propose(ExchangeOp(giver, 1, "op"), giver, receiver, "coin", 1)
     assert caught.value.code is RefusalCode.FULL
-    assert not giver.inventory.frozen and not receiver.inventory.frozen
+    assert not giver.inventory._frozen and not receiver.inventory._frozen
 
 
 def test_where_a_game_declares_its_items_a_misspelt_one_is_its_mistake() -> None:
     inventory = Inventory({"relic": Holding(2, 2, 0)})
-    inventory.declared = frozenset(("apple", "coin"))
+    inventory._declared = frozenset(("apple", "coin"))
     inventory.add("apple")
     with pytest.raises(GameError, match=HERE + "'aple' is none of the game's items; write \"apple\"$"):
         inventory.add("aple")

@@ -1,4 +1,4 @@
-"""Games see exactly the names of zones, players and states that docs/reference.md lists."""
+"""Games see exactly the names of zones, players, inventories and states that docs/reference.md lists."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from gameserver import Entity, Player, PlayerState, Scratch, Zone, ZoneSpec
+from gameserver import Entity, Exchange, Player, PlayerState, Scratch, Zone, ZoneSpec
 from gameserver.protocol.ids import PlayerId
+from gameserver.world.exchange import ExchangeOp, propose
 
 REFERENCE = Path("docs/reference.md").read_text()
 
@@ -29,6 +30,16 @@ def zone() -> Zone[Tally]:
     return made
 
 
+def exchange() -> Exchange[Tally]:
+    giver = player()
+    giver.inventory.add("coin")
+    return propose(ExchangeOp(giver, None, "op"), giver, None, "coin", 1)
+
+
+def things() -> list[Any]:
+    return [zone(), player(), Entity(0, 0.0, 0.0), player().inventory, exchange()]
+
+
 def listed(kind: str) -> list[set[str]]:
     """Return the names in the table: read, assigned, called."""
     [row] = re.findall(rf"^\| `{kind}` \|(.*)\|$", REFERENCE, re.MULTILINE)
@@ -39,7 +50,7 @@ def public(thing: object) -> set[str]:
     return {name for name in dir(thing) if not name.startswith("_")}
 
 
-@pytest.mark.parametrize("thing", [zone(), player(), Entity(0, 0.0, 0.0)], ids=["Zone", "Player", "Entity"])
+@pytest.mark.parametrize("thing", things(), ids=lambda thing: type(thing).__name__)
 def test_the_public_names_are_those_of_the_reference(thing: object) -> None:
     assert public(thing) == set().union(*listed(type(thing).__name__))
 
@@ -51,10 +62,9 @@ def test_a_state_has_the_public_names_of_the_reference_and_its_own_fields() -> N
     assert public(state) - {"score"} == public(PlayerState)
 
 
-@pytest.mark.parametrize("kind", ["Zone", "Player", "Entity"])
-def test_nothing_else_can_be_assigned(kind: str) -> None:
-    thing: Any = {"Zone": zone(), "Player": player(), "Entity": Entity(0, 0.0, 0.0)}[kind]
-    read, assigned, called = listed(kind)
+@pytest.mark.parametrize("thing", things(), ids=lambda thing: type(thing).__name__)
+def test_nothing_else_can_be_assigned(thing: Any) -> None:
+    read, assigned, called = listed(type(thing).__name__)
     for name in (*read, *called, "session", "journal", "volatile"):
         with pytest.raises(AttributeError):
             setattr(thing, name, getattr(thing, name, None))
