@@ -12,7 +12,14 @@ from tests.faults.breakages.redis import (
     fail_over,
     kill_redis,
 )
-from tests.faults.breakages.servers import kill_both, kill_server, sigterm, stop_and_continue, wake_without_redis
+from tests.faults.breakages.servers import (
+    kill_both,
+    kill_server,
+    sigterm,
+    start_beside,
+    stop_and_continue,
+    wake_without_redis,
+)
 from tests.faults.breakages.sql import cut_commit, refuse_one_session, restore_older_sql, stop_sql
 from tests.faults.breakages.versions import TakeTurns
 from tests.faults.scene import Fault
@@ -43,6 +50,7 @@ FAULTS = {
         Fault("two-versions", _turns.strike, suite=1, docs=30, afterwards=_turns.check),
         Fault("stop-and-continue", stop_and_continue, suite=1, docs=30, nodes=2, bots=10),
         Fault("wake-without-redis", wake_without_redis, suite=1, docs=30, nodes=2, bots=10),
+        Fault("start-beside", start_beside, suite=2, docs=30, bots=12, trade_share=0.9),
         Fault("sigterm", sigterm, suite=2, docs=20, bots=24, alone=True),
         Fault("crowd-of-logins", crowd_of_logins, suite=3, docs=200, nodes=2, bots=4, alone=True),
         Fault(

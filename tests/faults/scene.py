@@ -106,6 +106,13 @@ class Scene:
             await asyncio.sleep(0.01)
         return True
 
+    async def readiness(self) -> str:
+        """Return the first node's readiness, for whoever looks into a failure."""
+        try:
+            return (await asyncio.to_thread(self.rig.nodes[0].get, "/readyz"))[1].strip()
+        except OSError as error:
+            return str(error)
+
     # --- the round ---
 
     async def run(self) -> Verdicts:
@@ -159,17 +166,10 @@ class Scene:
             back = is_back(bot)
             self.verdicts.check("no orphans", back, f"{bot} does not play again {BACK_S:.0f} s after the fault")
             if not back:
-                self.notes += [f"{bot} waits for {bot.waits_for()}; the node says {await self._readiness()}"]
+                self.notes += [f"{bot} waits for {bot.waits_for()}; the node says {await self.readiness()}"]
             else:
                 again_s = bot.playing_since_s if bot.playing_since_s > struck_s else bot.stored_at_s
                 self.verdicts.recoveries_s.append(again_s - struck_s)
-
-    async def _readiness(self) -> str:
-        """Return the first node's readiness, for whoever looks into a failure."""
-        try:
-            return (await asyncio.to_thread(self.rig.nodes[0].get, "/readyz"))[1].strip()
-        except OSError as error:
-            return str(error)
 
     async def _everybody_leaves(self, checker: Checker) -> None:
         for bot in self.staying():
@@ -179,7 +179,7 @@ class Scene:
         checker.sure_until_s, checker.unseen_s = self.around.sure_until_s, self.around.unseen_s
         checker.moves_behind_max, checker.may_forget = self.around.moves_behind_max, self.around.may_forget
         if not await asyncio.to_thread(checker.wait_until_clean, GRACE_S + LEASE_S + BACK_S):
-            self.notes.append(f"the node says {await self._readiness()}")
+            self.notes.append(f"the node says {await self.readiness()}")
         await asyncio.to_thread(checker.compare)
         await asyncio.to_thread(self.fault.afterwards, self, checker.stores)
 

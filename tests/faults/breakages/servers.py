@@ -1,4 +1,4 @@
-"""The server process: killed, told to end, put to sleep."""
+"""The server process: killed, told to end, put to sleep, started beside another one."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ WALKS_ON_S = 2.0  # after its socket was closed a player is in the zone as long 
 TAKEOVER_S = 1.0
 SITTERS = 276  # besides the fault's 24 bots: 300 sockets
 SITTERS_AT_ONCE = 12
+STARTS = 4
 
 
 async def kill_server(scene: Scene) -> None:
@@ -57,6 +58,22 @@ async def sigterm(scene: Scene) -> None:
     for sitter in sitters:
         scene.verdicts.check("drain", sitter.was_told == "draining", f"{sitter} was told {sitter.was_told!r}")
     await scene.rig.start(node, **scene.environment)
+
+
+async def start_beside(scene: Scene) -> None:
+    """A second node starts while everybody plays at the first, and is killed; several times."""
+    other = scene.rig.nodes[1]
+    welcomes = {bot: bot.times_welcome for bot in scene.bots}
+    for _ in range(STARTS):
+        await scene.rig.start(other, **scene.environment)
+        await scene.play(0.0, 0.5)
+        await scene.rig.kill(other)
+    for bot, times in welcomes.items():
+        stayed = bot.is_playing and bot.times_welcome == times
+        scene.verdicts.check("one history", stayed, f"{bot} lost its socket because a second node started")
+    state = await scene.readiness()
+    scene.verdicts.check("one history", '"ready":true' in state, f"the first node is not ready any more: {state}")
+    scene.strikes_now()
 
 
 async def _seated(scene: Scene) -> list[Sitter]:
