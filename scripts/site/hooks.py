@@ -10,6 +10,7 @@ from typing import Any
 from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).parents[2]
+TABLES = "td:first-child > code { white-space: nowrap; word-break: normal; }\n"  # a setting's name in one piece
 FENCE = re.compile(r"^(```\w+) .*$", re.MULTILINE)  # a second word tells the tests how to run the block
 TO_DOCS = re.compile(r"\]\(docs/")
 TO_README = re.compile(r"\]\(\.\./README\.md")
@@ -18,9 +19,10 @@ TO_ROOT = re.compile(r"\[([^\]]+)\]\((?:\.\./)?(?:LICENSE|CHANGELOG\.md|CONTRIBU
 
 
 def on_files(files: Files, config: Any) -> Files:
-    """Add the README as the first page."""
+    """Add the README as the first page, and how tables are set."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     files.append(File.generated(config, "index.md", content=TO_DOCS.sub("](", readme)))
+    files.append(File.generated(config, "tables.css", content=TABLES))
     return files
 
 

@@ -19,7 +19,7 @@ from gameserver.demo import REACH, Drop, Give, Meadow, Use
 from gameserver.node import _limits
 from gameserver.protocol.codec import ClientCodec
 from gameserver.protocol.constants import ANSWERS_MAX
-from gameserver.protocol.errors import CLOSES, RefusalCode
+from gameserver.protocol.errors import CLOSES, WORTH_RETRYING, RefusalCode
 from gameserver.protocol.message_class import our_messages
 from gameserver.protocol.messages import (
     Action,
@@ -79,7 +79,8 @@ def test_every_message_has_an_example() -> None:
 
 def test_the_tables_name_every_refusal_and_every_close() -> None:
     refusals = PAGE.split("## Refusals")[1].split("## Closing")[0]
-    assert set(re.findall(r"^\| `(\w+)` \|", refusals, re.MULTILINE)) == {code.value for code in RefusalCode}
+    told = dict(re.findall(r"^\| `(\w+)` \| (yes|no) \|", refusals, re.MULTILINE))
+    assert told == {code.value: "yes" if code in WORTH_RETRYING else "no" for code in RefusalCode}
     closing = PAGE.split("## Closing")[1].split("## Limits")[0]
     rows = re.findall(r"^\| (\d+) \| `(\w+)` \| (yes|no) \| (\d+) \| (.*?) \|$", closing, re.MULTILINE)
     table = {

@@ -32,6 +32,9 @@ def test_the_site_has_every_page_and_every_public_name(tmp_path: Path) -> None:
     for page in (project / "docs").rglob("*.md"):
         assert (project / "build/site" / page.relative_to(project / "docs").with_suffix(".html")).exists(), page
     assert "scripts/run" in (project / "build/site/index.html").read_text()
+    operations = (project / "build/site/operations.html").read_text()
+    assert 'href="tables.css"' in operations, "the names of settings break"
+    assert "td:first-child > code { white-space: nowrap" in (project / "build/site/tables.css").read_text()
     reference = (project / "build/site/reference.html").read_text()
     for module, names in (("gameserver", gameserver.__all__), ("gameserver.client", client.__all__)):
         for name in names:

@@ -17,6 +17,8 @@ from typing import NamedTuple
 
 import pytest
 
+from gameserver.settings_table import describe
+
 ROOT = Path(__file__).parents[2]
 TOOLS = [
     "bash",
@@ -52,6 +54,7 @@ class Machine:
         self.tools.mkdir()
         shutil.copytree(ROOT / "scripts", self.project / "scripts")
         shutil.copy(ROOT / "pyproject.toml", self.project)
+        shutil.copytree(ROOT / "docs", self.project / "docs")
         for tool in TOOLS:
             found = shutil.which(tool)
             assert found, tool
@@ -94,6 +97,16 @@ def test_help_is_shown_before_anything_is_installed(machine: Machine, script: st
     assert shown.returncode == 0
     assert script in shown.stdout
     assert not (machine.project / ".venv").exists()
+
+
+def test_help_of_run_lists_every_setting_before_anything_is_installed(machine: Machine) -> None:
+    shown = machine.run("scripts/run", "--help").stdout
+    flags = re.findall(r"^  (--[a-z-]+)\n      (\S.*)$", shown, re.MULTILINE)
+    assert [flag for flag, _ in flags] == [row.flag for row in describe()]
+    told = dict(flags)
+    assert told["--grace-s"].endswith("after the socket is lost. (0 to 3600; default 30)")
+    assert told["--io-uring"].endswith("(Linux). (default true)")
+    assert told["--redis-url"].endswith("an embedded Valkey in folder.")
 
 
 def test_without_a_python_the_script_says_which_one_is_needed(machine: Machine) -> None:
