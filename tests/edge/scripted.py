@@ -57,7 +57,7 @@ from gameserver.protocol.refused import refused
 from gameserver.protocol.world_frame import LAYOUT
 
 NewSender = Callable[[], Sender]
-QUICK = EdgeLimits(sweep_every_s=0.02, closing_s=0.8, response_s=1.0)
+QUICK = EdgeLimits(sweep_every_s=0.02, closing_s=0.8, response_s=1.0, read_within_s=0.005)
 
 
 class Move(Input, tag="move", frozen=True):

@@ -20,6 +20,7 @@ from tests.servers.ports import free_port
 from tests.servers.redis import RunningRedis
 
 START_DEADLINE_S = 30.0
+GLADE = "tests.servers.glade:Glade"
 
 
 class RunningGame:
@@ -156,9 +157,9 @@ def own_server(mariadb_url: str, tmp_path: Path) -> Iterator[RunningGame]:
 
 @contextmanager
 def running_game(folder: Path, sql_url: str, **settings: str) -> Iterator[RunningGame]:
-    """On a Redis of its own; ``game`` is one of the settings."""
+    """Run a server on a Redis of its own. Without the setting ``game`` it plays the demo on a quarter of its ground."""
     redis = RunningRedis("redis7").start()
-    game = RunningGame(folder, redis.url, sql_url, **settings)
+    game = RunningGame(folder, redis.url, sql_url, **{"game": GLADE, **settings})
     try:
         yield game.start()
     finally:
