@@ -21,7 +21,7 @@ from gameserver.edge.limits import EdgeLimits
 from gameserver.edge.proxies import Proxies
 from gameserver.edge.senders import SocketSender, new_sender
 from gameserver.edge.server import Edge
-from gameserver.host import Host, HostStores, idle
+from gameserver.host import Host, idle
 from gameserver.http.hosts import Hosts
 from gameserver.http.plain_page import plain_page
 from gameserver.http.site import Routes, file_routes, page_routes
@@ -34,6 +34,7 @@ from gameserver.simulation.description import describe_game
 from gameserver.simulation.game import Game
 from gameserver.sql.database import Database
 from gameserver.store.connection import Store
+from gameserver.wiring import HostStores
 
 EDGE_CLOSE_S = 2.0
 SESSIONS_SHARE = 0.8  # of the time to drain: saving; the rest is for goodbyes

@@ -78,6 +78,10 @@ class Departures:
         """Save and remove the session, and close its connection, if there is one: at once, or when all is answered."""
         await self._end(session, reason, close, lambda: True)
 
+    def turn_away(self, session: Session) -> None:
+        """End the session of a player whom the game declined. This does not wait."""
+        self._tasks.start(self.end(session, "turned_away", Close.KICKED), "turned away")
+
     def fence(self, session: Session) -> None:
         """A newer epoch owns the player: stop at once, save nothing. Its client is told when it is known what to do."""
         if not session.is_open:

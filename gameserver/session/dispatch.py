@@ -39,7 +39,7 @@ _ACTIVE: Final = SessionState.ACTIVE  # asked for with every input
 
 
 class Dispatcher:
-    """Receives ToHost messages; in order, one at a time."""
+    """Receives ToHost messages; in order, one at a time. Attach ``receive`` to the link."""
 
     def __init__(
         self,
@@ -68,7 +68,6 @@ class Dispatcher:
         self._tasks = tasks
         self._clock = clock
         self._game_log = game_log
-        link.attach_host(self.receive)
 
     def receive(self, message: ToHost) -> None:
         match message:

@@ -39,8 +39,10 @@ class Flusher:
     def flush(self) -> None:
         """Begin a write, if one is due. Without one, Redis has everything or is away, and SQL is not kept waiting."""
         if (flight := self._write_behind.begin()) is not None:
-            snapshots = [] if flight.is_empty else self._checkpoints.snapshots()  # as this write leaves them in Redis
-            self._tasks.start(self._write(flight, snapshots), "write-behind")
+            snapshots: list[Snapshot] = []
+            self._tasks.start(self._write(flight, snapshots), "write-behind")  # it runs when this has returned
+            if not flight.is_empty:
+                snapshots += self._checkpoints.snapshots()  # of sessions as this write leaves them in Redis
         elif not self._write_behind.is_out:
             self._checkpoints.save(self._checkpoints.snapshots())
 

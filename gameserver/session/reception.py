@@ -63,8 +63,8 @@ class Reception:
         self._fenced = fenced
         self._until_gone = until_gone
         self._expected: set[ConnectionId] = set()  # connections whose session is being opened
-        self.accepting = True
-        self.history_is_lost = False
+        self._is_closed = False
+        self._history_is_lost = False
 
     def expect(self, connection_id: ConnectionId) -> None:
         self._expected.add(connection_id)
@@ -72,6 +72,11 @@ class Reception:
     def forget(self, connection_id: ConnectionId) -> None:
         """The connection is gone; if its session is being opened, it waits for a resume like any other."""
         self._expected.discard(connection_id)
+
+    def close(self, history_is_lost: bool = False) -> None:
+        """Let nobody in any more, and recover no session."""
+        self._is_closed = True
+        self._history_is_lost = self._history_is_lost or history_is_lost
 
     async def join(self, message: Join) -> None:
         """Answers with Opened (on the next tick) or Declined."""
@@ -148,9 +153,9 @@ class Reception:
         return self._zones.has_stopped(zone)
 
     def _check_accepting(self) -> None:
-        if self.history_is_lost:
+        if self._history_is_lost:
             raise Refusal(RefusalCode.TRY_LATER, "this server cannot keep anything just now", retry_after_ms=5000)
-        if not self.accepting:
+        if self._is_closed:
             raise Refusal(RefusalCode.TRY_LATER, "the server is restarting", retry_after_ms=2000)
 
     async def _running(self, player_id: PlayerId) -> Session | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager
 
 from gameserver.link.audiences import Audiences
-from gameserver.protocol.ids import ConnectionId, PlayerId
+from gameserver.protocol.ids import ConnectionId, Epoch, PlayerId
 from gameserver.protocol.names import name_key
 from gameserver.session.player_locks import PlayerLocks
 from gameserver.session.session import Session
@@ -43,6 +43,25 @@ class Registry:
     def by_name(self, name: str) -> Session | None:
         """The session of the player called ``name``, however it is written."""
         return self._by_name.get(name_key(name))
+
+    def presence(self, name: str) -> tuple[PlayerId, str] | None:
+        """Return the id and the name of the player called ``name``, if that player is connected."""
+        session = self.by_name(name)
+        if session is None or session.connection_id is None:
+            return None
+        return session.player_id, session.player.name
+
+    def epoch_of(self, player_id: PlayerId) -> Epoch | None:
+        """Return the epoch under which this host owns the player, if it does."""
+        session = self.get(player_id)
+        return session.epoch if session is not None else None
+
+    def epochs(self) -> dict[PlayerId, Epoch]:
+        """Return the epoch of each player here."""
+        return {session.player_id: session.epoch for session in self}
+
+    def has_sessions(self) -> bool:
+        return bool(self._by_player)
 
     def add(self, session: Session) -> None:
         assert session.player_id not in self._by_player, "a player has one session on a host"

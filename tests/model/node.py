@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from gameserver.config import Settings
-from gameserver.host import Host, HostStores
+from gameserver.host import Host
 from gameserver.link.local import LocalLink
 from gameserver.link.messages import (
     CloseConnection,
@@ -32,6 +32,7 @@ from gameserver.protocol.messages import AnyServerMessage, ClientMessage
 from gameserver.session.lease import NodeNameInUse
 from gameserver.sql.database import ProfilesUnavailable
 from gameserver.store.connection import StoreUnavailable
+from gameserver.wiring import HostStores
 from tests.model.redis_standin import RedisServer, StoreStandIn, TickWriterStandIn
 from tests.model.sql_standin import ExchangesStandIn, ProfilesStandIn, SqlServer, SqlStandIn
 from tests.model.stall import Stall

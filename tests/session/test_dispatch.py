@@ -51,7 +51,7 @@ class Bench:
         departures: Departures = self  # type: ignore[assignment]
         tasks: Tasks = self  # type: ignore[assignment]
         self.logouts = 0
-        Dispatcher(
+        dispatcher = Dispatcher(
             link=self.link,
             routes=routes,
             registry=self.registry,
@@ -64,6 +64,7 @@ class Bench:
             clock=self.clock,
             game_log=GameLog(self.clock),
         )
+        self.link.attach_host(dispatcher.receive)
         self.one = session(1, saved=profile(1, zone="tiny"))
         self.registry.add(self.one)
         self.registry.bind(self.one, ConnectionId(1))

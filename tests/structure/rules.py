@@ -89,7 +89,7 @@ LAYERS: dict[str, set[str]] = {
     "__init__": {"protocol", "world", "simulation"},
     "__main__": {"cli"},
 }
-WIRING = {"app", "node", "host", "cli"}  # know every part
+WIRING = {"app", "node", "host", "wiring", "cli"}  # know every part
 
 # library -> the parts that may use it; one that is missing here is not used at all
 VENDORS: dict[str, set[str]] = {
