@@ -23,7 +23,7 @@ from gameserver.session.session import Dirty, Session
 from gameserver.store.resp import hset_template, pack_hset
 from gameserver.world.entity import Player
 from gameserver.world.inventory import Holding, Inventory
-from gameserver.world.scratch import Scratch
+from gameserver.world.scratch import Scratch, new_scratch
 from gameserver.world.state import PlayerState, encode_state
 from gameserver.world.stored_state import read_state
 
@@ -165,7 +165,7 @@ def player_of(
 ) -> Player:
     """Return the player as SQL has it. Raises StateUnreadable."""
     state = read_state(state_type, profile.state, _shown(profile.player_id, profile.name))
-    player = Player(profile.player_id, profile.name, kind, profile.x, profile.y, state, scratch_type())
+    player = Player(profile.player_id, profile.name, kind, profile.x, profile.y, state, new_scratch(scratch_type))
     player.facing = profile.facing
     player._internals.inventory = Inventory(profile.inventory, profile.inventory_seq)
     player._internals.is_new = profile.zone is None

@@ -14,6 +14,7 @@ from gameserver.protocol.ids import PlayerId
 from gameserver.protocol.messages import Action, ClientMessage
 from gameserver.protocol.mistake import GameError, place_of_function
 from gameserver.protocol.policy import AckLevel
+from gameserver.simulation.calls import check_done
 from gameserver.simulation.inbox import Inputs
 from gameserver.simulation.result import FailedCall, TickResult, Verdict
 from gameserver.simulation.routes import Route, Routes
@@ -132,7 +133,9 @@ class InputApplier:
         journal = self._inside.journal
         before = len(journal)
         try:
-            route.call(self.zone, player, message)
+            returned = route.call(self.zone, player, message)
+            if returned is not None:
+                check_done(route.call, type(message).__name__, returned)
             if route.is_exchange:
                 self._check_asked(message, route)
         except Refusal:

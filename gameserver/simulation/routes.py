@@ -18,7 +18,7 @@ from gameserver.simulation.names_in_view import describe
 from gameserver.world.entity import Player
 from gameserver.world.zone import Zone
 
-Call = Callable[[Zone, Player, Any], None]
+Call = Callable[[Zone, Player, Any], object]
 _OWN: Final[dict[type[ClientMessage], Call]] = {Describe: describe}
 
 

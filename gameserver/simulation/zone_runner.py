@@ -6,9 +6,12 @@ on every tick for a second, or when something else raises on its tick, which is 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from random import Random
 
 from gameserver.clock import Clock
+from gameserver.protocol.mistake import GameError
+from gameserver.simulation.calls import check_done
 from gameserver.simulation.game import Game
 from gameserver.simulation.inbox import Inbox
 from gameserver.simulation.restarts import Restarts
@@ -18,6 +21,7 @@ from gameserver.simulation.stopwatch import Stopwatch
 from gameserver.simulation.tick import step
 from gameserver.world.entity import Player
 from gameserver.world.exchange import settle
+from gameserver.world.scratch import new_scratch
 from gameserver.world.zone import Zone, ZoneSpec
 
 
@@ -87,10 +91,15 @@ class ZoneRunner:
 
     def _new_zone(self) -> Zone:
         game = self._game
-        zone = Zone(self._spec, game.kinds, game.tick_hz, Random(self._seed), game.zone_scratch_type())
+        try:
+            scratch = new_scratch(game.zone_scratch_type)
+        except GameError as mistake:
+            raise StartFailed(str(mistake)) from mistake
+        zone = Zone(self._spec, game.kinds, game.tick_hz, Random(self._seed), scratch)
         zone._internals.items = None if game.items is None else frozenset(game.items)
         try:
-            game.on_start(zone)
+            on_start: Callable[[Zone], object] = game.on_start
+            check_done(on_start, "on_start", on_start(zone))
         except KeyboardInterrupt:
             raise  # of the person who starts the node: no signal is handled yet
         except BaseException as error:  # ``calls`` says why

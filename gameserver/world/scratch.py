@@ -57,8 +57,13 @@ ZoneScratchT = TypeVar("ZoneScratchT", bound=Scratch, default=Scratch, covariant
 
 def check_new(scratch_type: type[Scratch]) -> None:
     """Raise GameError if no object of the class can be made, as the server makes one for each player or zone."""
+    new_scratch(scratch_type)
+
+
+def new_scratch(scratch_type: type[Scratch]) -> Scratch:
+    """Return a new object of the class. Raises GameError for whatever its code raises, ``SystemExit`` too."""
     try:
-        scratch_type()
-    except Exception as error:  # the author's own factories and ``__post_init__``
+        return scratch_type()
+    except BaseException as error:  # the author's own factories and ``__post_init__``
         problem = f"cannot be made: {type(error).__name__}: {first_line(error)}"
         raise GameError(place_of_class(scratch_type), problem, "let it be made without arguments") from None

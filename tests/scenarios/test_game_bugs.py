@@ -56,7 +56,13 @@ class Sleep(Action, tag="sleep", frozen=True):
     seconds: float
 
 
-class Buggy(Game[Score, Scratch, Condition]):
+class Pocket(Scratch):
+    def __post_init__(self) -> None:
+        if "pocket" in BUGS:
+            raise SystemExit
+
+
+class Buggy(Game[Score, Pocket, Condition]):
     tick_hz = 20
     zones = (ZoneSpec("north"), ZoneSpec("south"))
 
@@ -187,6 +193,19 @@ async def test_a_message_that_raises_while_it_is_read_costs_itself_alone(buggy: 
     raised = logged(buggy, "handler_raised")
     assert [line["call"] for line in raised] == ["Picky"] * 4  # the second KeyError is held back
     assert "__post_init__" in raised[-1]["exception"] and raised[-1]["player_id"]
+
+
+async def test_a_scratch_that_cannot_be_made_costs_that_sign_in_alone(buggy: RunningGame) -> None:
+    async with Raw(buggy.ws_url) as player, Raw(buggy.ws_url) as newcomer:
+        await player.guest()
+        await player.act("bug", name="pocket")
+        await newcomer.send("guest")
+        assert (await newcomer.receive("welcome", "refused"))["code"] == "internal"
+        assert (await player.act("mint", n=1))["level"] == "stored"
+        await player.act("bug", name="not pocket")
+        await newcomer.guest()
+    (failed,) = logged(buggy, "session_open_failed")
+    assert "Pocket: cannot be made: SystemExit" in failed["exception"]
 
 
 async def test_a_choose_zone_that_raises_leaves_its_player_as_before(buggy: RunningGame) -> None:

@@ -67,7 +67,6 @@ COVERED_BY = {
     "gameserver/session/player_locks.py": "tests/session/test_reception.py",
     "gameserver/session/refusals.py": "tests/session/test_saver.py",
     "gameserver/session/session.py": "tests/session/test_record.py",
-    "gameserver/simulation/calls.py": "tests/simulation/test_whole_or_nothing.py",
     "gameserver/simulation/declared.py": "tests/simulation/test_game_class.py",
     "gameserver/simulation/description.py": "tests/http/test_plain_page.py",
     "gameserver/simulation/heartbeat.py": "tests/test_watchdog.py",
