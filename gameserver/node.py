@@ -4,7 +4,7 @@ reverse."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from random import Random
 
@@ -17,7 +17,7 @@ from gameserver.accounts.sign_in import SignIn
 from gameserver.accounts.throttle import Throttle
 from gameserver.clock import Clock
 from gameserver.config import Settings
-from gameserver.edge.limits import EdgeLimits
+from gameserver.edge.limits import EdgeLimits, limits_of
 from gameserver.edge.proxies import Proxies
 from gameserver.edge.senders import SocketSender, new_sender
 from gameserver.edge.server import Edge
@@ -169,13 +169,5 @@ def _pages(game: Game) -> Routes:
 
 
 def _limits(settings: Settings, tick_hz: int) -> EdgeLimits:
-    return EdgeLimits(
-        read_within_s=READ_LATE_S if tick_hz * READ_WITHIN_S >= 1 else READ_WITHIN_S,
-        connections_max=settings.connections_max,
-        messages_per_s=settings.messages_per_s,
-        messages_burst=settings.message_burst,
-        message_bytes_max=settings.message_bytes_max,
-        first_message_s=settings.sign_in_timeout_s,
-        ping_every_s=settings.ping_interval_s,
-        pong_within_s=settings.pong_timeout_s,
-    )
+    read_within_s = READ_LATE_S if tick_hz * READ_WITHIN_S >= 1 else READ_WITHIN_S
+    return replace(limits_of(settings), read_within_s=read_within_s)

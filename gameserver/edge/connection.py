@@ -23,7 +23,6 @@ from websockets.typing import Subprotocol
 
 from gameserver.edge.frames import close_frame, short_frames, text_frame, wire_bytes_min
 from gameserver.edge.handshake import select_subprotocol
-from gameserver.edge.limits import EdgeLimits
 from gameserver.http.site import secure, serialized_security_headers
 from gameserver.protocol.codec import encode_text
 from gameserver.protocol.constants import SUBPROTOCOL
@@ -57,7 +56,7 @@ class Connection:
     __slots__ = (
         "_answer",
         "_head",
-        "_limits",
+        "_head_bytes_max",
         "_message",
         "_out",
         "_protocol",
@@ -66,14 +65,14 @@ class Connection:
         "ended",
     )
 
-    def __init__(self, answer: Answer, limits: EdgeLimits):
+    def __init__(self, answer: Answer, *, head_bytes_max: int, message_bytes_max: int):
         self._answer = answer
-        self._limits = limits
+        self._head_bytes_max = head_bytes_max
         self._protocol = ServerProtocol(
             subprotocols=[Subprotocol(SUBPROTOCOL)],
             select_subprotocol=select_subprotocol,
             extensions=None,  # no compression: 14 KiB a connection instead of 64, and no decompression bomb
-            max_size=limits.message_bytes_max,
+            max_size=message_bytes_max,
             logger=_websockets_log,
         )
         self._head: bytearray | None = bytearray()  # of the HTTP request; None once it was answered
@@ -139,7 +138,7 @@ class Connection:
         head += read
         end = head.find(_END_OF_HEAD, searched)
         head_bytes = len(head) if end < 0 else end + len(_END_OF_HEAD)
-        if head_bytes > self._limits.head_bytes_max:
+        if head_bytes > self._head_bytes_max:
             return self._respond(self._protocol.reject(431, "The request is too large.\n"))
         self._protocol.receive_data(bytes(head[fed:head_bytes]))
         if requests := self._protocol.events_received():

@@ -104,9 +104,11 @@ class ClientSocket:
         self._limits = limits
         self._wire = Wire(raw, self, context.at_once, limits)
         self._outbox = Outbox(self._wire, limits.outbox_bytes_max, context.mark, context.tally, context.joiner)
-        self._connection = Connection(self._answer, limits)
+        self._connection = Connection(
+            self._answer, head_bytes_max=limits.head_bytes_max, message_bytes_max=limits.message_bytes_max
+        )
         self._proxy_header = bytearray() if context.proxies.owes_header(address) else None  # until it is whole
-        self._budget = TokenBucket(limits.messages_per_s, limits.messages_burst)
+        self._budget = TokenBucket(limits.messages_per_s, limits.message_burst)
         self._patience = TokenBucket(limits.too_many_per_s, limits.too_many_burst)
         self._deadline_s = now_s + limits.handshake_s
         self._next_ping_s = math.inf
@@ -304,8 +306,8 @@ class ClientSocket:
         context.connected[self.connection_id] = self
         CONNECTIONS.inc()
         self._pong_at_s = now_s
-        self._next_ping_s = now_s + self._limits.ping_every_s
-        self.enter(Stage.GREETING, self._limits.first_message_s)
+        self._next_ping_s = now_s + self._limits.ping_interval_s
+        self.enter(Stage.GREETING, self._limits.sign_in_timeout_s)
         self._outbox.last(self._connection.take_output())
         self._wire.move_to(context.on_tick)
 
@@ -344,9 +346,9 @@ class ClientSocket:
 
     def _ping(self, now_s: float) -> None:
         silent_s = now_s - self._pong_at_s
-        if silent_s >= self._limits.pong_within_s and self._unanswered_pings >= _UNANSWERED_PINGS_MIN:
+        if silent_s >= self._limits.pong_timeout_s and self._unanswered_pings >= _UNANSWERED_PINGS_MIN:
             self.close(Close.NO_PONG)
             return
-        self._next_ping_s = now_s + self._limits.ping_every_s
+        self._next_ping_s = now_s + self._limits.ping_interval_s
         self._unanswered_pings += 1
         self._outbox.control(PING)

@@ -13,12 +13,11 @@ from websockets.http11 import Request, Response
 
 from gameserver import listening
 from gameserver.edge.connection import Connection, ConnectionEvent
-from gameserver.edge.limits import EdgeLimits
+from gameserver.edge.limits import HEAD_BYTES_MAX, SHORT_FRAME_BYTES_MAX
 from gameserver.http.hosts import Hosts
 from gameserver.http.site import Ready, Reply, Site, health_routes, metrics, respond
 from gameserver.observability.metrics import REGISTRY
 
-_LIMITS = EdgeLimits()
 _WHOLE_S = 10.0  # for request and response together; beyond: aborted
 _SOCKETS_MAX = 64  # beyond: hung up on
 
@@ -78,7 +77,9 @@ class _OpsSocket(asyncio.Protocol):
     _deadline: asyncio.TimerHandle
 
     def __init__(self, answer: Callable[[Request], Response], sockets: set[_OpsSocket]):
-        self._connection = Connection(lambda _, request: answer(request), _LIMITS)
+        self._connection = Connection(
+            lambda _, request: answer(request), head_bytes_max=HEAD_BYTES_MAX, message_bytes_max=SHORT_FRAME_BYTES_MAX
+        )
         self._sockets = sockets
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

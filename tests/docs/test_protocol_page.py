@@ -122,12 +122,12 @@ def limits() -> dict[str, object]:
     return {
         "bytes of a message, its fragments added up": edge.message_bytes_max,
         "messages a second, on average": f"{edge.messages_per_s:g}",
-        "messages at once, saved up while quiet": edge.messages_burst,
+        "messages at once, saved up while quiet": edge.message_burst,
         "refusals for too many messages, a second on average": f"{edge.too_many_per_s:g}",
         "refusals for too many messages, at once": edge.too_many_burst,
         "seconds for the HTTP request": f"{edge.handshake_s:g}",
         "bytes of the HTTP request": edge.head_bytes_max,
-        "seconds to the first sign-in": f"{edge.first_message_s:g}",
+        "seconds to the first sign-in": f"{edge.sign_in_timeout_s:g}",
         "seconds to another sign-in after a refused one": f"{edge.another_attempt_s:g}",
         "refused sign-ins of a connection": edge.sign_in_attempts_max,
         "wrong passwords a minute, of one name from one address": settings.wrong_passwords_per_minute,
@@ -140,7 +140,7 @@ def limits() -> dict[str, object]:
         "characters of a name as sent, before it is normalised": bounds(Register, "name").max_length,
         "least characters of a new password": PASSWORD_LENGTH_MIN,
         "characters of a password or token": bounds(Login, "password").max_length,
-        "seconds without a pong": f"{edge.pong_within_s:g}",
+        "seconds without a pong": f"{edge.pong_timeout_s:g}",
         "seconds without a message that reaches the game": f"{settings.idle_timeout_s:g}",
         "messages waiting for one tick": INPUTS_MAX,
         "actions without an answer": ANSWERS_MAX,
@@ -169,7 +169,7 @@ def test_limits_told_elsewhere_are_those_of_the_code() -> None:
     """The sentences that repeat a number."""
     edge = _limits(Settings(), Meadow.tick_hz)
     for sentence in (
-        f"The server pings every {edge.ping_every_s:g} s.",
+        f"The server pings every {edge.ping_interval_s:g} s.",
         f"A frame has up to {edge.outbox_bytes_max // 1024} KiB.",
         f"A name has {NAME_LENGTH_MIN} to {NAME_LENGTH_MAX} letters",
         f"Keep at most {ANSWERS_MAX} unanswered",

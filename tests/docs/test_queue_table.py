@@ -13,7 +13,7 @@ from gameserver import rate_limit
 from gameserver.accounts import throttle
 from gameserver.config import Settings
 from gameserver.edge import gate, ring
-from gameserver.edge.limits import EdgeLimits
+from gameserver.edge.limits import limits_of
 from gameserver.link import audiences
 from gameserver.profiles import group_commit
 from gameserver.protocol import constants
@@ -22,7 +22,7 @@ from gameserver.simulation import inputs as turn
 from gameserver.sql import database
 from gameserver.sql.backlog import Backlog
 
-_LIMITS = EdgeLimits()
+_LIMITS = limits_of(Settings())
 _KIB = 1024
 
 

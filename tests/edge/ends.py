@@ -7,12 +7,16 @@ import select
 import socket
 import struct
 import time
+from dataclasses import replace
 
-from gameserver.edge.limits import EdgeLimits
+from gameserver.config import Settings
+from gameserver.edge.limits import limits_of
 from gameserver.edge.wire import Wire
 from tests.edge.scripted import tcp_pair
 
-LIMITS = EdgeLimits(send_buffer_bytes=4096, read_bytes=1000, high_water_bytes=20_000, low_water_bytes=5000)
+LIMITS = replace(
+    limits_of(Settings()), send_buffer_bytes=4096, read_bytes=1000, high_water_bytes=20_000, low_water_bytes=5000
+)
 
 
 class EpollLike:

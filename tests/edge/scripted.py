@@ -19,10 +19,12 @@ from websockets.frames import Opcode
 from websockets.utils import apply_mask
 
 from gameserver.clock import SystemClock
+from gameserver.config import Settings
+from gameserver.edge.limits import limits_of
 from gameserver.edge.proxies import Proxies
 from gameserver.edge.ring import Ring
 from gameserver.edge.senders import RingSender, Sender, SocketSender
-from gameserver.edge.server import Edge, EdgeLimits
+from gameserver.edge.server import Edge
 from gameserver.http.hosts import Hosts
 from gameserver.link.local import LocalLink
 from gameserver.link.messages import (
@@ -57,7 +59,7 @@ from gameserver.protocol.refused import refused
 from gameserver.protocol.world_frame import LAYOUT
 
 NewSender = Callable[[], Sender]
-QUICK = EdgeLimits(sweep_every_s=0.02, closing_s=0.8, response_s=1.0, read_within_s=0.005)
+QUICK = replace(limits_of(Settings()), sweep_every_s=0.02, closing_s=0.8, response_s=1.0, read_within_s=0.005)
 
 
 class Move(Input, tag="move", frozen=True):

@@ -224,7 +224,7 @@ async def test_a_flood_of_frames_that_are_no_messages_is_a_flood_too(running: Ru
 
 
 async def test_sending_faster_than_allowed_now_and_then_is_forgiven() -> None:
-    limits: dict[str, Any] = {"messages_per_s": 50.0, "messages_burst": 5, "too_many_per_s": 50.0, "too_many_burst": 20}
+    limits: dict[str, Any] = {"messages_per_s": 50.0, "message_burst": 5, "too_many_per_s": 50.0, "too_many_burst": 20}
     async with running_edge(**limits) as running, playing(running) as player:
         for _ in range(4):
             for _ in range(15):
@@ -235,7 +235,7 @@ async def test_sending_faster_than_allowed_now_and_then_is_forgiven() -> None:
 
 
 async def test_without_a_sign_in_the_connection_is_closed_in_time() -> None:
-    async with running_edge(first_message_s=0.4) as running, connected(running) as player, bare(running) as client:
+    async with running_edge(sign_in_timeout_s=0.4) as running, connected(running) as player, bare(running) as client:
         await client.shake_hands()
         await player.ask(type="move", dx=0, dy=0)  # not a sign-in: wins no time
         closing, code, _ = await player.closed()
@@ -251,7 +251,7 @@ async def test_a_socket_that_sends_no_whole_request_in_time_is_answered_408() ->
 
 
 async def test_a_peer_that_answers_no_ping_is_closed_and_one_that_does_is_not() -> None:
-    edge = running_edge(ping_every_s=0.1, pong_within_s=0.3)
+    edge = running_edge(ping_interval_s=0.1, pong_timeout_s=0.3)
     async with edge as running, playing(running) as lively, bare(running) as silent:
         await silent.sign_in()
         assert await closed(silent) == ("no_pong", 4003)

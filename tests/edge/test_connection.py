@@ -15,11 +15,10 @@ from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
 
 from gameserver.edge.connection import Connection, ConnectionEvent, Event
-from gameserver.edge.limits import EdgeLimits
 from gameserver.protocol.errors import CLOSES, Close
 from tests.edge.scripted import client_frame, handshake
 
-LIMITS = EdgeLimits(message_bytes_max=2000, head_bytes_max=4000)
+LIMITS = {"message_bytes_max": 2000, "head_bytes_max": 4000}
 
 
 def accept(protocol: ServerProtocol, request: Request) -> Response:
@@ -27,7 +26,7 @@ def accept(protocol: ServerProtocol, request: Request) -> Response:
 
 
 def opened() -> Connection:
-    connection = Connection(accept, LIMITS)
+    connection = Connection(accept, **LIMITS)
     assert connection.receive(handshake()) == [ConnectionEvent.OPENED]
     assert connection.take_output().startswith(b"HTTP/1.1 101")
     return connection
@@ -190,14 +189,14 @@ def test_after_our_close_the_peers_close_frame_ends_it() -> None:
 
 
 def test_frames_sent_with_the_handshake_are_read_after_it() -> None:
-    connection = Connection(accept, LIMITS)
+    connection = Connection(accept, **LIMITS)
     assert connection.receive(handshake() + client_frame(b"early")) == [ConnectionEvent.OPENED, b"early"]
     assert connection.receive(client_frame(b"next")) == [b"next"]
 
 
 @pytest.mark.parametrize("cut", [1, 10, -1, -2, -3])
 def test_a_handshake_may_come_in_pieces(cut: int) -> None:
-    connection = Connection(accept, LIMITS)
+    connection = Connection(accept, **LIMITS)
     request = handshake()
     assert connection.receive(request[:cut]) == []
     assert connection.receive(request[cut:]) == [ConnectionEvent.OPENED]
@@ -221,7 +220,7 @@ def test_a_handshake_may_come_in_pieces(cut: int) -> None:
 )
 def test_what_is_no_request_is_answered_as_http(request_bytes: bytes, status: bytes) -> None:
     for pieces in ([request_bytes], [request_bytes[n : n + 1] for n in range(len(request_bytes))]):
-        connection = Connection(accept, LIMITS)
+        connection = Connection(accept, **LIMITS)
         events: list[Event] = []
         for piece in pieces:
             if not events:
@@ -237,14 +236,14 @@ def test_what_is_no_request_is_answered_as_http(request_bytes: bytes, status: by
 
 
 def test_a_second_request_in_the_same_read_is_not_mistaken_for_frames() -> None:
-    connection = Connection(lambda protocol, _: protocol.reject(404, "no"), LIMITS)
+    connection = Connection(lambda protocol, _: protocol.reject(404, "no"), **LIMITS)
     assert connection.receive(b"GET / HTTP/1.1\r\n\r\nGET /2 HTTP/1.1\r\n\r\n") == [ConnectionEvent.ANSWERED]
     assert connection.take_output().count(b"HTTP/1.1") == 1
 
 
 def test_a_client_may_offer_our_subprotocol_or_none_but_not_only_others() -> None:
     for offered, expected in (("gameserver.v1", b"101"), ("chat, gameserver.v1", b"101"), ("chat", b"400")):
-        connection = Connection(accept, LIMITS)
+        connection = Connection(accept, **LIMITS)
         connection.receive(handshake(**{"Sec-WebSocket-Protocol": offered}))
         response = connection.take_output()
         assert response.startswith(b"HTTP/1.1 " + expected)
@@ -252,7 +251,7 @@ def test_a_client_may_offer_our_subprotocol_or_none_but_not_only_others() -> Non
 
 
 def test_compression_is_never_agreed_on() -> None:
-    connection = Connection(accept, LIMITS)
+    connection = Connection(accept, **LIMITS)
     connection.receive(handshake(**{"Sec-WebSocket-Extensions": "permessage-deflate"}))
     assert b"permessage-deflate" not in connection.take_output()
 

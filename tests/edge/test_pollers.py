@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 import structlog
 
-from gameserver.edge.limits import EdgeLimits
+from gameserver.config import Settings
+from gameserver.edge.limits import limits_of
 from gameserver.edge.pollers import DrainedPoller, EpollLike, LoopPoller, SelectorsPoll
 from gameserver.edge.sockets import ClientSocket
 from gameserver.edge.wire import Wire
@@ -86,7 +87,7 @@ async def test_what_players_send_waits_for_the_tick_and_is_then_read_at_once() -
 
 
 async def test_one_read_takes_no_more_of_a_client_than_its_share() -> None:
-    plenty: dict[str, Any] = {"messages_per_s": 1e6, "messages_burst": 10**6, "read_bytes": 4096}
+    plenty: dict[str, Any] = {"messages_per_s": 1e6, "message_burst": 10**6, "read_bytes": 4096}
     edge = running_edge(**BY_HAND, **plenty)
     async with edge as running, player(running) as greedy, player(running) as modest:
         await greedy.send(MOVE * 1000)
@@ -282,7 +283,7 @@ class Owner:
         self.is_lost = False
         self.ends: list[Wire] = []
         self.moves: list[Wire] = []
-        self.wire = wire_type(near, self, poller, EdgeLimits())
+        self.wire = wire_type(near, self, poller, limits_of(Settings()))
         self.wire.start()
 
     def data_received(self, data: bytes) -> None:

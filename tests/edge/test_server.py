@@ -8,7 +8,9 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from gameserver.clock import SystemClock
-from gameserver.edge.server import Edge, EdgeLimits
+from gameserver.config import Settings
+from gameserver.edge.limits import limits_of
+from gameserver.edge.server import Edge
 from gameserver.link.local import LocalLink
 from gameserver.link.messages import Join, Leave, ResumeSession, TickFrames, WorldFrame
 from gameserver.observability.metrics import CLOSES as CLOSES_TOTAL
@@ -248,7 +250,7 @@ async def test_a_port_that_is_taken_is_found_out_before_anything_is_served() -> 
         other = Edge(
             link=LocalLink(),
             sign_in=running.accounts.sign_in,
-            limits=EdgeLimits(),
+            limits=limits_of(Settings()),
             clock=SystemClock(),
             ready=lambda: (True, {}),
         )

@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 
 from gameserver.chat.history import LINES_BYTES_MAX, ChatHistory
-from gameserver.edge.limits import EdgeLimits
+from gameserver.config import Settings
+from gameserver.edge.limits import limits_of
 from gameserver.protocol.codec import encode_text
 from gameserver.protocol.constants import CHAT_LENGTH_MAX
 from gameserver.protocol.ids import EntityId, PlayerId
@@ -52,4 +53,4 @@ def fullest() -> Welcome:
 def test_the_fullest_welcome_fits() -> None:
     welcome = fullest()
     assert len(welcome.chat) == LINES_BYTES_MAX // len(msgspec.json.encode(welcome.chat[0]))
-    assert len(encode_text(welcome)) < EdgeLimits().outbox_bytes_max
+    assert len(encode_text(welcome)) < limits_of(Settings()).outbox_bytes_max
