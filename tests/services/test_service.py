@@ -13,6 +13,7 @@ from gameserver.protocol.messages import Say
 from gameserver.services.service import Service
 from gameserver.simulation.routes import routes_of
 from tests.services.kudos import Clap, Kudos, Praise
+from tests.simulation.tiny import Stage
 
 
 class Applaud(Action, tag="clap"):
@@ -77,6 +78,6 @@ def test_a_service_takes_its_handlers_along_when_it_is_subclassed() -> None:
         def on_clap(self, zone: Zone, player: Player, message: Clap) -> None:
             self.calls += ["clap", "clap"]
 
-    service, nothing = Twice(), object()
-    routes_of(Quiet(), [service])[Clap].call(nothing, nothing, Clap(seq=1))  # type: ignore[arg-type]
+    service, stage = Twice(), Stage()
+    routes_of(Quiet(), [service])[Clap].call(stage.zone, stage.enter(1), Clap(seq=1))
     assert service.calls == ["clap", "clap"]

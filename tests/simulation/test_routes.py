@@ -10,6 +10,7 @@ from gameserver.services.service import Service
 from gameserver.simulation.routes import routes_of
 from tests.services.kudos import Clap, Kudos, Praise, Ranking
 from tests.services.test_service import Applaud, Loud, Quiet, refused
+from tests.simulation.tiny import Stage
 
 
 class Claque(Service):
@@ -43,6 +44,7 @@ def test_a_route_says_how_its_message_is_treated() -> None:
 
 
 def test_a_message_of_the_node_s_own_reaches_no_tick() -> None:
-    nothing: object = None
+    stage = Stage()
+    player = stage.enter(1)
     with pytest.raises(LookupError, match="Guest is handled before the tick"):
-        routes_of(Quiet())[Guest].call(nothing, nothing, Guest())  # type: ignore[arg-type]
+        stage.routes[Guest].call(stage.zone, player, Guest())
