@@ -66,20 +66,23 @@ def check_names(owners: Iterable[HasHandlers]) -> None:
         tag_of(message): (message, None) for message in (*_of_the_node(), *_OWN)
     }
     for owner in owners:
-        cls = owner if isinstance(owner, type) else type(owner)
         for message in owner.handlers:
-            other, handler = handled.setdefault(tag_of(message), (message, cls))
+            other, handler = handled.setdefault(tag_of(message), (message, owner))
             if other is not message:
                 problem = f'has the tag "{tag_of(message)}" of {place_of_class(other)}'
                 raise GameError(place_of_class(message), problem, "give one of them another tag")
-            if handler is not cls:
-                problem = f"handles {message.__name__}, as {place_of_class(handler)} does"
-                raise GameError(place_of_class(cls), problem, "keep one of the two")
+            if handler is not owner:
+                problem = f"handles {message.__name__}, as {_place_of(handler)} does"
+                raise GameError(_place_of(owner), problem, "keep one of the two")
 
 
 def tag_of(message: type[ClientMessage]) -> str:
     """Return the ``type`` that the message has on the wire."""
     return str(message.__struct_config__.tag)
+
+
+def _place_of(owner: HasHandlers) -> str:
+    return place_of_class(owner if isinstance(owner, type) else type(owner))
 
 
 def _reaches_no_tick(zone: Zone, player: Player, message: ClientMessage) -> None:

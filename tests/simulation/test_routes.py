@@ -28,6 +28,10 @@ def test_a_message_that_two_services_handle_is_refused_at_the_start() -> None:
     assert "Claque: handles Clap, as " in text and text.endswith("Kudos does; keep one of the two")
 
 
+def test_a_service_that_is_given_twice_is_refused_at_the_start() -> None:
+    assert "Kudos: handles Praise, as " in refused(lambda: routes_of(Quiet(), [Kudos(), Kudos()]))
+
+
 def test_the_routes_have_the_messages_of_the_node_the_game_and_its_services() -> None:
     names = {message.__name__ for message in routes_of(Loud(), [])}
     assert names == {"Register", "Login", "Guest", "Resume", "Logout", "Describe", "Applaud"}
