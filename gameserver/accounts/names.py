@@ -1,8 +1,8 @@
 """Rules for player names: valid names, equal names, and names that look alike. Pure.
 
 Laws: two names are one if their keys are equal bytes: NFKC makes one of all widths and compositions, casefold of all
-cases, and NFKC once more of what casefold took apart. A name that was taken before a rule was made keeps working: only
-new names are checked. Names that look alike are found in SQL, by their skeletons.
+cases, and NFKC once more for letters that casefold took apart. A name that was taken before a rule was made keeps
+working: only new names are checked. Names that look alike are found in SQL, by their skeletons.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class NameRules:
 
 
 def name_key(name: str) -> bytes:
-    """Return what a name is looked up by in SQL: bytes, so that no collation has a say."""
+    """Return the key of a name in SQL: bytes, so that no collation has a say."""
     return names.name_key(name).encode()
 
 

@@ -54,7 +54,7 @@ class Passwords:
         return self._hasher.check_needs_rehash(password_hash)
 
     def close(self) -> None:
-        """Drop what waits and let the threads finish; takes no longer than one hash."""
+        """Drop the waiting hashes and let the threads finish; takes no longer than one hash."""
         self._threads.shutdown(cancel_futures=True)
 
     async def _run(self, work: Callable[[], Result]) -> Result:

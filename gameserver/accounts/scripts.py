@@ -8,7 +8,7 @@ from __future__ import annotations
 import unicodedata
 from typing import Final
 
-_TOGETHER: Final = (  # one script, or what people of East Asia write together
+_TOGETHER: Final = (  # one script, or scripts that East Asian languages mix
     frozenset(("LATIN", "CJK", "HIRAGANA", "KATAKANA")),
     frozenset(("LATIN", "CJK", "BOPOMOFO")),
     frozenset(("LATIN", "CJK", "HANGUL")),
@@ -24,7 +24,9 @@ def are_mixed(text: str) -> bool:
 
 
 def script_of(character: str) -> str:
-    """Return the script of a letter, mark or digit as Unicode's names call it; empty for what every script uses."""
+    """Return the script of a letter, mark or digit as Unicode's names call it; empty for characters that every script
+    uses.
+    """
     if unicodedata.category(character)[0] not in "LMN" or character in "0123456789":
         return ""
     first = unicodedata.name(character, "UNKNOWN").replace("-", " ").split(" ")[0]

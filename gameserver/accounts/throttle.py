@@ -78,7 +78,7 @@ class Throttle:
         """May this password be checked? If so it is paid for; give it back unless it was wrong."""
         origin = address_key(address)
         pair = (name_key, origin)
-        if self._familiar.knows(name_key, origin):  # what others do must not keep it out
+        if self._familiar.knows(name_key, origin):  # others must not keep it out
             return _pay(now_s, (self._guesses_by_familiar, pair))
         return _pay(now_s, (self._guesses_by_pair, pair), (self._guesses_at, name_key), (self._guesses_from, origin))
 

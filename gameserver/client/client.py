@@ -253,14 +253,14 @@ class Client:
         self._on_state.append(callback)
 
     def on_message(self, callback: Callable[[ServerMessage], object]) -> None:
-        """Call back with what ``messages()`` would yield, without a queue between."""
+        """Call back with each message of ``messages()``, without a queue between."""
         self._on_message.append(callback)
 
     def on_frame(self, callback: Callable[[int], object]) -> None:
         """Call back with the tick after each world frame has been applied."""
         self._on_frame.append(callback)
 
-    # --- what the socket calls ---
+    # --- calls of the socket ---
 
     def on_binary(self, payload: bytes) -> None:
         try:
@@ -303,7 +303,7 @@ class Client:
         elif self.connection is ConnectionState.PLAYING and self._keeper.may_return(loss):
             self._set(ConnectionState.RECONNECTING)
 
-    # --- what messages change ---
+    # --- changes by messages ---
 
     def _tell(self, message: ServerMessage) -> None:
         match message:

@@ -2,7 +2,7 @@
 
 Players who stand in the same cell are sent the same frame, and all players who see a cell get the same section of it,
 which makes the same of what was in it. SharedFrames remembers all three: in step, a frame is found whole, out of step
-its sections are, and a cell's next content is a step along a pointer. Law: what is decoded or shared, nobody changes.
+its sections are, and a cell's next content is a step along a pointer. Law: nobody changes decoded or shared content.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class SharedFrames(Frames):
     def __init__(self) -> None:
         self._frames: _Recent[Frame] = _Recent(SHARED_FRAMES_MAX)
         self._sections: _Recent[CellSection] = _Recent(SHARED_SECTIONS_MAX)
-        self._latest: dict[tuple[int, int], Content] = {}  # what any client found in a cell last
+        self._latest: dict[tuple[int, int], Content] = {}  # the newest content of each cell that any client has found
 
     def decode(self, payload: bytes, record: struct.Struct, id_at: int) -> Frame:
         key = (payload, record.format)
@@ -121,7 +121,7 @@ _Decoded = TypeVar("_Decoded")
 
 
 class _Recent(Generic[_Decoded]):
-    """A cache of two generations of ``entries_max`` each: what was not asked for while one filled up is forgotten."""
+    """A cache of two generations of ``entries_max`` each. It forgets entries that nobody used while one filled up."""
 
     def __init__(self, entries_max: int):
         self._entries_max = entries_max

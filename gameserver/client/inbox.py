@@ -11,7 +11,9 @@ READER_MESSAGES_MAX = 1000
 
 
 class Messages:
-    """An async iterator over what arrives from now on; it ends with the session. Made by ``Client.messages()``."""
+    """An async iterator over the messages that arrive from now on; it ends with the session. Made by
+    ``Client.messages()``.
+    """
 
     def __init__(self, messages_max: int = READER_MESSAGES_MAX):
         self.dropped = 0  # messages lost because this reader was too slow

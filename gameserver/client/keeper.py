@@ -41,7 +41,7 @@ class Keeper:
         self.socket: Socket | None = None
         self.traffic = Traffic()
         self.credentials: Credentials | None = None
-        self.closing: Closing | None = None  # what the server said before closing the socket of the moment
+        self.closing: Closing | None = None  # the server's last message before it closes the present socket
         self.is_leaving = False  # the end of the socket is wanted
         self.failure: str | None = None  # why we cannot go on although the server would
         self.resume_token: str | None = None

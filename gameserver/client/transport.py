@@ -107,7 +107,7 @@ class Socket(asyncio.Protocol):
     """An open WebSocket. ``connect`` makes one."""
 
     def __init__(self, protocol: ClientProtocol, receiver: Receiver, traffic: Traffic):
-        self.is_blocked = False  # the write buffer is full; what can wait should
+        self.is_blocked = False  # the write buffer is full: send only urgent data
         self.opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.lost: asyncio.Future[Loss] = asyncio.get_running_loop().create_future()
         self._protocol = protocol
@@ -122,7 +122,7 @@ class Socket(asyncio.Protocol):
         self._closing_timer: asyncio.TimerHandle | None = None
         self._silence_timer: asyncio.TimerHandle | None = None
 
-    # --- what the client asks of it ---
+    # --- calls of the client ---
 
     @property
     def is_open(self) -> bool:
@@ -181,7 +181,7 @@ class Socket(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
-    # --- what the event loop calls ---
+    # --- calls of the event loop ---
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but name
@@ -286,7 +286,7 @@ class Socket(asyncio.Protocol):
         return at
 
     def _take_unusual(self, frame: bytes, end: int) -> int:
-        """Control frames, fragments and whatever breaks the rules: the protocol knows what to do."""
+        """Leave control frames, fragments and broken frames to the protocol of websockets."""
         if frame:
             self._protocol.receive_data(frame)
         for event in self._protocol.events_received():

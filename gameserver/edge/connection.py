@@ -78,9 +78,9 @@ class Connection:
         self._head: bytearray | None = bytearray()  # of the HTTP request; None once it was answered
         self._message: bytearray | None = None  # of a message whose last fragment is not here yet
         self._unparsed = 0  # bytes fed to the parser that have not come out as frames
-        self.between_frames = False  # open, and a frame begins with what is read next, which may do without the parser
+        self.between_frames = False  # open, and the next read begins a frame: it may do without the parser
         self._out: list[bytes] = []
-        self.ended = False  # nothing may be written after what ``take_output`` returns now
+        self.ended = False  # nothing may be written after the next result of ``take_output``
 
     def receive(self, read: bytes) -> list[Event]:
         """Return the events that the bytes ``read`` complete. No event follows a ``Close`` or PEER_CLOSED."""
@@ -132,7 +132,7 @@ class Connection:
     # --- HTTP ---
 
     def _shake_hands(self, head: bytearray, read: bytes) -> list[Event]:
-        # The parser gets the head alone: before it is answered it must not see what may come after.
+        # The parser gets the head alone: before the answer it must not see the bytes behind it.
         searched = max(0, len(head) - len(_END_OF_HEAD) + 1)
         fed = len(head)
         head += read
@@ -247,7 +247,7 @@ def _checked(text: bytes) -> Event:
 
 
 def _why_failed(error: Exception) -> Close:
-    """Return the close for what the parser found wrong."""
+    """Return the close for the parser's error."""
     if isinstance(error, PayloadTooBig):
         return Close.TOO_BIG
     if isinstance(error, UnicodeDecodeError):

@@ -42,7 +42,7 @@ SignInCall = Callable[[Register | Login | Guest, str], Awaitable[SignedIn]]
 
 
 class Door:
-    """Told by sockets what clients say, and by the host whether they may come in."""
+    """Passes clients' messages from the sockets to the host, and the host's answers to the sockets."""
 
     def __init__(self, link: HostPort, sign_in: SignInCall, limits: EdgeLimits):
         self._link = link
@@ -50,11 +50,11 @@ class Door:
         self._codec = SignInCodec()
         self._limits = limits
         self._tasks: set[asyncio.Task[None]] = set()
-        # What players have sent and the host has not got yet: the texts, and beside them their connections.
+        # Players' messages that the host has not got yet: the texts, and beside them their connections.
         self._players: list[ConnectionId] = []
         self._texts: list[bytes] = []
 
-    # --- what sockets tell ---
+    # --- calls of the sockets ---
 
     def text_received(self, socket: ClientSocket, text: bytes) -> None:
         if socket.stage is _PLAYING:
@@ -70,7 +70,7 @@ class Door:
             socket.refuse(Refusal(RefusalCode.INTERNAL), text)
 
     def pass_on(self) -> None:
-        """Send the host what players have sent since the last call."""
+        """Send the players' messages since the last call to the host."""
         if self._texts:
             players, self._players = self._players, []
             texts, self._texts = self._texts, []
@@ -85,7 +85,7 @@ class Door:
             # Later, because this may happen while the host is telling us something: it must not hear back from inside.
             asyncio.get_running_loop().call_soon(self._link.to_host, Leave(socket.connection_id, why))
 
-    # --- what the host tells ---
+    # --- calls of the host ---
 
     def opened(self, sockets: Mapping[ConnectionId, ClientSocket], message: Opened) -> None:
         socket = sockets.get(message.connection_id)

@@ -1,4 +1,4 @@
-"""WebSocket frames as bytes (RFC 6455, section 5): what the server sends, and the two kinds it reads without a parser.
+"""WebSocket frames as bytes (RFC 6455, section 5): those the server sends, and the two kinds it reads without a parser.
 
 Server frames are not masked, so the same bytes go to every client. Pure.
 """

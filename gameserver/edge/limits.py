@@ -1,6 +1,6 @@
 """Every number that bounds a client at the edge.
 
-Law: no client holds more memory, or costs more time before it has signed in, than what stands here.
+Law: before its sign-in no client holds more memory, or costs more time, than these limits allow.
 """
 
 from __future__ import annotations

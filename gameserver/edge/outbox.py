@@ -2,7 +2,7 @@
 
 World frames are latest-wins: above the wire's high-water mark they are skipped, and once it has drained one
 ``Resync`` is asked for; frames that build on a skipped one are dropped until the next full frame.
-JSON messages may not be lost: they queue up to a cap, and beyond it the client is closed. What is queued in one turn
+JSON messages may not be lost: they queue up to a cap, and beyond it the client is closed. Data queued in one turn
 of the event loop, a tick's world frame and its messages, leaves in one write, in order. A frame alone leaves as the
 very bytes that were handed in, and frames that several clients get are joined once.
 """
@@ -27,7 +27,7 @@ _FLOWING: Final = WorldFlow.FLOWING  # looked at for every viewer on every tick
 
 
 class Joiner:
-    """Joins frames; what was joined for the client before is used again if this one gets the same."""
+    """Joins frames; the result for the client before is used again if this one gets the same frames."""
 
     __slots__ = ("_frames", "_joined")
 
@@ -63,9 +63,9 @@ class Outbox:
         self._mark = mark
         self._tally = tally
         self._join = joiner.join
-        self._first: bytes | None = None  # what is queued: usually one world frame, and nothing behind it
+        self._first: bytes | None = None  # head of the queue: usually one world frame, and nothing behind it
         self._others: list[bytes] | None = None
-        self._messages_bytes = 0  # of what is queued
+        self._messages_bytes = 0  # of the queue
         self._congested = False
         self._flow = _FLOWING
 
@@ -96,7 +96,7 @@ class Outbox:
             self.flush()
 
     def last(self, frames: bytes) -> None:
-        """Send what ends the connection, whatever waits already."""
+        """Send the last bytes of the connection, whatever waits already."""
         self._queue(frames)
         self.flush()
 
@@ -116,7 +116,7 @@ class Outbox:
         return taken
 
     def flush(self) -> None:
-        """Send what is queued, by itself."""
+        """Send the queue, without a Sender."""
         if taken := self.take():
             self.wire.write(taken)
 

@@ -1,7 +1,7 @@
 """Pollers ask the kernel about sockets: the event loop about new connections, a selector of our own about players.
 
 A player's input is of no use before the next tick, so the loop is not woken for it: ``DrainedPoller.drain`` asks about
-all players at once, reads each once, and sends on what waited. The kernel tells of each thing that comes, and not again
+all players at once, reads each once, and sends waiting data. The kernel reports each arrival once, and not again
 on every tick as long as it is there, which would have it look at every socket twice. Law: no client costs another its
 turn, and a socket that was not read to the end is asked about again.
 """
@@ -23,7 +23,7 @@ from gameserver.speedups import plain
 
 READS: Final = 0x1  # epoll's EPOLLIN
 WRITES: Final = 0x4  # EPOLLOUT
-_ENDS: Final = 0x2000  # EPOLLRDHUP: nothing comes behind what can be read
+_ENDS: Final = 0x2000  # EPOLLRDHUP: nothing comes after the readable bytes
 _EDGE_TRIGGERED: Final = 1 << 31  # EPOLLET
 _WANTED: Final = READS | WRITES
 log = structlog.get_logger(__name__)
@@ -45,7 +45,7 @@ class LoopPoller:
 
 
 class DrainedPoller:
-    """Asks only when told to: epoll where there is one, else what Python's ``selectors`` finds."""
+    """Polls on demand only: with epoll where there is one, else with Python's ``selectors``."""
 
     def __init__(self, read_bytes: int, asked: EpollLike | None = None) -> None:
         self._read_bytes = read_bytes
@@ -53,7 +53,7 @@ class DrainedPoller:
         self._read_ready = plain.read_ready if isinstance(self._asked, SelectorsPoll) else speedups.read_ready
         self._wires: list[Wire | None] = []  # those that wait for something, by descriptor: small numbers
         self._waiting = 0  # how many
-        self._lost_track = False  # a drain did not come to its end, and what it did not come to is no news any more
+        self._lost_track = False  # a drain broke off: the kernel will not report the sockets again that it left out
 
     def poll(self, wire: Wire, reads: bool, writes: bool) -> None:
         fd, events = wire.fd, (READS | _ENDS if reads else 0) | (WRITES if writes else 0)
@@ -71,7 +71,7 @@ class DrainedPoller:
             self._waiting -= 1
 
     def drain(self) -> None:
-        """Read from every wire that has something, once, and write to those that can take what waited."""
+        """Read once from every readable wire, and write waiting data to those that can take it."""
         if not self._waiting:
             return
         if self._lost_track:
@@ -112,7 +112,7 @@ class EpollLike(Protocol):
 
 
 class SelectorsPoll:
-    """The same calls, answered by what there is without epoll."""
+    """The same calls without epoll."""
 
     def __init__(self) -> None:
         self._selector = DefaultSelector()

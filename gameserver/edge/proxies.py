@@ -1,6 +1,6 @@
 """Address of a client behind proxies: by ``X-Forwarded-For``, from listed proxies only. Pure.
 
-Law: what a peer says about others counts only if the peer is listed. Of the addresses that proxies appended, the
+Law: a peer's word about other addresses counts only if the peer is listed. Of the addresses that proxies appended, the
 right-most that is not a listed proxy is the client: everything to the left of it is the client's own word.
 """
 
@@ -10,7 +10,7 @@ import ipaddress
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-HOPS_MAX: Final = 32  # proxies between a client and us; what is further to the left is not looked at
+HOPS_MAX: Final = 32  # proxies between a client and us; addresses further to the left are ignored
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 

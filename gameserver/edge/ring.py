@@ -1,6 +1,6 @@
 """Many sends in one system call: Linux's io_uring, as much of it as it takes to give a tick's bytes to the kernel.
 
-Sockets that are sent on do not block, so each send is done, or refused, before the call returns. What this saves is a
+Sockets that are sent on do not block, so each send is done, or refused, before the call returns. This saves a
 way into the kernel for each of them; nothing is under way between two calls, and no memory is lent to the kernel.
 
 Layouts and numbers are those of <linux/io_uring.h>, the same on every architecture. See io_uring(7).
@@ -42,8 +42,8 @@ class _Offsets(NamedTuple):
     mask: int
     size: int
     flags: int
-    entries: int  # of what was done; of what is to be sent, how many were invalid
-    names: int  # of what is to be sent
+    entries: int  # of the completions; of the submissions, the number of invalid ones
+    names: int  # of the submissions
     reserved: int
 
 
@@ -69,7 +69,7 @@ class Ring:
             self._opened = opened.pop_all()
 
     def _map(self, sends: _Offsets, done: _Offsets, opened: ExitStack) -> None:
-        """The rings of what is to be sent and of what was done, and the table of sends that the first one names."""
+        """The rings of submissions and completions, and the table of sends to which the submissions point."""
         self._done_at: int = done.entries
         names_at, names_end = sends.names // 4, sends.names // 4 + self._sends_max
         rings_bytes = max(self._done_at + self._done_max * _CQE_BYTES, 4 * names_end)

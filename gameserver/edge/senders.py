@@ -17,7 +17,7 @@ log = structlog.get_logger(__name__)
 
 class Sender(Protocol):
     def send(self, wires: list[Wire], parts: list[bytes]) -> None:
-        """Write to each wire, none of them twice, its part; what the kernel does not take, the wire keeps."""
+        """Write its part to each wire, none of them twice. The wire keeps the bytes that the kernel does not take."""
         ...
 
     def close(self) -> None: ...

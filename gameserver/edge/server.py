@@ -118,13 +118,13 @@ class Edge:
         self._tasks += [asyncio.create_task(self._keep_reading()), asyncio.create_task(self._sweep())]
 
     def read(self) -> None:
-        """Read what players have sent since the last call, and send it to the host."""
+        """Read the players' messages since the last call, and send them to the host."""
         self._read_at_s = self._context.now_s = self._clock.monotonic_s()
         self._context.on_tick.drain()
         self._door.pass_on()
 
     def flush(self) -> None:
-        """Send what is queued. Called after each tick; what is queued without one leaves at the end of the turn."""
+        """Send everything queued. Called after each tick; data queued without a tick leaves at the end of the turn."""
         if not self._marked:
             return
         marked, self._marked = self._marked, []
@@ -160,7 +160,7 @@ class Edge:
                 if self._context.sockets:
                     await self._context.emptied.wait()
 
-    # --- what the host says ---
+    # --- calls of the host ---
 
     def _receive(self, message: ToEdge) -> None:
         try:
@@ -214,7 +214,7 @@ class Edge:
             asyncio.get_running_loop().call_soon(self.flush)
         self._marked += outboxes
 
-    # --- what goes on by itself ---
+    # --- background tasks ---
 
     async def _keep_reading(self) -> None:
         """Read the players' sockets while no tick does, or ticks are too far apart."""

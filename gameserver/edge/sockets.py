@@ -1,7 +1,7 @@
 """One player's socket: the wire's callbacks around a ``Connection``, its stage, deadlines and message budget.
 
-Law: what a client can make us do is bounded before it is judged. Reads are fed to the parser in slices, every frame
-costs a token, and once a close is decided what still comes is dropped.
+Law: a client's demands are bounded before they are judged. Reads are fed to the parser in slices, every frame
+costs a token, and once a close is decided all later bytes are dropped.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Stage(Enum):
     SIGNING_IN = auto()  # accounts were asked
     OPENING = auto()  # the host was asked
     PLAYING = auto()
-    CLOSING = auto()  # what ends it has been written
+    CLOSING = auto()  # its last bytes have been written
     GONE = auto()
 
 
@@ -80,7 +80,7 @@ class EdgeContext:
     listener: Listener
     mark: Callable[[Outbox], None]
     joiner: Joiner
-    now_s: float  # when players were last read; what is read at once counts as having come at once
+    now_s: float  # when players were last read; everything of one read counts as having come at once
     at_once: LoopPoller = field(default_factory=LoopPoller)  # for handshakes, at either end of a connection
     on_tick: DrainedPoller  # for everybody in between
     emptied: asyncio.Event = field(default_factory=asyncio.Event)  # set when the last socket goes
@@ -128,7 +128,7 @@ class ClientSocket:
         context.sockets[self.connection_id] = self
         self._wire.start()
 
-    # --- what the wire calls ---
+    # --- calls of the wire ---
 
     def data_received(self, data: bytes) -> None:
         if self._connection.between_frames and (text := whole_text(data)) is not None and text.isascii():
@@ -155,7 +155,7 @@ class ClientSocket:
         if self._context.connected.pop(self.connection_id, None):
             CONNECTIONS.dec()
 
-    # --- what the door and the edge call ---
+    # --- calls of the door and the edge ---
 
     def enter(self, stage: Stage, within_s: float = math.inf) -> None:
         """Be at this stage, and past it within that time."""
@@ -254,7 +254,7 @@ class ClientSocket:
                 self._control(event)
 
     def _control(self, event: Event) -> None:
-        # Not for another event: a ping may be behind it, and what answers that is in the output already.
+        # Not for another event: a ping may be behind it, whose pong is in the output already.
         pongs = self._connection.take_output() if event is ConnectionEvent.PING else b""
         if not self._budget.take(self._context.now_s):
             self._one_too_many()
@@ -279,7 +279,7 @@ class ClientSocket:
     # --- beginnings and ends ---
 
     def _take_proxy_header(self, header: bytearray, read: bytes) -> bytes:
-        """Note the client's address when the PROXY header is whole; returns what came behind the header."""
+        """Note the client's address when the PROXY header is whole; return the bytes behind the header."""
         header += read
         try:
             whole = read_header(bytes(header))

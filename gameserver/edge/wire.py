@@ -1,4 +1,4 @@
-"""One client's TCP connection: a non-blocking socket, and what the kernel has not taken yet.
+"""One client's TCP connection: a non-blocking socket, and the bytes that the kernel has not taken yet.
 
 A ``Poller`` says when the socket can be read, or written again. Law: nothing here waits or raises. A connection that
 breaks is closed, and its owner is told in a later turn of the event loop, never from inside a call of its own.
@@ -17,7 +17,7 @@ _NOT_NOW: Final = (EAGAIN, EWOULDBLOCK, EINTR)
 
 
 class WireOwner(Protocol):
-    """Told what happens on the wire; the names are those of ``asyncio.Protocol``."""
+    """Callbacks of a wire, named as in ``asyncio.Protocol``."""
 
     def data_received(self, data: bytes) -> None: ...
     def pause_writing(self) -> None: ...
@@ -73,11 +73,11 @@ class Wire:
         self._is_congested = False
         self._ends_after_backlog = False  # our half of the connection
         self.is_closing = False  # nothing is taken any more, but the backlog still leaves
-        self.is_clear = True  # what is written goes to the kernel at once: a Sender may do that, and say what it wrote
+        self.is_clear = True  # writes go to the kernel at once: a Sender may do that, and report the bytes written
         self._is_ended = False
 
     def start(self) -> None:
-        """Read what comes."""
+        """Begin to read."""
         try:
             self._socket.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)  # a tick's bytes are one write, and none follow soon
             self._socket.setsockopt(SOL_SOCKET, SO_SNDBUF, self._send_buffer_bytes)
@@ -100,7 +100,7 @@ class Wire:
         return len(self._backlog)
 
     def write(self, data: bytes) -> None:
-        """Give it to the kernel, and keep what the kernel does not take."""
+        """Give ``data`` to the kernel, and keep the rest that the kernel does not take."""
         if self.is_clear:
             self.wrote(data, self._try(data))
         elif self._backlog and not (self.is_closing or self._ends_after_backlog):
@@ -117,7 +117,7 @@ class Wire:
         self._wait_for(self._reads, writes=True)
 
     def write_eof(self) -> None:
-        """Tell the peer, after what waits, that nothing follows."""
+        """Tell the peer, behind the waiting data, that nothing follows."""
         self._ends_after_backlog = True
         self.is_clear = False
         if not self._backlog and not self.is_closing:
@@ -127,7 +127,7 @@ class Wire:
         self._wait_for(reads=False, writes=self._writes)
 
     def close(self) -> None:
-        """Read nothing any more, and end when what waits has been sent."""
+        """Read no more, and end when the waiting data has been sent."""
         if self.is_closing:
             return
         self.is_closing = True
@@ -144,10 +144,10 @@ class Wire:
         self._backlog.clear()
         self._end()
 
-    # --- what the poller calls ---
+    # --- calls of the poller ---
 
     def readable(self) -> None:
-        """Take in what came, ``read_bytes`` at most: more waits in the kernel for the next time."""
+        """Read ``read_bytes`` at most: the rest waits in the kernel for the next time."""
         if not self._reads:
             return
         read: bytes | int
@@ -175,7 +175,7 @@ class Wire:
             self._poller.poll(self, self._reads, self._writes)
 
     def writable(self) -> None:
-        """Send more of what waits."""
+        """Send more of the waiting data."""
         if not self._writes:
             return
         sent = self._try(self._backlog)

@@ -1,4 +1,4 @@
-"""The page of a game that has none of its own: which game this is, what its clients can send, and how to play it."""
+"""The page of a game that has none of its own: the game's name, its clients' messages, and the way to play it."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
 Ready = Callable[[], tuple[bool, dict[str, object]]]
-"""(is this node ready for players, what is or is not well)"""
+"""(whether this node is ready for players, its checks by name)"""
 
 CONTENT_TYPES = {
     ".html": "text/html; charset=utf-8",

@@ -21,7 +21,7 @@ class Batch:
         self.players: list[PlayerId] = []
         self._ends: list[int] = []  # of each one's HSET
         self._room = bytearray(room_bytes + ROOM_BYTES)
-        self._end = 0  # of what is packed
+        self._end = 0  # of the packed bytes
 
     def __len__(self) -> int:
         return len(self.players)
@@ -46,7 +46,7 @@ class Batch:
     def add_rendered(
         self, player: PlayerId, picture: bytes, key: bytes, seq: int, tick: int, x: float, y: float, facing: int
     ) -> None:
-        """Add what ``speedups.fill`` makes of these."""
+        """Add the HSET that ``speedups.fill`` makes of these values."""
         end = fill(self._room, self._end, picture, key, seq, tick, x, y, facing)
         while end < 0:
             self._room += bytes(len(self._room) + ROOM_BYTES)

@@ -1,6 +1,6 @@
 """Examination of a Redis before the server uses it: its version and settings, and the rights of its user.
 
-Law: nothing stays changed. What is written lies under keys of no player and of no node, and is removed again.
+Law: nothing stays changed. Written keys belong to no player and to no node, and are removed again.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Words = tuple[str | int, ...]
 _NO_SCRIPT = "0" * 40  # a digest that no script has
 _NO_CLIENT = 2**62  # a client id that no server has given out
 _OF_NO_KEY = ("INFO", "CLIENT")
-_CONFIGURED = ("appendfsync",)  # what INFO does not tell
+_CONFIGURED = ("appendfsync",)  # settings that INFO leaves out
 
 
 @dataclass

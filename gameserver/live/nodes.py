@@ -1,6 +1,6 @@
 """Leases of nodes: a node is alive while its key has not expired.
 
-Only a hint that claiming its sessions is worth trying: what keeps two nodes from owning one session is the epoch.
+An expired lease is only a hint to try to claim its sessions: the epoch keeps two nodes from owning one session.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class NodeLeases:
 
     def __init__(self, store: Store):
         self._store = store
-        self._instances: dict[NodeId, str] = {}  # what release may give up
+        self._instances: dict[NodeId, str] = {}  # the leases that release may give up
 
     async def renew(self, node: NodeId, instance: str, ttl_ms: int, *, instead_of: str = "") -> bool:
         """Take or prolong the lease; False when another instance holds it, unless that is ``instead_of``.

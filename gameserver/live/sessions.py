@@ -258,7 +258,7 @@ class LiveSessions:
 
 
 def _fate_of(before: Owner | None, saved_epoch: Epoch) -> _Older:
-    """Return what becomes of the session that the pointer names."""
+    """Return the fate of the session that the pointer names."""
     if before is not None and before.is_foreign:
         return _Older.SET_ASIDE
     if before is not None and before.epoch < saved_epoch:

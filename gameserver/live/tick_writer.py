@@ -1,4 +1,4 @@
-"""Writes what a tick changed to the session hashes: the hot path, one round trip for all players of the tick.
+"""Writes a tick's changes to the session hashes: the hot path, one round trip for all players of the tick.
 
 Owns one connection and uses it for nothing else. Three laws. A reply is only ever read by the write that asked for it:
 whatever ends a write early closes the connection. A newer write is never overtaken by an older one: before a new

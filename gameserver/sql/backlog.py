@@ -1,7 +1,7 @@
 """Rows that SQL may have a little later: written in batches behind play, kept while SQL is away.
 
 Law: rows are written in order, and wait while SQL is away. A row that SQL refuses although it is well is found by
-halving the batch, dropped and logged. For what is told to people, not for what was promised to them.
+halving the batch, dropped and logged. For records that people may look at, not for promises to players.
 Bound: ``rows_max`` rows; beyond it the oldest are dropped and logged.
 """
 
@@ -54,7 +54,7 @@ class Backlog(Generic[Row]):
             await asyncio.sleep(GROWING.after(failures) or PAUSE_S)
 
     async def flush(self) -> bool:
-        """Write what waits. False when SQL is away; nothing is lost by that."""
+        """Write everything that waits. False when SQL is away; nothing is lost by that."""
         async with self._writing:
             while self._rows:
                 batch = [self._rows[at] for at in range(min(self._batch_max, len(self._rows)))]

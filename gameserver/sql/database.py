@@ -155,7 +155,7 @@ class Database:
             try:
                 return await self.transact(operation, work, interactive=interactive)
             except ProfilesUnavailable:
-                continue  # and what the cut COMMIT did is as unknown as before
+                continue  # and the outcome of the cut COMMIT is as unknown as before
         raise unknown
 
     def _start(self, operation: str, work: Work[Result], *, interactive: bool) -> asyncio.Task[Result]:

@@ -43,7 +43,7 @@ class SqlFacts:
     found: str | None = None  # the database's revision
     wanted: str | None = None  # the program's
     settings: dict[str, str] = field(default_factory=dict)
-    session: dict[str, str] = field(default_factory=dict)  # as they are after we have set what we need
+    session: dict[str, str] = field(default_factory=dict)  # their values after our own settings
     refused: dict[str, str] = field(default_factory=dict)  # "INSERT on profile" -> why
     engines: dict[str, str] = field(default_factory=dict)  # tables that are not InnoDB's
     ahead_s: float = 0.0  # its clock, compared with ours

@@ -25,7 +25,7 @@ from gameserver.sql.drivers import connect_once
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 LOCK_WAIT_S = 60
-ANSWER_S = 5.0  # for what takes a server no time
+ANSWER_S = 5.0  # for statements that take a server no time
 
 
 class NewerDatabase(ProfilesUnavailable):

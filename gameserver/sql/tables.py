@@ -82,7 +82,7 @@ account = Table(
     Column("password_hash", String(255)),  # argon2id; none for guests
     Column("guest_token_hash", TokenHash, unique=True),  # sha256; none for registered players
     Column("created_ms", BigInteger, nullable=False),
-    Column("skeleton", NameKey),  # what the name looks like; none of a released guest, and of some old accounts
+    Column("skeleton", NameKey),  # the name's look; NULL for a released guest, and for some old accounts
     Index("account_skeleton", "skeleton", unique=True),
     **TABLE_OPTIONS,
 )

@@ -1,4 +1,4 @@
-"""Errors that leave this folder: SQL cannot do what was asked, and why."""
+"""Errors that leave this folder: SQL cannot do its part, and the reason."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class StatementRefused(ProfilesUnavailable):
 
 
 class OutcomeUnknown(ProfilesUnavailable):
-    """The COMMIT was sent and its answer never came: it may or may not have happened. Repeat what is idempotent."""
+    """The COMMIT was sent and its answer never came: it may or may not have happened. Repeat idempotent work."""
 
 
 class HistoryLost(ProfilesUnavailable):

@@ -5,7 +5,7 @@ unix:///path/to/redis.sock                                           one server 
 redis+sentinel://user:password@host:26379,host:26379/service/0       the primary of ``service``, wherever it is
 redis+cluster://user:password@host:6379,host:6379                    a cluster; these of its nodes are asked first
 
-User and password are those of the data servers. What follows ``?`` are redis-py's options of a connection, and
+User and password are those of the data servers. Behind ``?`` stand redis-py's options of a connection, and
 ``sentinel_username`` and ``sentinel_password`` where the sentinels ask for them. ``rediss+…`` is TLS to everybody.
 """
 
@@ -57,7 +57,7 @@ def _parse_sentinel(transport: str, credentials: str, hosts: str, path: str, que
     if not service:
         raise ValueError("the url names no service: redis+sentinel://host:26379,host:26379/service")
     if db and not db.isdigit():
-        raise ValueError("what follows the service is a database, a number")
+        raise ValueError("behind the service stands a database, a number")
     options = dict(parse_url(f"{transport}://{credentials}service/{db or 0}?{query}"))
     del options["host"]
     sentinel_options = {

@@ -144,7 +144,7 @@ class _Node:
         return str(await self._ask("CLUSTER", "NODES"))
 
     async def send_asking(self, words: Sequence[str | int]) -> Any:
-        """A command for a slot that this node does not own yet: what comes before it on the connection says that we
+        """A command for a slot that this node does not own yet: the ASKING before it on the connection says that we
         know."""
         pipeline = self._client.pipeline(transaction=False)
         pipeline.execute_command("ASKING")

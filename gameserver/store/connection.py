@@ -1,4 +1,4 @@
-"""Calls to Redis: how long they may take, and what their failures are called.
+"""Calls to Redis: their deadlines, and one name for their failures.
 
 Law: every call has a deadline, is never retried by the driver, cannot be torn in half by the cancellation of whoever
 waits for it, and fails only as ``StoreUnavailable``.
@@ -115,7 +115,7 @@ class Store:
 
     @contextmanager
     def measured(self, operation: str) -> Iterator[None]:
-        """Time what happens inside under ``operation`` and turn the driver's errors into StoreUnavailable."""
+        """Time the block under ``operation`` and turn the driver's errors into StoreUnavailable."""
         if self._is_closed:
             raise StoreUnavailable(f"{operation}: the store is closed")
         started_s = time.perf_counter()

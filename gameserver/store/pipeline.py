@@ -37,7 +37,7 @@ class Pipeline(asyncio.Protocol):
 
     async def ask(self, packed: bytes | bytearray, count: int, usual: bytes) -> list[Any] | None:
         """Send so many commands. Returns None if the replies are the usual ones, else all of them; raises the first
-        error among them, InvalidResponse for what are not these replies, OSError when the connection is lost."""
+        error among them, InvalidResponse for other replies than these, OSError when the connection is lost."""
         replies = self._replies = Replies(count, usual)
         self._told = asyncio.get_running_loop().create_future()
         if len(packed) > _PIECE_BYTES:
@@ -54,7 +54,7 @@ class Pipeline(asyncio.Protocol):
             self._low_water_bytes = count
 
     def data_received(self, data: bytes) -> None:
-        self._wake_for(1)  # what is still to come may be less
+        self._wake_for(1)  # the missing part may be shorter
         if self._replies is None or self._told is None or self._told.done():
             self.is_clean = False
             return

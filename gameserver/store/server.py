@@ -61,7 +61,7 @@ class OneServer:
 
 
 def new_pool(options: Mapping[str, Any], timeout_s: float, connections_max: int) -> BlockingConnectionPool:
-    """The one place that says how we connect. ``options`` are redis-py's; what they say counts, as it does there."""
+    """The one place that connects to a server. ``options`` are redis-py's, and win over our settings."""
     ours: dict[str, Any] = {
         "max_connections": connections_max,
         "timeout": timeout_s,  # waiting for a free connection; the call's own deadline is the tighter one
