@@ -8,10 +8,9 @@ its sections are, and a cell's next content is a step along a pointer. Law: nobo
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
 from typing import Generic, NamedTuple, TypeVar
 
-from gameserver.protocol.world_frame import FRAME, FULL, SECTION, VERSION, Section, WorldFrameError
+from gameserver.protocol.world_frame import FULL, Section, read_section, split_frame
 
 SNAPSHOT, FORGET = int(Section.SNAPSHOT), int(Section.FORGET)
 SHARED_FRAMES_MAX = 512  # a tick has as many distinct ones as cells that players stand in
@@ -49,14 +48,8 @@ class Frames:
 
     def decode(self, payload: bytes, record: struct.Struct, id_at: int) -> Frame:
         """``record`` unpacks one record; its field number ``id_at`` is the entity's id. Raises WorldFrameError."""
-        try:
-            version, flags, count, tick = FRAME.unpack_from(payload)
-            if version != VERSION:
-                raise WorldFrameError(f"world frame version {version}, this client knows {VERSION}")
-            sections = [self._section(part, record, id_at) for part in _parts(payload, count, record.size)]
-        except struct.error as error:
-            raise WorldFrameError(str(error)) from error
-        return Frame(tick, bool(flags & FULL), sections)
+        tick, flags, parts = split_frame(payload, record.size)
+        return Frame(tick, bool(flags & FULL), [self._section(part, record, id_at) for part in parts])
 
     def after(self, content: Content | None, section: CellSection) -> Content:
         """Return the cell's content after ``section`` (not a forget). Do not use ``content`` afterwards."""
@@ -69,11 +62,8 @@ class Frames:
         return content
 
     def _section(self, part: bytes, record: struct.Struct, id_at: int) -> CellSection:
-        what, _, count, left, cell_x, cell_y, _ = SECTION.unpack_from(part)
-        end = SECTION.size + count * record.size
-        shown = {fields[id_at]: fields for fields in record.iter_unpack(part[SECTION.size : end])}
-        gone = struct.unpack_from(f"<{left}I", part, end) if left else ()
-        return CellSection(what, (cell_x, cell_y), shown, gone)
+        what, cell, records, left = read_section(part, record)
+        return CellSection(what, cell, {fields[id_at]: fields for fields in records}, left)
 
 
 class SharedFrames(Frames):
@@ -143,15 +133,3 @@ class _Recent(Generic[_Decoded]):
         if len(self._young) >= self._entries_max:
             self._old, self._young = self._young, {}
         self._young[key] = decoded
-
-
-def _parts(payload: bytes, count: int, record_size: int) -> Iterator[bytes]:
-    """The bytes of each section."""
-    at = FRAME.size
-    for _ in range(count):
-        _, _, records, left, _, _, _ = SECTION.unpack_from(payload, at)
-        end = at + SECTION.size + records * record_size + 4 * left
-        if end > len(payload):
-            raise WorldFrameError("truncated")
-        yield payload[at:end]
-        at = end

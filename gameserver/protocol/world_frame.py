@@ -16,7 +16,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator, Sequence
 from enum import IntEnum
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 FULL: Final = 1  # flag: the snapshots in this frame are all there is in view; what else was known is to be forgotten
 FRAME: Final = struct.Struct("<BBHI")
@@ -70,25 +70,46 @@ class WorldFrameError(ValueError):
 
 
 def decode_frame(payload: bytes) -> tuple[int, list[CellSection]]:
-    """(tick, sections) of a binary frame. Raises WorldFrameError."""
+    """Return (tick, sections) of a frame with records of this version's layout. Raises WorldFrameError."""
+    tick, _, parts = split_frame(payload, RECORD.size)
+    return tick, [_cell_section(part) for part in parts]
+
+
+def split_frame(payload: bytes, record_bytes: int) -> tuple[int, int, list[bytes]]:
+    """Return (tick, flags, the bytes of each section) of a frame with records of that size. Raises WorldFrameError."""
     try:
-        version, _, sections, tick = FRAME.unpack_from(payload)
+        version, flags, count, tick = FRAME.unpack_from(payload)
         if version != VERSION:
             raise WorldFrameError(f"world frame version {version}, this client knows {VERSION}")
-        return tick, list(_sections(payload, sections))
-    except (struct.error, ValueError) as error:
+        return tick, flags, list(_parts(payload, count, record_bytes))
+    except struct.error as error:
         raise WorldFrameError(str(error)) from error
 
 
-def _sections(payload: bytes, count: int) -> Iterator[CellSection]:
+def read_section(
+    part: bytes, record: struct.Struct
+) -> tuple[int, tuple[int, int], list[tuple[Any, ...]], tuple[int, ...]]:
+    """Return (what, cell, the fields of each record, the ids that left) of a section from ``split_frame``."""
+    what, _zero, records, left, cell_x, cell_y, _zero = SECTION.unpack_from(part)
+    end = SECTION.size + records * record.size
+    gone = struct.unpack_from(f"<{left}I", part, end) if left else ()
+    return what, (cell_x, cell_y), list(record.iter_unpack(part[SECTION.size : end])), gone
+
+
+def _cell_section(part: bytes) -> CellSection:
+    what, cell, records, left = read_section(part, RECORD)
+    try:
+        return CellSection(Section(what), cell, [Record(*fields) for fields in records], list(left))
+    except ValueError as error:
+        raise WorldFrameError(str(error)) from error
+
+
+def _parts(payload: bytes, count: int, record_bytes: int) -> Iterator[bytes]:
     at = FRAME.size
     for _ in range(count):
-        what, _zero, records, left, cell_x, cell_y, _zero = SECTION.unpack_from(payload, at)
-        at += SECTION.size
-        end = at + records * RECORD.size
-        if end + 4 * left > len(payload):
+        _, _, records, left, _, _, _ = SECTION.unpack_from(payload, at)
+        end = at + SECTION.size + records * record_bytes + 4 * left
+        if end > len(payload):
             raise WorldFrameError("truncated")
-        unpacked = RECORD.iter_unpack(payload[at:end])
-        ids = struct.unpack_from(f"<{left}I", payload, end)
-        yield CellSection(Section(what), (cell_x, cell_y), [Record(*fields) for fields in unpacked], list(ids))
-        at = end + 4 * left
+        yield payload[at:end]
+        at = end
