@@ -264,14 +264,13 @@ def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = _parser()
     given, unknown = parser.parse_known_args(arguments)
     if unknown:
-        problems = " ".join(_unknown(argument) for argument in unknown)
-        parser.error(f"{problems} `gameserver {given.command} --help` lists all.")
+        flags = [argument for argument in unknown if argument.startswith("-")]  # behind one may stand its value
+        problems = [_unknown_flag(flag) for flag in flags] or [f"{unknown[0]} is one argument too many."]
+        parser.error(f"{' '.join(problems)} `gameserver {given.command} --help` lists all.")
     return given
 
 
-def _unknown(argument: str) -> str:
-    if not argument.startswith("-"):
-        return f"{argument} is one argument too many."
+def _unknown_flag(argument: str) -> str:
     flag, _, value = argument.partition("=")
     near = closest(flag, ["--config", "--ready-file", *(row.flag for row in settings_table.describe())])
     if near is None:

@@ -169,6 +169,8 @@ def test_a_wrong_command_exits_with_2(arguments: list[str], capsys: pytest.Captu
         (["check", "--conections-max", "5"], "there is no flag --conections-max; did you mean --connections-max?"),
         (["run", "--zzz"], "there is no flag --zzz"),
         (["run", "a:B", "c:D"], "c:D is one argument too many"),
+        (["run", "a:B", "--grace", "5"], "there is no flag --grace; did you mean --grace-s? `gameserver run"),
+        (["run", "--grace", "5", "--prot", "9", "a:B", "c:D"], "there is no flag --grace; did you mean --grace-s?"),
     ],
 )
 def test_a_wrong_flag_names_the_right_one(arguments: list[str], line: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -109,6 +109,12 @@ def test_help_of_run_lists_every_setting_before_anything_is_installed(machine: M
     assert told["--redis-url"].endswith("an embedded Valkey in folder.")
 
 
+def test_a_flag_of_run_that_is_misspelt_names_the_right_one(machine: Machine) -> None:
+    ended = machine.run("scripts/run", "--bot", "3")
+    assert ended.returncode == 2
+    assert ended.stderr == "scripts/run: there is no --bot; did you mean --bots?\n"
+
+
 def test_without_a_python_the_script_says_which_one_is_needed(machine: Machine) -> None:
     ended = machine.run("scripts/run")
     assert ended.returncode == 2
