@@ -38,7 +38,7 @@ log = structlog.get_logger(__name__)
 
 
 class NodeFailed(Exception):  # noqa: N818
-    """A part of the node ended by a bug of ours. What was acked is in the stores; the next start finds it."""
+    """A part of the node ended by a bug of ours. Acked actions are in the stores; the next start finds them."""
 
 
 class NodeNameLost(Exception):  # noqa: N818
@@ -73,7 +73,7 @@ async def serve(settings: Settings, game: type[Game], on_ready: Callable[[str], 
             end = node.hand_over if node.name_lost.is_set() else node.drain
             log.info("draining", sessions=len(node.registry))
             if not await _first_of(end(settings.drain_s * DRAIN_SHARE), stopping.get()):
-                log.warning("drain_cut_short", note="what is not saved stays in Redis for the next start")
+                log.warning("drain_cut_short", note="unsaved sessions stay in Redis for the next start")
         finally:
             garbage.give_back()
         await node.stop()

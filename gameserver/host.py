@@ -25,7 +25,7 @@ from gameserver.simulation.loop import SimulationLoop
 from gameserver.simulation.zone_runner import ZoneRunner
 from gameserver.wiring import HostStores, Parts
 
-STOP_S = 0.2  # for what a drain left under way
+STOP_S = 0.2  # for tasks that a drain left under way
 
 log = structlog.get_logger(__name__)
 
@@ -73,7 +73,7 @@ class Host:
         self.history_lost = asyncio.Event()  # SQL is another database than at the start, or was set back
 
     async def start(self) -> None:
-        """Own what the last process left behind, and let players in."""
+        """Own the sessions that the last process left behind, and let players in."""
         self._link.attach_host(self._parts.dispatcher.receive)
         if self._history is not None:
             await self._history.enter()
@@ -86,7 +86,7 @@ class Host:
             self._background.append(task)
 
     def _background_work(self) -> Iterator[Coroutine[Any, Any, None]]:
-        """Yield what goes on until the host stops, in the order in which it starts."""
+        """Yield the tasks that run until the host stops, in the order in which they start."""
         parts = self._parts
         yield parts.saver.run()
         yield parts.session_log.run()
@@ -113,7 +113,7 @@ class Host:
         return await self._parts.departures.drain(timeout_s)
 
     async def leave(self, timeout_s: float) -> None:
-        """After the drain: write what was said and who stayed, and give up the lease."""
+        """Finish after the drain: write the chat lines and the session log, and give up the lease."""
         parts = self._parts
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):

@@ -38,7 +38,7 @@ from gameserver.wiring import HostStores
 
 EDGE_CLOSE_S = 2.0
 SESSIONS_SHARE = 0.8  # of the time to drain: saving; the rest is for goodbyes
-READ_WITHIN_S = 0.05  # players are read at least this often, also where ticks are slower
+READ_WITHIN_S = 0.05  # players are read at least this often, even if ticks are slower
 READ_LATE_S = 0.25  # the same where ticks ask for it often enough: should they not come
 
 log = structlog.get_logger(__name__)
@@ -116,7 +116,7 @@ class Node:
         self._ops = Ops(ready=self.ready, token=settings.ops_token, hosts=hosts)
 
     async def start(self) -> None:
-        """Own what the last process left behind, and let players in. Raises CannotListen and
+        """Own the sessions that the last process left behind, and let players in. Raises CannotListen and
         NodeNameInUse when another process has the node's name: a second start by mistake does not disturb the process
         that runs."""
         await self._ops.start(self._settings.ops_host, self._settings.ops_port)
@@ -126,7 +126,7 @@ class Node:
         self._is_serving = True
 
     async def drain(self, timeout_s: float) -> None:
-        """Let nobody in, end every session, save what was said. What is not saved in time stays claimable in Redis."""
+        """Let nobody in, end every session, save the chat lines. Unsaved sessions stay claimable in Redis."""
         self._is_draining = True
         self._edge.stop_accepting()
         until_s = self._clock.monotonic_s() + timeout_s

@@ -1,6 +1,6 @@
-"""The parts of a host, put together: sessions and zones, what opens and ends them, and what writes to the stores.
+"""The parts of a host, put together: sessions and zones, their opening and ending, and the writes to the stores.
 
-Each part gets what it needs by constructor, and this is the only place that knows all of them. It is given a link, and
+Each part gets its needs by constructor, and this is the only place that knows all parts. It is given a link, and
 stores that are open; it never sees a socket. Nothing runs yet: ``Host`` starts the parts.
 """
 

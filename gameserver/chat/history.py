@@ -16,11 +16,11 @@ from gameserver.protocol.ids import PlayerId
 from gameserver.protocol.messages import ChatLine
 from gameserver.sql.backlog import Backlog
 
-LINES_BYTES_MAX = 32 * 1024  # of the lines in a welcome, which has to fit what may wait for one client
+LINES_BYTES_MAX = 32 * 1024  # of the lines in a welcome, which has to fit one client's queue
 
 
 class ChatHistory:
-    """``lines`` is what waits to be written; whoever owns the history runs it."""
+    """``lines`` is the queue of unwritten lines; the history's owner runs it."""
 
     def __init__(self, rows: ChatRows, lines: Backlog[ChatLineRow], kept: int):
         self.lines = lines

@@ -1,4 +1,4 @@
-"""The rows of ``chat_message``: what was said, in the order it was written here."""
+"""The rows of ``chat_message``: chat lines, in the order in which they were written."""
 
 from __future__ import annotations
 

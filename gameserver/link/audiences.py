@@ -94,7 +94,7 @@ class AudienceTable(Generic[V]):
     def __init__(self) -> None:
         self._values: dict[ConnectionId, V] = {}
         self._lists: dict[int, list[ConnectionId]] = {}  # in the order of their numbers
-        self._found: dict[int, list[V]] = {}  # what the lists lead to; emptied by every change
+        self._found: dict[int, list[V]] = {}  # the lists' viewers; emptied by every change
         self._oldest = 1
 
     def __len__(self) -> int:

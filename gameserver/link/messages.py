@@ -125,7 +125,7 @@ class InputsWanted(LinkMessage, frozen=True):
 
 
 class PhaseEnded(LinkMessage, frozen=True):
-    """These zones have ticked: send what is queued."""
+    """These zones have ticked: send everything queued."""
 
 
 ToEdge = Opened | Declined | Deliver | TickFrames | CloseConnection | InputsWanted | PhaseEnded

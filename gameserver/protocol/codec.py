@@ -126,7 +126,7 @@ def _parse(decode: Callable[[bytes | str], ClientMessage], text: bytes | str) ->
 
 
 def _is_plain(message_type: type[ClientMessage]) -> bool:
-    """An input of this type is what its text says, whenever it is parsed, and its fields cannot be assigned."""
+    """Every parse of a text gives an equal input of this type, and its fields cannot be assigned."""
     return (
         issubclass(message_type, Input)
         and message_type.__struct_config__.frozen

@@ -13,7 +13,7 @@ REASON_LENGTH_MAX = 300  # characters
 
 
 class RefusalCode(StrEnum):
-    """Why one message was not obeyed. The value is what travels in ``code``."""
+    """The reason why one message was not obeyed. The value travels in ``code``."""
 
     BAD_MESSAGE = (
         "bad_message"  # no JSON object with a text ``type``; a field missing, of the wrong type or out of range

@@ -23,7 +23,7 @@ def skeleton(text: str) -> str:
 
 
 def skeleton_key(name: str) -> bytes:
-    """Return what is compared in SQL: no two new accounts have the same."""
+    """Return the value that SQL compares: no two new accounts have the same."""
     return skeleton(unicodedata.normalize("NFKC", name)).encode()[:KEY_BYTES_MAX]
 
 
@@ -41,7 +41,7 @@ def _folded(word: str) -> str:
 
 
 def _read_prototypes() -> dict[int, str]:
-    """Return for each character what it is taken for."""
+    """Return the look of each character: the one it is taken for."""
     text = resources.files("gameserver.protocol").joinpath(_FILE).read_text(encoding="utf-8")
     rows = (line.split(" ") for line in text.splitlines() if not line.startswith("#"))
     return {ord(alike): prototype for prototype, *others in rows for alike in others}

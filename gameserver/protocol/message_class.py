@@ -1,6 +1,6 @@
-"""The class statement of a message: refuses at once what no client could send and no decoder could read.
+"""The class statement of a message: refuses at once a class that no client could send or no decoder could read.
 
-Law: every check here belongs to the class alone. What takes two classes is checked where the game names them.
+Law: every check here belongs to the class alone. A check of two classes is made where the game names them.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def _inherited_policy(bases: tuple[type, ...]) -> MessagePolicy:
 
 
 def new_struct(new: Any, metaclass: type, name: str, bases: Any, namespace: Any, options: dict[str, Any]) -> Any:
-    """Make the class. What msgspec has against it becomes a GameError."""
+    """Make the class. An error of msgspec becomes a GameError."""
     try:
         return new(metaclass, name, bases, namespace, **options)
     except (TypeError, ValueError) as error:

@@ -100,7 +100,7 @@ class Logout(ClientMessage, tag="logout", handled_by="node", frozen=True):
 
 
 class ServerMessage(msgspec.Struct, tag_field="type", frozen=True):
-    """Sent by the server. Fields may be added in later versions; clients ignore what they do not know."""
+    """Sent by the server. Fields may be added in later versions; clients ignore unknown fields."""
 
 
 class ZoneDescription(msgspec.Struct, frozen=True):
@@ -111,7 +111,7 @@ class ZoneDescription(msgspec.Struct, frozen=True):
 
 
 class ChatLine(msgspec.Struct, frozen=True):
-    """One line of chat. ``sender`` comes from the session that spoke, never from what it sent."""
+    """One line of chat. ``sender`` comes from the session that spoke, never from its message."""
 
     channel: Literal["zone", "whisper"]
     sender: str
@@ -162,7 +162,7 @@ class Refused(ServerMessage, tag="refused", frozen=True, omit_defaults=True):
 
 
 class InventoryChanged(ServerMessage, tag="inventory", frozen=True):
-    """The whole inventory, after it changed: item kind -> quantity, only what is held."""
+    """The whole inventory, after it changed: item kind -> quantity, without empty kinds."""
 
     items: dict[str, int]
 

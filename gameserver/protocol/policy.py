@@ -17,7 +17,7 @@ _NEEDED_FOR: Final[dict[AckLevel | None, frozenset[StoreName]]] = {
     None: frozenset(),
     "accepted": frozenset(),
     "stored": frozenset(("redis",)),
-    "durable": frozenset(("redis",)),  # what SQL is asked for answers for itself when SQL is away
+    "durable": frozenset(("redis",)),  # the answer waits for SQL, which refuses by itself while away
 }
 
 

@@ -1,4 +1,4 @@
-"""The characters of what players put before others: chat lines, names, and texts of a game's own. Pure.
+"""The characters of texts that players show to others: chat lines, names, and texts of a game's own. Pure.
 
 Law: a text that was let through shows something, stays on its line, and keeps to the direction it was written in.
 """
@@ -64,7 +64,7 @@ def _is_mark(character: str) -> bool:
 
 
 def _has_ink(character: str) -> bool:
-    """Letters, digits, punctuation and symbols; what a later version of Unicode may have added has the benefit."""
+    """Letters, digits, punctuation and symbols; unassigned characters pass, since a later Unicode may have them."""
     category = unicodedata.category(character)
     return (category[0] in "LNPS" or category == "Cn") and not is_ignorable(character) and character not in _BLANK
 

@@ -6,7 +6,7 @@
              then `records` records of RECORD.size bytes, then `left` entity ids as u32
     record   u32 id · f32 x · f32 y · u8 kind · u8 facing · u16 status          (announced in welcome.layout)
 
-All little-endian. A snapshot replaces what is known of its cell; a delta holds the entities that changed or came and
+All little-endian. A snapshot replaces its cell; a delta holds the entities that changed or came and
 the ids that left; forget ends a cell's being in view. An id leaves for the viewer only if it is still thought to be in
 that cell: one that walks from cell to cell leaves one and comes in the other, in either order, in the same frame.
 """

@@ -1,7 +1,7 @@
-"""The class of all services: their messages and handlers, declared as a game declares its own, and what a node calls.
+"""The class of all services: their messages and handlers, declared as a game declares its own, and the node's calls.
 
 Law: a handler runs on the tick of the player's zone, in the order of the player's actions, and is whole or nothing. It
-awaits nothing. What takes time is left as a note, and the service acts on its notes after the tick.
+awaits nothing. Slow work is left as a note, and the service acts on its notes after the tick.
 """
 
 from __future__ import annotations
@@ -50,10 +50,10 @@ class Service(metaclass=GameClass):
     # --- called by the node; a service replaces those that it needs ---
 
     def attach(self, presence: Presence) -> None:
-        """Take what the host offers. Called once, before ``start``."""
+        """Take the host's offers. Called once, before ``start``."""
 
     async def start(self, zones: Sequence[str]) -> None:
-        """Load what the service needs before the first player comes. Raises ProfilesUnavailable or StoreUnavailable
+        """Load the service's data before the first player comes. Raises ProfilesUnavailable or StoreUnavailable
         when a store does not answer."""
 
     async def run(self) -> None:
@@ -68,4 +68,4 @@ class Service(metaclass=GameClass):
         return {}
 
     async def flush(self) -> None:
-        """Write what still waits: the node is leaving. Cancelled when the time is over."""
+        """Write everything that waits: the node is leaving. Cancelled when the time is over."""

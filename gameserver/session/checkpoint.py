@@ -1,6 +1,6 @@
 """Saves every live session to SQL once per period, in a few batches, so that no tick has all of them.
 
-What a checkpoint is for: if Redis loses its data and the server dies, a player loses at most one period.
+A checkpoint bounds a loss: if Redis loses its data and the server dies, a player loses at most one period.
 Law: while Redis is available, SQL never gets a seq that Redis has not acknowledged. ``Flusher`` takes the snapshots
 of a write when it starts the write, and has them saved when the write has landed.
 Bound: one save under way a session; while SQL is away a newer one takes its place.
@@ -55,7 +55,7 @@ class Checkpoints:
         self._fenced = fenced
         self._due: list[tuple[float, int, Session]] = []
         self._numbers = count()
-        self._soon: dict[Session, None] = {}  # due now, besides their turn
+        self._soon: dict[Session, None] = {}  # due now, in addition to their turn
         self._under_way: set[Session] = set()
 
     def add(self, session: Session) -> None:
@@ -66,14 +66,14 @@ class Checkpoints:
             self._save_taken_over(session)
 
     def _save_taken_over(self, session: Session) -> None:
-        """Save what Redis has of the session. If Redis lacks some of it, wait for the write that brings the rest."""
+        """Save the session as Redis has it. If Redis lacks some of it, wait for the write that brings the rest."""
         if session.dirty:
             self.save_soon(session)
         elif (save := _snapshot(session)) is not None:
             self.save([(session, save)])
 
     def save_soon(self, session: Session) -> None:
-        """Take a snapshot of the session with the next ones, besides its turn."""
+        """Take a snapshot of the session with the next ones, in addition to its turn."""
         self._soon[session] = None
 
     def snapshots(self) -> list[Snapshot]:
@@ -91,7 +91,7 @@ class Checkpoints:
                 self._tasks.start(self._note(session, save, outcome), "checkpoint")
 
     def put_off(self, snapshots: Iterable[Snapshot]) -> None:
-        """Drop the snapshots, because Redis may lack what they hold. Their sessions are due again at once."""
+        """Drop the snapshots, because Redis may lack their content. Their sessions are due again at once."""
         for session, _ in snapshots:
             self.save_soon(session)
 

@@ -31,7 +31,7 @@ from gameserver.world.entity import Player
 SWEEP_S = 0.5
 POLL_S = 0.02
 LOGOUT = "logout"
-ANSWERS_PATIENCE_S = 1.0  # what is not answered as usual by then is answered when the session is saved
+ANSWERS_PATIENCE_S = 1.0  # actions without an answer by then are answered when the session is saved
 FAREWELL_PATIENCE_S = 3.0  # a client that logs out, or waits for an answer, is closed when saved, or after this
 LETTING_GO_PATIENCE_S = 3.0  # while a store is away
 
@@ -140,7 +140,7 @@ class Departures:
                 raise Refusal(RefusalCode.TRY_LATER, "your session cannot be opened just now", retry_after_ms=2000)
 
     async def sweep(self) -> None:
-        """Find who is gone for too long or does nothing; until cancelled."""
+        """Find players who are away for too long, or idle; until cancelled."""
         while True:
             await asyncio.sleep(SWEEP_S)
             for session in self._registry:

@@ -70,7 +70,7 @@ class Ender:
         with metrics.SAVE_BACKLOG.track_inprogress():
             try:
                 ending = await self._save_and_remove(session)
-            except Exception:  # above all a state that cannot be written; then what Redis has is what is kept
+            except Exception:  # above all a state that cannot be written; then Redis' copy is kept
                 log.exception("session_save_failed", player_id=session.player_id)
                 await self._write_behind.withdraw(session)
                 ending = Ending.LEFT
@@ -98,7 +98,7 @@ class Ender:
         )
 
     async def _save_and_remove(self, session: Session) -> Ending:
-        # Redis gets the last state, too: while SQL is away it is what another node would claim.
+        # Redis gets the last state, too: while SQL is away another node would claim that copy.
         is_stored = await self._write_behind.stored(session, Dirty.PLACE | Dirty.STATUS, STORED_PATIENCE_S)
         while True:
             await self._write_behind.withdraw(session)
@@ -129,7 +129,7 @@ class Ender:
         return saved
 
     def _acknowledge(self, session: Session) -> None:
-        """Give every ack that waits for Redis: SQL has saved, under our epoch, what they are about."""
+        """Give every ack that waits for Redis: SQL has saved their effects under our epoch."""
         given, session.unstored = session.unstored, ()
         self._answers.give_acks(session, given)
 

@@ -44,7 +44,7 @@ class ExchangeCarrier:
         self._caught_up = caught_up
 
     def carry(self, exchange: Exchange, settle: Callable[[Exchange, ExchangeResult], None]) -> None:
-        """``settle`` is called once, with what became of it."""
+        """``settle`` is called once, with the outcome."""
         self._tasks.start(self._carry(exchange, settle), "exchange")
 
     async def _carry(self, exchange: Exchange, settle: Callable[[Exchange, ExchangeResult], None]) -> None:

@@ -18,7 +18,7 @@ log = structlog.get_logger(__name__)
 
 
 class GameLog:
-    """Reports what a tick's calls of the game raised."""
+    """Reports the errors of a tick's calls of the game."""
 
     def __init__(self, clock: Clock):
         self._errors = Sparing(PERIOD_S, clock.monotonic_s)

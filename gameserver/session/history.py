@@ -1,7 +1,7 @@
 """Ties Redis to the SQL database: at the start, and as long as the node runs.
 
 Law: Redis is told of each exchange and each new account after its commit, and of every second of play. When it knows
-of more than SQL has, SQL was set back: a new history is drawn, and nobody is given what Redis holds of the one before.
+of more than SQL has, SQL was set back: a new history is drawn, and nobody gets Redis' sessions of the one before.
 A running node that finds another history in SQL takes no players any more, and lets go of those it has, unsaved.
 """
 

@@ -42,7 +42,7 @@ class Instance(NamedTuple):
         return ":".join(map(str, self))
 
     def is_dead(self) -> bool:
-        """True if the process ran on this machine and has ended; False also when nobody can tell."""
+        """True if the process ran on this machine and has ended; False, too, when nobody can tell."""
         if not (self.machine and self.started) or self.machine != _machine():
             return False
         state = _process(self.process_id)

@@ -49,7 +49,7 @@ class Lease:
         self._ttl_s = ttl_s
         self._instance = str(Instance.of_this_process(self._ttl_ms()))
         self._until_s = float("-inf")
-        self._rival: Holding | None = None  # what another instance had at the last renewal
+        self._rival: Holding | None = None  # the lease of another instance at the last renewal
         self.lost = asyncio.Event()  # another living process has the name; it stays lost
 
     def holds(self) -> bool:
@@ -77,7 +77,7 @@ class Lease:
                 await self._renew()
 
     async def is_ours(self) -> bool:
-        """Ask Redis, now. True also when nobody has the lease. Raises StoreUnavailable."""
+        """Ask Redis, now. True, too, when nobody has the lease. Raises StoreUnavailable."""
         holding = await self._leases.look(self._node)
         return not self.lost.is_set() and (holding is None or holding.instance == self._instance)
 

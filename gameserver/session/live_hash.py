@@ -26,7 +26,7 @@ OF_A_KIND: Final = (ITEM, MINTED, BURNED)
 KINDS: Final = "kinds"  # how many kinds of items the hash has; a hash of an older release has no such field
 NAMES: Final = frozenset(
     "seq tick x y facing inventory_seq kinds state actions chat name zone status resume".split()  # noqa: SIM905
-)  # of a whole hash, besides three fields for each kind of item
+)  # of a whole hash, without the three fields for each kind of item
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)

@@ -55,9 +55,9 @@ class Opener:
         """The player's session under a new epoch.
 
         Raises ProfilesUnavailable, StoreUnavailable or StaleEpoch, with nothing to undo: an epoch that was issued and
-        not used leaves a gap, and what is live or listed without a session here is the reaper's.
+        not used leaves a gap, and the reaper takes live or listed sessions without a session here.
         """
-        # Asked first: a claim that Redis then makes useless would fence who plays elsewhere.
+        # Ask first: a claim that Redis then makes useless would fence a player who plays elsewhere.
         owner = await self._live.owner(player_id)
         reach(Failpoint.OPEN_BEFORE_CLAIM)
         above = NO_EPOCH if owner is None else owner.epoch
@@ -152,7 +152,7 @@ class Opener:
         note_kept_in(player, {}, journal)
         try:
             chosen = self._game.choose_zone(player)
-        except BaseException:  # it awaits nothing, so what it raises is the game's own
+        except BaseException:  # it awaits nothing, so any error is the game's own
             undo_since(journal, 0)
             log.exception("choose_zone_failed", player_id=player.player_id, zone=first)
             return first

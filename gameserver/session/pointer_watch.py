@@ -14,7 +14,7 @@ from typing import Final
 from gameserver.session.session import Session
 
 PERIOD_S: Final = 0.5
-SHARES: Final = 5  # read at a time: who has nothing else to write does not go to Redis for a few on every tick
+SHARES: Final = 5  # read at a time: a node with nothing else to write does not go to Redis for a few on every tick
 
 
 class PointerWatch:

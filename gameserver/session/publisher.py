@@ -1,4 +1,4 @@
-"""Acts on what a tick brought, without waiting: shows it over the link, marks what changed for Redis, starts what was
+"""Acts on a tick's result, without waiting: shows it over the link, marks what changed for Redis, starts what was
 asked of the outside, whose answers are inputs of a later tick."""
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Publisher:
         self._game_log = game_log
 
     def act(self, runner: ZoneRunner, result: TickResult) -> None:
-        # First what others wait for: should anything below raise, nobody stays frozen or unable to leave.
+        # Others wait for these, so they come first: if anything below raises, nobody stays frozen or unable to leave.
         for exchange in result.exchanges:
             self._carrier.carry(exchange, _settler(runner))
         for player in (*result.left, *(player for player, _ in result.declined), *result.failed_to_join):
@@ -191,7 +191,7 @@ class Publisher:
     def _answer(self, verdict: Verdict) -> None:
         session = self._registry.session_of(verdict.player)
         if session is None:
-            return  # also of an older session's exchange: its action comes again, and is answered by this one
+            return  # or the exchange is an older session's: its action comes again, and this session answers
         if (refusal := verdict.refusal) is not None:
             metrics.REFUSALS.labels(refusal.code).inc()
             told = Refused(refusal.code, refusal.reason, verdict.seq, refusal.field, refusal.retry_after_ms)

@@ -75,7 +75,7 @@ class Reaper:
                 await self._leases.forget(node)
 
     async def _reap_our_own(self) -> bool:
-        """Read the list between two looks at who is here: each is listed before it is here, and until it is gone.
+        """Read the list between two looks at our sessions: each is listed before it is here, and until it is gone.
 
         Return False when another process has our name; then the list is that process's. The list is read before the
         name is asked for, so that nothing of that process is on it."""

@@ -1,8 +1,8 @@
 """A session as the fields of its Redis hash, and as the row SQL saves; and back, taking the newer part of each.
 
 Laws: position and state go with ``seq``, the inventory with ``inventory_seq``; of Redis and SQL the higher one wins,
-for each by itself. What a hash has lost is taken from SQL. Only Redis knows which actions were applied: where SQL was
-ahead of it, or the hash has lost anything, nobody may go on numbering.
+for each by itself. Fields that a hash has lost are taken from SQL. Only Redis knows which actions were applied: where
+SQL was ahead of it, or the hash has lost anything, nobody may go on numbering.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from gameserver.world.scratch import Scratch, new_scratch
 from gameserver.world.state import PlayerState, encode_state
 from gameserver.world.stored_state import read_state
 
-FIELDS: Final = len(NAMES)  # of a whole hash, besides FIELDS_A_KIND for each kind of item
+FIELDS: Final = len(NAMES)  # of a whole hash, without FIELDS_A_KIND for each kind of item
 FIELDS_A_KIND: Final = 3
 _PLACE: Final = hset_template(b"seq", b"tick", b"x", b"y", b"facing")
 
 
 def write_changes(session: Session, batch: Batch) -> None:
-    """Add to ``batch`` what brings Redis up to date, under the next seq; it counts as written from now on. Where this
+    """Add the session's changes to ``batch``, under the next seq; they count as written from now on. Where this
     raises, nothing is added."""
     if not session.key:
         session.key = keys.session(session.player_id, session.epoch).encode()
@@ -62,7 +62,7 @@ def fields_of(session: Session) -> int:
 
 
 def _write_place(session: Session, batch: Batch) -> None:
-    """The same of one who only moved, as most do on most ticks."""
+    """Do the same for a player who only moved, as most do on most ticks."""
     session.dirty = Dirty.NOTHING
     session.seq += 1
     player = session.player
@@ -192,7 +192,7 @@ def merge_newer(session: Session, fields: Mapping[str, str], state_type: type[Pl
     elif live.inventory_seq != player.inventory._seq or live.inventory is None:
         has_all = False
         for kind in live.kinds.difference(player.inventory._holdings):
-            player.inventory._holdings[kind] = Holding()  # to be written over what Redis has of it
+            player.inventory._holdings[kind] = Holding()  # to be written over Redis' fields of it
     session.kinds_written, session.foreign_fields = len(live.kinds), live.foreign_fields
     if not has_all:  # the next write brings the hash whole, lest old fields hide under a new seq
         session.dirty = Dirty.ALL
@@ -208,13 +208,13 @@ def _take_place_and_state(session: Session, live: LiveHash) -> None:
     if live.state is not None:
         player.state = live.state
     # Before its first tick it was not let in yet: that a game does when a new player comes is still to be done. The
-    # tick is taken over, too: who dies with us before our first tick is no new player to the next.
+    # tick is taken over, too: a player who dies with us before our first tick is not new to the next node.
     session.tick = live.tick
     player._internals.is_new = player.is_new and session.tick == 0
 
 
 def _knows_what_was_applied(live: LiveHash, saved_seq: int, saved_inventory_seq: int) -> bool:
-    """Whether Redis's log of actions is as new as what the session goes on with.
+    """Whether Redis's log of actions is as new as the session's other parts.
 
     A save may have reached SQL with what a write that never reached Redis held, too. An action of that write would be
     applied again when it is sent again; so then the session is not resumed: who signs in numbers anew, and what became

@@ -64,5 +64,5 @@ class Refusals:
 
 
 def _size(save: Save) -> int:
-    """Return the bytes of what grows without a limit of the table: the state and the names of items."""
+    """Return the bytes of the parts without a limit of their own in the table: the state and the names of items."""
     return len(save.state) + sum(len(kind.encode(errors="replace")) for kind in save.inventory)

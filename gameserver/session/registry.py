@@ -1,4 +1,4 @@
-"""The sessions this host owns, by player, by connection and by name. Memory only; Redis has what must outlive it."""
+"""The sessions this host owns, by player, by connection and by name. Memory only; Redis has a copy that outlives it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Registry:
         return self._by_player.get(player_id)
 
     def session_of(self, player: Player) -> Session | None:
-        """The session of exactly this player, not of one who has taken its place."""
+        """The session of exactly this player object, not of one that has taken its place."""
         session: Session | None = player._internals.session
         return session
 

@@ -21,7 +21,7 @@ from gameserver.session.refusals import Refusals
 from gameserver.sql.database import HistoryLost, OutcomeUnknown, ProfilesUnavailable, StatementRefused
 
 BATCH_MAX = 100
-PAUSE_S = 0.1  # between batches: what comes meanwhile goes together in one transaction
+PAUSE_S = 0.1  # between batches: saves that come meanwhile share one transaction
 ALONE_AT_ONCE = 3  # one that SQL is slow to refuse does not hold up those that were only beside it in a batch
 
 Key = tuple[PlayerId, Epoch]
@@ -69,7 +69,7 @@ class Saver:
         self._suspects.discard((player_id, epoch))
 
     def give_up(self) -> None:
-        """Save nothing of what waits: SQL has another history, in which our epochs count for nothing."""
+        """Drop the waiting saves: SQL has another history, in which our epochs count for nothing."""
         for key, waiting in list(self._waiting.items()):
             self._answer(key, waiting, SaveOutcome.FENCED)
 
@@ -123,7 +123,7 @@ class Saver:
             self._suspect(batch)
         except ProfilesUnavailable as error:
             return self._away(error)
-        except Exception:  # our bug; those who wait are not to wait for ever for a task that is no more
+        except Exception:  # our bug; callers must not wait for ever for a task that has ended
             log.exception("save_batch_failed", player_ids=[player for player, _ in batch])
             self._suspect(batch)
         else:

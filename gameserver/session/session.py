@@ -1,4 +1,4 @@
-"""One live session: the player, who owns it, which connection it has, and what of it is not yet written."""
+"""One live session: the player, its owner, its connection, and its unwritten changes."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Session:
     state: SessionState = SessionState.JOINING
     connection_id: ConnectionId | None = None
     disconnected_at_s: float | None = None
-    seen: Seen | None = None  # what it last saw in SQL
+    seen: Seen | None = None  # SQL's row as the session last saw it
     refused_ends: int = 0  # how often it could not end because SQL refused its final save
     tick: int = 0  # the zone's tick that memory shows
     resume_token: str = ""  # to be told in the next welcome; only its hash is stored
@@ -61,7 +61,7 @@ class Session:
     unanswered: set[int] = field(default_factory=set)  # seqs that the present connection sent and has no answer to
     is_leaving: bool = False  # the present connection logs out or is about to be closed: no action is taken any more
     key: bytes = b""  # of its hash; made when first needed
-    is_counted: bool = False  # in the metric, which counts what the registry has
+    is_counted: bool = False  # in the metric, which counts the registry's sessions
 
     def count(self) -> None:
         """Count the session in the metric of sessions by state."""

@@ -1,4 +1,4 @@
-"""The surrender of a session: what this node does about one that a newer epoch owns.
+"""The surrender of a session that a newer epoch owns.
 
 Law: the only copy of a session is never dropped. SQL issues the epoch, but the one who asked for it may have got no
 further. As long as neither Redis nor SQL shows that the session was opened under a newer epoch, Redis keeps it, whole,
@@ -24,7 +24,7 @@ from gameserver.session.write_behind import WriteBehind
 from gameserver.sql.database import ProfilesUnavailable
 from gameserver.store.connection import StoreUnavailable
 
-OPENING_S = 0.5  # for the one who has the newer epoch to open the session, or to restore it
+OPENING_S = 0.5  # for the owner of the newer epoch to open the session, or to restore it
 
 log = structlog.get_logger(__name__)
 
@@ -54,7 +54,7 @@ class Surrender:
     async def give_up(
         self, session: Session, fields: Mapping[str, str] | None, keeps: asyncio.Future[bool] | None = None
     ) -> None:
-        """Leave in Redis what nobody else has, and delete the rest. ``fields`` are the whole session.
+        """Leave in Redis the parts that nobody else has, and delete the rest. ``fields`` are the whole session.
 
         ``keeps`` is told as soon as it is known whether Redis keeps the session for the client that it had here, and
         False while a store is away. Stores that are away are waited for as long as it takes.
@@ -74,7 +74,7 @@ class Surrender:
         await retry(attempt, after=(StoreUnavailable, ProfilesUnavailable), pauses=STEADY)
 
     async def discard(self, session: Session) -> None:
-        """Delete what Redis has under our epoch, unless it is the live session. Do nothing while Redis is away."""
+        """Delete Redis' hash of our epoch, unless it is the live session. Do nothing while Redis is away."""
         self._saver.forget(session.player_id, session.epoch)
         try:
             await self._delete(session)

@@ -1,9 +1,9 @@
 """Every tick's changes to Redis: a dirty set and at most one write at a time, each with a result.
 
 Law: while a write is out, changes coalesce in the dirty set; a write that failed leaves its sessions wholly dirty. A
-server that may have lost anything is given every session whole: memory is the truth, not what it has. An ack `stored`
-is given only after the write that holds it has replied, the pointer still names our epoch, and the hash is whole.
-Bound: one entry a session in the dirty set, at most ANSWERS_MAX unanswered actions a session.
+server that may have lost anything is given every session whole: memory is the truth, not the server's data. An ack
+`stored` is given only after the write that holds it has replied, the pointer still names our epoch, and the hash is
+whole. Bound: one entry a session in the dirty set, at most ANSWERS_MAX unanswered actions a session.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ class WriteBehind:
             self.forget(session)  # if the write failed, it had marked it again
 
     async def await_quiet(self) -> None:
-        """Wait until no write that failed can still arrive: it would bring back what is removed now. Raises
+        """Wait until no failed write can still arrive: it would bring back a session that is removed now. Raises
         StoreUnavailable while that cannot be known."""
         if self.available:
             return
@@ -121,7 +121,7 @@ class WriteBehind:
     # --- writing ---
 
     def begin(self) -> Flight | None:
-        """Take off what is dirty, and the sessions whose pointers are due. The caller has to call ``write`` with it.
+        """Take the dirty sessions, and those whose pointers are due. The caller has to pass the result to ``write``.
 
         Return None while a write is out, while Redis is left alone after a failure, and when there is nothing to do.
         """
@@ -142,7 +142,7 @@ class WriteBehind:
         return flight
 
     async def write(self, flight: Flight) -> Written:
-        """Write it, and return what came of it. Raises only for a bug; then nothing counts as written either."""
+        """Write the flight and return its result. Raises only for a bug; then nothing counts as written."""
         try:
             return await (self._look() if flight.is_empty else self._write(flight))
         finally:
@@ -231,7 +231,7 @@ class WriteBehind:
         """Take from the session the acks that may be given now."""
         session = owed.session
         if session.player._internals.actions.lineage != owed.lineage or not session.is_open:
-            return ()  # the client they were for is gone; what is unstored now came after this write
+            return ()  # their client is gone; acks that wait now came after this write
         if owed.acks and not self._may_ack():
             self.mark(session, Dirty.ACTIONS)  # they are given with a later write, should we still own it then
             return ()
@@ -262,7 +262,7 @@ class WriteBehind:
     def _mark_all(self) -> None:
         """Every session, and every pointer is to be read, in the next write."""
         for session in self._sessions:
-            if session.is_open or session in self._dirty:  # a last write may be under way of who leaves
+            if session.is_open or session in self._dirty:  # the last write of a leaving player may be under way
                 self.mark_whole(session)
         self._watch.start_over()
 

@@ -1,5 +1,5 @@
-"""Calls of the game's hooks. Law: a call is whole or nothing. What a hook changed before it raised is undone, and the
-tick goes on; a bug costs what this one call would have done. (A handler's call is in ``inputs``: it may also refuse.)
+"""Calls of the game's hooks. Law: a call is whole or nothing. All changes of a hook that raised are undone, and the
+tick goes on; a bug costs this one call. (A handler's call is in ``inputs``: it may also refuse.)
 
 Here and in ``inputs`` everything that is raised is caught, ``SystemExit`` and ``CancelledError`` too: one player's call
 of ``exit()`` is not to end the node. A call of the game awaits nothing and no signal interrupts it, so whatever it

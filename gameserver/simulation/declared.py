@@ -180,5 +180,5 @@ def _public(cls: type) -> list[str]:
 
 
 def _plain(name: str) -> str:
-    """The name without what people get wrong: capitals, underscores, endings."""
+    """The name without the parts that people get wrong: capitals, underscores, endings."""
     return _DOUBLED.sub(r"\1", _ENDINGS.sub("", name.lower().replace("_", "")))

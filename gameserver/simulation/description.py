@@ -1,4 +1,4 @@
-"""A game described for people: its name, its first line, and what its clients can send."""
+"""A game described for people: its name, its first line, and its clients' messages."""
 
 from __future__ import annotations
 

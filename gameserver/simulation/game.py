@@ -63,7 +63,7 @@ def handles(message_type: type[MessageT], /) -> Mark[MessageT]:
 
 
 def refuse(reason: str, *, code: RefusalName = "rules", field: str | None = None, retry_after_ms: int = 0) -> NoReturn:
-    """Do not grant the player's wish, and end the handler. What the handler changed is undone.
+    """Do not grant the player's wish, and end the handler. The handler's changes are undone.
 
     The player is shown ``reason``. ``code`` tells the client's program why, and ``field`` names the field of the
     message that cannot be obeyed. Raises GameError for a code that a game cannot use.
@@ -79,7 +79,7 @@ class Game(Generic[StateT, ScratchT, ZoneScratchT], metaclass=GameClass):
     """Subclass it: ``class Tag(Game[Tally, Steering, Ground])`` names the classes of ``player.state``,
     ``player.scratch`` and ``zone.scratch``. Leave out the last ones that the game does not need.
 
-    One instance serves all zones of a node. What belongs to a zone belongs into ``zone.scratch``.
+    One instance serves all zones of a node. Keep a zone's own values in ``zone.scratch``.
     The class statement raises GameError, in one line, for whatever can be seen to be wrong.
     """
 

@@ -16,7 +16,7 @@ from gameserver.world.exchange import Exchange, ExchangeResult
 INPUTS_MAX: Final = 64
 
 Inputs = ClientMessage | list[ClientMessage]
-"""What a player said: most say one thing a tick, and a list for it alone would cost as much as all else about it."""
+"""A player's messages: most send one a tick, and a list for it alone would cost as much as all else about it."""
 
 
 class Inbox:
@@ -34,7 +34,7 @@ class Inbox:
         self.returns.append(player.player_id)
 
     def drop_inputs(self, player: Player) -> None:
-        """Another socket takes the player's place: what its predecessor still had to say is not said."""
+        """Another socket takes the player's place: drop the waiting messages of the one before."""
         self.inputs.pop(player, None)
 
     def lose(self, player: PlayerId) -> None:

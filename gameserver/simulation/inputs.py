@@ -129,7 +129,7 @@ class InputApplier:
             self.result.verdicts.append(Verdict(player, seq, level=before))
 
     def _handle(self, player: Player, message: ClientMessage, route: Route) -> None:
-        """Call the handler. Raises Refusal when it refuses, or has a bug; then nothing of what it did is left."""
+        """Call the handler. Raises Refusal when it refuses, or has a bug; then all its changes are undone."""
         journal = self._inside.journal
         before = len(journal)
         try:

@@ -144,6 +144,6 @@ class SimulationLoop:
         return deadline_s + max(0, int((now_s - deadline_s) / self._interval_s)) * self._interval_s
 
     async def _rest_until(self, deadline_s: float) -> None:
-        await asyncio.sleep(0)  # what the phase asked for begins: the write to Redis
+        await asyncio.sleep(0)  # the write to Redis begins, as the phase asked
         self._rest(deadline_s - self._clock.monotonic_s())
         await asyncio.sleep(max(deadline_s - self._clock.monotonic_s(), 0.0))

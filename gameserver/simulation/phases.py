@@ -13,7 +13,7 @@ AS_LOAD_ASKS: Final = 0  # instead of a number of phases
 
 # A second phase costs a wake-up in cold caches, another look at the players' sockets and another write to Redis: 2 of
 # 26 µs a player-tick. It is worth that when one would be so long that whoever waits for something else notices. The
-# bounds lie farther apart than what a second phase costs, a tenth of the load: that must not be what calls for it.
+# bounds lie farther apart than the cost of a second phase, a tenth of the load: that cost must not call for one.
 TWO_ABOVE: Final = 0.5  # of an interval spent on ticks
 ONE_BELOW: Final = 1 / 3
 OVER_INTERVALS: Final = 20  # the average's: a pause of the machine is no load

@@ -1,4 +1,4 @@
-"""One tick of one zone, pure: the zone and what waited for it go in, what is to be shown, kept and asked comes out."""
+"""One tick of one zone, pure: the zone and its inbox go in, a result to show, keep and ask for comes out."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def _admit(zone: Zone, game: Game, player: Player, result: TickResult) -> None:
     def ask() -> None:
         refusals.append(reason_of(game, game.may_join(zone, player)))
 
-    # The player is in no zone yet, and what changes is undone all the same.
+    # The player is in no zone yet, and its changes are undone all the same.
     note_kept_in(player, {}, zone._internals.journal)
     if not whole("may_join", ask, zone, player, result):
         note_kept_nowhere(player)
@@ -183,7 +183,7 @@ def _cell(entity: Entity) -> Cell:
 
 
 def collect(zone: Zone, result: TickResult) -> None:
-    """Hand over what the zone gathered, and leave it clean for the next tick."""
+    """Move everything that the zone gathered into the result, and leave the zone clean for the next tick."""
     inside = zone._internals
     for player in inside.kept.values():
         _collect_kept(player, inside.outgoing, result)

@@ -67,7 +67,7 @@ def _is_subclass(argument: Any, wanted: type) -> bool:
 
 
 def _arguments_of(game: Any, plug: type) -> tuple[Any, ...]:
-    """Return what the class statement names, also by way of a generic class between the two."""
+    """Return the types that the class statement names, itself or by way of a generic class between the two."""
     for alias in vars(game).get("__orig_bases__", ()):
         origin = get_origin(alias)
         if origin is plug:
@@ -89,7 +89,7 @@ def _called_members(game: Any, plug: type) -> Iterator[FunctionType]:
 def _hints(member: FunctionType) -> list[tuple[str, Any]]:
     try:
         return list(get_type_hints(member).items())
-    except Exception:  # an annotation is the author's own code, and may name what is written below
+    except Exception:  # an annotation is the author's own code, and may name a class written below
         return []
 
 

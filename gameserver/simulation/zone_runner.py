@@ -1,6 +1,6 @@
-"""One zone with what waits for its next tick. A zone that stopped is made anew after a pause (``restarts``).
+"""One zone with its inbox. A zone that stopped is made anew after a pause (``restarts``).
 
-Law: one tick in which ``on_tick`` raises costs what that call would have done. A zone stops when ``on_tick`` has raised
+Law: one tick in which ``on_tick`` raises costs that call alone. A zone stops when ``on_tick`` has raised
 on every tick for a second, or when something else raises on its tick, which is a bug of the server.
 """
 
@@ -35,8 +35,8 @@ class ZoneRunner:
     def __init__(self, spec: ZoneSpec, game: Game, routes: Routes, clock: Clock, seed: int):
         self.inbox = Inbox()
         self.stopped = False  # nobody can go on in it
-        self.problem = ""  # the reason for the last stop, without what the error said: for the readiness page
-        self.failure = ""  # what on_tick raised last
+        self.problem = ""  # the reason for the last stop, without the error's text: for the readiness page
+        self.failure = ""  # the last error of on_tick
         self.restarts = Restarts()
         self._spec = spec
         self._game = game

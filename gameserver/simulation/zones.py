@@ -37,7 +37,7 @@ class Zones:
         return list(self._runners)
 
     def stop(self) -> dict[str, BaseException]:
-        """Call the game's ``on_stop`` for each zone that runs. Returns what the calls raised, by zone."""
+        """Call the game's ``on_stop`` for each zone that runs. Returns the calls' errors, by zone."""
         failed: dict[str, BaseException] = {}
         for name, runner in self._runners.items():
             try:

@@ -39,7 +39,7 @@ class ActionLog:
         self.on_change: Callable[[], None] = ignore_change
 
     def start_lineage(self, lineage: str) -> None:
-        """A client signed in and numbers from 1; what the client before it still waits for is not its business."""
+        """A client signed in and numbers from 1; answers for the client before it are not its business."""
         self.lineage = lineage
         self.last_seq = 0
         self.answers.clear()

@@ -1,7 +1,7 @@
-"""Cells seen from so far away that they are shown only every so many ticks: what changed in them since.
+"""Cells seen from so far away that they are shown only every few ticks, with their changes since then.
 
-Law: who comes and who leaves is shown on every tick, near and far, so that nobody is gone on the way from cell to cell.
-Only what else changed waits, and none of it is lost: a viewer is never more than ``every_ticks - 1`` ticks behind.
+Law: arrivals and departures are shown on every tick, near and far, so no entity vanishes between two cells.
+Only other changes wait, and none is lost: a viewer is never more than ``every_ticks - 1`` ticks behind.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class DistantCells:
         return self._unshown.get(cell, {}).values()
 
     def take_due(self, tick: int) -> Iterator[tuple[Cell, Collection[Entity]]]:
-        """The cells whose turn it is, with what changed in them since it last was."""
+        """The cells whose turn it is, with their changes since the last turn."""
         due = [cell for cell in self._unshown if (tick + sum(cell.place)) % self.every_ticks == 0]
         for cell in due:
             yield cell, self._unshown.pop(cell).values()

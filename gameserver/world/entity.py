@@ -2,8 +2,8 @@
 entity; at the end of the tick the zone shows it, and a player's session keeps it. Assigning the same value again
 changes nothing.
 
-Law: what is assigned can be packed into a world frame. A place outside the zone becomes the nearest place inside, and a
-value of a wrong type raises where it is assigned.
+Law: every assigned value can be packed into a world frame. A place outside the zone becomes the nearest place inside,
+and a value of a wrong type raises where it is assigned.
 
 Names with an underscore belong to the server. The grid reads the slots of a place by these names, on every tick, for
 everything that moves.
@@ -159,7 +159,7 @@ class Entity:
         self._name = name
 
     def _move(self, x: float, y: float) -> None:
-        """Assign ``x`` and ``y`` at once. Raises ValueError for what is no place."""
+        """Assign ``x`` and ``y`` at once. Raises ValueError unless both are finite numbers."""
         if not (0.0 <= x <= self._x_max and 0.0 <= y <= self._y_max):
             x, y = self._inside(x, y)
         if x != self._x or y != self._y:
@@ -177,7 +177,7 @@ class Entity:
         return hypot(self._x - other._x, self._y - other._y)
 
     def _inside(self, x: float, y: float) -> tuple[float, float]:
-        """The nearest place inside the zone. Raises ValueError for what is infinite or no number."""
+        """The nearest place inside the zone. Raises ValueError unless both are finite numbers."""
         if not isfinite(x + y):
             raise ValueError(f"no place: {x}, {y}")
         if self._x_max == _UNBOUNDED:
@@ -217,7 +217,7 @@ def _text(value: str) -> str:
 
 
 def _whole(name: str, value: int) -> int:
-    """The value as an int. Raises TypeError, which says what to write instead."""
+    """The value as an int. Raises TypeError, which names the remedy."""
     try:
         return index(value)
     except TypeError:

@@ -1,6 +1,6 @@
 """An event of the game's own, checked where the game sends it: once it is on its way, its author's line is not known.
 
-Law: an event holds copies of plain values, so that what the game changes afterwards changes no event.
+Law: an event holds copies of plain values, so that a later change by the game changes no event.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def event_of(call: str, name: Any, fields: dict[str, Any]) -> Event:
 
 
 def _plain_value(call: str, name: str, field: str, value: Any) -> Any:
-    """Return a copy made of what JSON knows."""
+    """Return a copy made of JSON values."""
     try:
         plain = msgspec.to_builtins(value, str_keys=True)
         _encode(plain)

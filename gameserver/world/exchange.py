@@ -80,7 +80,7 @@ def propose(
 
 
 def settle(exchange: Exchange, result: ExchangeResult) -> None:
-    """Thaw the parties and, when the exchange was done now, give them what SQL has."""
+    """Thaw the parties and, when the exchange was done now, give them SQL's holdings."""
     for party, holdings, seq in exchange._outcomes:
         party.inventory._frozen = False
         if result == "done":

@@ -1,7 +1,7 @@
-"""Cells of a zone and who looks at which. A viewer sees the cells around the cell it stands in.
+"""Cells of a zone, and their viewers. A viewer sees the cells around the cell it stands in.
 
-What changed is noted per cell once, so the cost of a tick follows what changed, not who watches; what a viewer receives
-follows what is near it, not how many are in the zone. An entity keeps its cell until it is ``margin`` inside another:
+A change is noted once per cell, so the cost of a tick follows the changes, not the viewers; the bytes of a viewer
+follow the entities near it, not the number in the zone. An entity keeps its cell until it is ``margin`` inside another:
 walking along a border changes nothing for anybody.
 """
 
@@ -17,9 +17,9 @@ from gameserver.world.zone_size import CELLS_PER_SIDE_MAX
 
 
 class Cell:
-    """A square of the zone: what is in it, what changed in it this tick, who stands in it and looks.
+    """A square of the zone: its entities, its changes of this tick, and the viewers that stand in it.
 
-    What is in it stays in it while x_from <= x < x_until and y_from <= y < y_until: its sides and the margin beyond.
+    An entity stays in it while x_from <= x < x_until and y_from <= y < y_until: its sides and the margin beyond.
     """
 
     __slots__ = (
@@ -116,7 +116,7 @@ class Grid:
         return self._cells[self._column(x), self._row(y)]
 
     def within(self, x: float, y: float, radius: float) -> Iterator[Cell]:
-        """Cells of which something may be in a circle, also of what came a margin further since it was settled."""
+        """Cells that may have entities in a circle, even those that moved a margin further since they were settled."""
         reach = radius + 2 * self.margin
         for row in range(self._row(y - reach), self._row(y + reach) + 1):
             for column in range(self._column(x - reach), self._column(x + reach) + 1):

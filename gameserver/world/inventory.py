@@ -1,6 +1,6 @@
 """A player's inventory, with the account of its origin.
 
-Law: per kind, quantity = minted - burned + what other players gave - what was given to them. Over all players the
+Law: per kind, quantity = minted - burned + received from players - given to players. Over all players the
 sum of quantity is the sum of minted minus burned at every commit; a checker can add the three columns and find a
 duplicate.
 """
@@ -18,7 +18,7 @@ from gameserver.world.journal import Journal
 
 QUANTITY_MAX = 1_000_000_000  # fits every SQL integer with room to add
 KINDS_MAX = 1_000  # of one player, those that were used up included: their account is kept
-KIND_NAMES_BYTES_MAX = 32 * 1024  # of all these together, so that a welcome fits what may wait for one client
+KIND_NAMES_BYTES_MAX = 32 * 1024  # of all these together, so that a welcome fits one client's queue
 
 
 class Holding(NamedTuple):
@@ -52,7 +52,7 @@ class Inventory:
         return holding.quantity if holding else 0
 
     def held(self) -> dict[str, int]:
-        """Return only what is there: kind -> quantity."""
+        """Return the kinds of which there are any: kind -> quantity."""
         return {kind: holding.quantity for kind, holding in self._holdings.items() if holding.quantity}
 
     def add(self, kind: str, quantity: int = 1) -> None:
@@ -70,7 +70,7 @@ class Inventory:
         self._set(kind, self._after_removal(kind, quantity))
 
     def _after_removal(self, kind: str, quantity: int) -> Holding:
-        """Return what ``remove`` would leave of ``kind``; change nothing. Raises what ``add`` does, and NOT_ENOUGH."""
+        """Return the rest of ``kind`` after a ``remove``; change nothing. Raises like ``add``, and NOT_ENOUGH."""
         if kind not in self._holdings:
             self._check_kind(kind)
         return _burned(self._holdings.get(kind, Holding()), kind, quantity)
@@ -95,7 +95,7 @@ class Inventory:
             raise GameValueError(place_of_caller("inventory"), f"{shown(kind)} is none of the game's items", remedy)
 
     def _check_new(self, kind: str) -> None:
-        """Raise what ``check_kind`` raises, and Refusal (FULL) when there is no room for one more kind."""
+        """Raise like ``check_kind``, and Refusal (FULL) when there is no room for one more kind."""
         self._check_kind(kind)
         names_bytes = len(kind.encode()) + sum(len(name.encode()) for name in self._holdings)
         if len(self._holdings) >= KINDS_MAX or names_bytes > KIND_NAMES_BYTES_MAX:
@@ -123,7 +123,7 @@ class Inventory:
 
 
 def given(giver: Inventory, receiver: Inventory, kind: str, quantity: int) -> tuple[Holding, Holding]:
-    """Return the two holdings of ``kind`` after the gift; change nothing. Raises what ``add`` and ``remove`` raise."""
+    """Return the two holdings of ``kind`` after the gift; change nothing. Raises like ``add`` and ``remove``."""
     if kind not in giver._holdings:
         giver._check_kind(kind)
     elif kind not in receiver._holdings:

@@ -15,12 +15,12 @@ Journal = list[tuple[Any, ...]]
 
 
 def undo_since(journal: Journal, length: int) -> None:
-    """Undo what was noted since the journal had this length, the newest change first."""
+    """Undo the changes noted since the journal had this length, the newest first."""
     while len(journal) > length:
         undo, *arguments = journal.pop()
         undo(*arguments)
 
 
 def cut(items: list[Any], length: int) -> None:
-    """Undo what was appended to ``items`` since it had this length."""
+    """Cut ``items`` back to this length."""
     del items[length:]

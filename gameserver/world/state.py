@@ -33,7 +33,7 @@ class PlayerState(msgspec.Struct, metaclass=StateClass, dict=True):
     if not TYPE_CHECKING:  # a type checker would allow any name in a class that has a __setattr__
 
         def __setattr__(self, name: str, value: Any) -> None:
-            """Keep a value of the field's own type. Raises GameError: what is kept can be read back."""
+            """Keep a value of the field's own type. Raises GameError for a value that could not be read back."""
             value = self._rules[name](self, name, value)
             notes = notes_of(self)
             if notes.journal is not None:

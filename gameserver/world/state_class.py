@@ -69,7 +69,7 @@ def _check(cls: Any, root: type, options: dict[str, Any]) -> None:
     _check_version(cls)
     check_post_init(cls)
     for name in cls.__struct_fields__[: len(cls.__struct_fields__) - len(cls.__struct_defaults__)]:
-        raise GameError(place_of_class(cls, name), "has no default", f"write {name}: … = …, for players who are new")
+        raise GameError(place_of_class(cls, name), "has no default", f"write {name}: … = …, for new players")
 
 
 def _check_fields_if_known(cls: Any) -> None:

@@ -16,7 +16,7 @@ from gameserver.protocol.message_class import first_line
 from gameserver.protocol.mistake import GameError, GameNameError, GameValueError, closest, place_of_caller, shown
 from gameserver.world.state_notes import notes_of
 
-STATE_BYTES_MAX: Final = 64 * 1024  # as stored, with what is carried along for other versions of the game
+STATE_BYTES_MAX: Final = 64 * 1024  # as stored, with the fields carried for other versions of the game
 INT_MIN: Final = -(2**63)
 INT_MAX: Final = 2**63 - 1
 _FIXED_BYTES: Final = 32 * 6 + 8  # for each field: the longest number, or a short text of characters that are escaped
@@ -123,7 +123,7 @@ def _keep_str(state: Any, name: str, value: Any) -> str:
 
 
 def _other(declared: Any) -> Keep:
-    """The rule of any other type: what is written as JSON and read again must be what was assigned."""
+    """The rule of any other type: a value that is written as JSON and read again must equal the assigned one."""
     decode = msgspec.json.Decoder(declared).decode
     wanted = type_name(declared)
 

@@ -1,4 +1,4 @@
-"""A stored state read by the game that runs now. What cannot be read is told in one line, and stays as it is stored."""
+"""A stored state, read by the game of now. An unreadable state is named in one line, and stays as it is stored."""
 
 from __future__ import annotations
 

@@ -28,13 +28,13 @@ class ViewFrame(NamedTuple):
 
 
 class TickEncoder:
-    """Encodes one tick of one grid, once; what it holds is the tick's."""
+    """Encodes one tick of one grid, once, and is used for that tick alone."""
 
     def __init__(self, tick: int, grid: Grid):
         self._tick = tick
         self._watched = grid.watched
         self._later = {later.every_ticks: later for later in grid.later}
-        # By how often a cell is shown, then by cell: what those get of it who had it in view before.
+        # By the interval in which a cell is shown, then by cell: the bytes for viewers that had it in view before.
         self._deltas = {1: {cell: _delta(cell, cell.changed) for cell in grid.dirty if cell.viewing_cell_count}}
         for every_ticks, later in self._later.items():
             self._deltas[every_ticks] = self._now_and_then(later, grid.dirty)
@@ -81,7 +81,7 @@ class TickEncoder:
                 yield ViewFrame(encode_frame(self._tick, same), viewers, False)
 
     def _news(self, before: Cell | None, now: Cell) -> list[bytes]:
-        """The sections for who saw what is seen from ``before`` and sees what is seen from ``now``."""
+        """The sections for a viewer that saw the cells around ``before`` and sees those around ``now``."""
         old = before.view if before is not None else {}
         sections = [encode_section(Section.FORGET, cell.place, ()) for cell in old if cell not in now.view]
         sections += [self._snapshot(cell) for cell in now.view if cell not in old]

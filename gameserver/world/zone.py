@@ -1,4 +1,4 @@
-"""A zone: a bounded world with its entities and players, and what a game may ask of it. It changes only on its tick.
+"""A zone: a bounded world with its entities and players, and the calls of a game. It changes only on its tick.
 
 ``Zone`` is what a game sees. The server's part of a zone is behind ``zone._internals``. What a handler or ``on_tick``
 asks of the outside (messages, exchanges) is collected there and acted on after the tick. Time and randomness come from
@@ -85,7 +85,7 @@ class Zone(Generic[StateT, ScratchT, ZoneScratchT]):
         self._entities: Mapping[EntityId, Entity] = MappingProxyType(self._internals.entities)
         self._players: Mapping[PlayerId, Player[StateT, ScratchT]] = MappingProxyType(self._internals.players)
         self._kinds = {name: number for number, name in enumerate(kinds)}
-        self._always_seen = spec.cell_size * (1 - 2 * spec.border_margin)  # what is nearer is in view
+        self._always_seen = spec.cell_size * (1 - 2 * spec.border_margin)  # nearer entities are in view
 
     @property
     def name(self) -> str:
@@ -154,7 +154,7 @@ class Zone(Generic[StateT, ScratchT, ZoneScratchT]):
         self._internals.remove(entity)
 
     def clamp(self, x: float, y: float) -> tuple[float, float]:
-        """The nearest place inside the zone. Raises ValueError for what is no place."""
+        """The nearest place inside the zone. Raises ValueError for NaN."""
         if isnan(x) or isnan(y):
             raise ValueError(f"no place: {x}, {y}")
         return min(max(x, 0.0), self._width), min(max(y, 0.0), self._height)
@@ -175,7 +175,9 @@ class Zone(Generic[StateT, ScratchT, ZoneScratchT]):
     def reach(self, player: Player, entity_id: int, radius: float) -> Entity:
         """Return the entity of that id if it is within ``radius``. Raises Refusal (NO_SUCH_THING, TOO_FAR).
 
-        Out of view and out of reach is answered like an id that does not exist, so that nobody learns what is there."""
+        Out of view and out of reach is answered like an id that does not exist, so that nobody learns of hidden
+        entities.
+        """
         entity = self.entity(entity_id)
         distance = player.distance_to(entity)
         if distance <= radius:
@@ -188,7 +190,7 @@ class Zone(Generic[StateT, ScratchT, ZoneScratchT]):
         """Entities within ``radius`` of the place. What is new on this tick, or came further on it than the zone's
         ``border_margin``, may be missed."""
         for cell in self._internals.grid.within(x, y, radius):
-            for entity in tuple(cell.entities.values()):  # the caller may remove what it gets
+            for entity in tuple(cell.entities.values()):  # the caller may remove entities
                 if (entity.x - x) ** 2 + (entity.y - y) ** 2 <= radius * radius:
                     yield entity
 
@@ -209,7 +211,7 @@ class Zone(Generic[StateT, ScratchT, ZoneScratchT]):
         """Ask for ``quantity`` of ``kind`` to pass from giver to receiver, or to the ground when there is none.
 
         Both inventories are frozen until SQL has committed; the game learns of it in ``on_exchange``, and only then
-        may it show what was dropped. Raises Refusal (NOT_ENOUGH, YOURSELF, FULL, TRY_LATER), changing nothing.
+        may it show the dropped items. Raises Refusal (NOT_ENOUGH, YOURSELF, FULL, TRY_LATER), changing nothing.
         """
         check_player("zone.exchange", giver)
         if receiver is not None:

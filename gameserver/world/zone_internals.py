@@ -83,7 +83,7 @@ class ZoneInternals:
         self.changed: dict[EntityId, Entity] = {}  # entities changed since the cells were last updated
         self.kept: dict[PlayerId, Player] = {}  # players whose inventory, state, actions or speech may have changed
         self.crossings: dict[PlayerId, tuple[Cell | None, Cell]] = {}  # viewers that need a frame of their own
-        self.journal: Journal = []  # how to undo what happened since the last tick
+        self.journal: Journal = []  # the ways to undo all changes since the last tick
         self.outgoing: list[Outgoing] = []
         self.notes: list[Note] = []  # for services, which act on them after the tick
         self.exchanges: list[Exchange] = []

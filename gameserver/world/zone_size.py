@@ -1,4 +1,4 @@
-"""The sizes a zone can have: what travels, what a grid can hold, and what is a size at all."""
+"""The sizes a zone can have: they fit the wire and the grid, and are sizes at all."""
 
 from __future__ import annotations
 

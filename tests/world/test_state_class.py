@@ -58,7 +58,7 @@ FIELDS = [
         "type `int | tuple[int, ...] | frozenset[int]` is not supported; "
         "use int, float, bool, str, a tuple of these, or a frozen struct",
     ),
-    ("gold: int", "gold: has no default; write gold: … = …, for players who are new"),
+    ("gold: int", "gold: has no default; write gold: … = …, for new players"),
     (
         'gold: int = "none"',
         "gold: has the default 'none': Expected `int`, got `str`; give it a default of its own type",
