@@ -19,9 +19,11 @@ from msgspec import NODEFAULT, structs
 from gameserver.protocol.errors import Refusal, RefusalCode
 from gameserver.protocol.message_class import our_messages
 from gameserver.protocol.messages import ClientMessage, Input, ServerMessage, SignInMessage
+from gameserver.protocol.nesting import NESTING_MAX, nests_too_deep
 
 DECODE_CACHE_MAX: Final = 1024
 CACHED_BYTES_MAX: Final = 125
+_DEEP_BYTES_MIN: Final = 2 * NESTING_MAX  # a shorter text has not so many pairs of brackets
 _PLAIN: Final = frozenset((int, float, bool, str, bytes, type(None)))
 _AT_FIELD = re.compile(r"^(?P<what>.*?)(?: - at `(?P<path>[^`]*)`)?$", re.DOTALL)
 _UNKNOWN_TEXT: Final = "Invalid value"  # how msgspec begins if ``type`` is a text, but of no message
@@ -117,6 +119,8 @@ class ClientCodec:
 
 
 def _parse(decode: Callable[[bytes | str], ClientMessage], text: bytes | str) -> ClientMessage:
+    if len(text) > _DEEP_BYTES_MIN and nests_too_deep(text):
+        raise Refusal(RefusalCode.BAD_MESSAGE, f"nested deeper than {NESTING_MAX} levels")
     try:
         return decode(text)
     except msgspec.ValidationError as error:

@@ -110,7 +110,7 @@ def _state(fields: Mapping[str, str], read_state: Callable[[str], PlayerState]) 
         return None
     try:
         msgspec.json.decode(stored, type=dict)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         _note_unreadable(fields, error)
         return None
     return read_state(stored)

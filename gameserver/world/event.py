@@ -14,6 +14,7 @@ from gameserver.protocol.label import LABEL_RULE, is_label
 from gameserver.protocol.message_class import first_line
 from gameserver.protocol.messages import Event
 from gameserver.protocol.mistake import GameError, GameValueError, place_of_caller, shown
+from gameserver.protocol.nesting import NESTING_MAX, nests_too_deep
 
 EVENT_BYTES_MAX: Final = 32 * 1024  # as JSON
 _CHARACTER_BYTES: Final = 6  # at most, as JSON
@@ -45,11 +46,14 @@ def _plain_value(call: str, name: str, field: str, value: Any) -> Any:
     """Return a copy made of JSON values."""
     try:
         plain = msgspec.to_builtins(value, str_keys=True)
-        _encode(plain)
+        is_deep = nests_too_deep(_encode(plain))
     except Exception as error:  # of any type: the value may be any object
         where = place_of_caller(f'{call} "{name}"')
         problem = f"cannot send {field}={shown(value)}: {first_line(error)}"
         raise GameError(where, problem, "send numbers, text, or lists and dicts of these") from None
+    if is_deep:
+        where, problem = place_of_caller(f'{call} "{name}"'), f"cannot send {field}={shown(value)}"
+        raise GameValueError(where, f"{problem}: it nests deeper than {NESTING_MAX} levels", "send it flatter")
     if not _is_finite(plain):
         where, problem = place_of_caller(f'{call} "{name}"'), f"cannot send {field}={shown(value)}"
         raise GameValueError(where, f"{problem}: JSON has no such number", "send a finite one")

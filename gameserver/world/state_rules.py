@@ -14,6 +14,7 @@ from msgspec import inspect, structs
 
 from gameserver.protocol.message_class import first_line
 from gameserver.protocol.mistake import GameError, GameNameError, GameValueError, closest, place_of_caller, shown
+from gameserver.protocol.nesting import NESTING_MAX, nests_too_deep
 from gameserver.world.state_notes import notes_of
 
 STATE_BYTES_MAX: Final = 64 * 1024  # as stored, with the fields carried for other versions of the game
@@ -129,6 +130,9 @@ def _other(declared: Any) -> Keep:
 
     def keep(state: Any, name: str, value: Any) -> Any:
         encoded = _encoded(state, name, value)
+        if nests_too_deep(encoded):
+            problem = f"cannot keep {shown(value)}, which nests deeper than {NESTING_MAX} levels"
+            raise GameValueError(_place(state, name), problem, "keep it flatter")
         try:
             read = decode(encoded)
         except msgspec.ValidationError as error:

@@ -8,6 +8,7 @@ import msgspec
 
 from gameserver.protocol.message_class import first_line
 from gameserver.protocol.mistake import code_of, place_of_class, place_of_function
+from gameserver.protocol.nesting import NESTING_MAX, nests_too_deep
 from gameserver.world.state import PlayerState, StateT, decode_state, encode_state
 from gameserver.world.state_rules import STATE_BYTES_MAX
 
@@ -35,6 +36,10 @@ def read_state(state_type: type[StateT], stored: bytes | str, player: str) -> St
     if len(stored) > STATE_BYTES_MAX and (size := len(encode_state(state))) > STATE_BYTES_MAX:
         problem = f"the state of {player} is {size} bytes long, of at most {STATE_BYTES_MAX}"
         raise StateUnreadable(place_of_class(state_type), problem, "raise version, and write upgrade to shorten it")
+    levels = NESTING_MAX + 1  # the state is one around the values of its fields
+    if nests_too_deep(stored, levels) and nests_too_deep(encode_state(state), levels):
+        problem = f"the state of {player} nests deeper than {NESTING_MAX} levels"
+        raise StateUnreadable(place_of_class(state_type), problem, "raise version, and write upgrade to flatten it")
     return state
 
 
@@ -62,5 +67,5 @@ def version_of(stored: bytes | str) -> object:
     """Return the version that the state was stored by, or a question mark."""
     try:
         return msgspec.json.decode(stored or b"{}").get("version", "?")
-    except (msgspec.DecodeError, AttributeError):
+    except (msgspec.DecodeError, AttributeError, RecursionError):
         return "?"

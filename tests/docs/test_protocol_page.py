@@ -31,6 +31,7 @@ from gameserver.protocol.messages import (
     Say,
     ServerMessage,
 )
+from gameserver.protocol.nesting import NESTING_MAX
 from gameserver.protocol.world_frame import LAYOUT, Record, Section, decode_frame
 from gameserver.simulation.inbox import INPUTS_MAX
 from gameserver.world.speech import LINES_BURST, LINES_PER_S
@@ -144,6 +145,7 @@ def limits() -> dict[str, object]:
         "seconds without a message that reaches the game": f"{settings.idle_timeout_s:g}",
         "messages waiting for one tick": INPUTS_MAX,
         "actions without an answer": ANSWERS_MAX,
+        "levels of lists and objects in each other, with the message itself": NESTING_MAX,
         "the largest `seq`": bounds(Action, "seq").le,
         "the largest entity id in a `describe`": typing.get_args(EntityRef)[1].le,
         "ids in a `describe`": lengths(Describe, "ids"),
