@@ -7,10 +7,14 @@ import socket
 import sys
 from collections.abc import Iterator
 from errno import EAGAIN, ECONNRESET, ENOTCONN
+from pathlib import Path
 from types import ModuleType
 
 import pytest
 
+from gameserver.edge import pollers
+from gameserver.edge.limits import SHORT_FRAME_BYTES_MAX
+from gameserver.speedups import plain
 from tests.edge.ends import reset
 from tests.edge.scripted import tcp_pair
 
@@ -206,3 +210,12 @@ def test_what_no_memory_suffices_for_is_an_error(twin: ModuleType, net: Net) -> 
     with pytest.raises((MemoryError, OverflowError)):
         read(twin, net.epoll, 1, sys.maxsize)
     assert read(twin, net.epoll, 1, 100) == [(near.fileno(), IN, b"hello")]
+
+
+def test_the_numbers_that_the_edge_and_its_twin_in_c_share_are_the_same() -> None:
+    in_c = Path("gameserver/speedups/in_c.c").read_text()
+    assert plain._SHORT_BYTES_MAX == SHORT_FRAME_BYTES_MAX
+    assert f"SHORT_BYTES_MAX = {SHORT_FRAME_BYTES_MAX} " in in_c
+    assert plain._WRITES == pollers.WRITES == select.EPOLLOUT
+    assert (pollers.READS, pollers._ENDS) == (select.EPOLLIN, select.EPOLLRDHUP)
+    assert select.EPOLLET & 0xFFFFFFFF == pollers._EDGE_TRIGGERED
