@@ -1,7 +1,7 @@
 """The port that clients come in by: its listening sockets, one for each address.
 
-Law: a process that has no file descriptor left does not spin. It stops accepting for a moment, the kernel holds who
-comes meanwhile, and those inside notice nothing.
+Law: a process that has no file descriptor left does not spin. It stops accepting for a moment. The kernel holds new
+connections meanwhile, and open ones notice nothing.
 """
 
 from __future__ import annotations

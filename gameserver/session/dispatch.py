@@ -1,6 +1,7 @@
-"""The host's ear: what edges send over the link becomes inputs of a zone's next tick, or the work of a part that may
-wait. Law: it never touches a socket and never waits; it knows connections by their ids only. An action that is taken is
-noted in ``Session.unanswered`` until its connection has the answer, so no connection gets two answers to one action.
+"""The dispatcher routes messages from the edge: inputs to the zone's inbox, sign-ins and logouts to background tasks.
+
+Law: it never touches a socket and never waits; it knows connections by their ids only. An accepted action is noted in
+``Session.unanswered`` until its connection has the answer, so no connection gets two answers to one action.
 """
 
 from __future__ import annotations

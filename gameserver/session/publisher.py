@@ -1,5 +1,5 @@
-"""Acts on a tick's result, without waiting: shows it over the link, marks what changed for Redis, starts what was
-asked of the outside, whose answers are inputs of a later tick."""
+"""The publisher acts on a tick's result, without waiting: it sends frames over the link, marks changes for Redis, and
+starts exchanges, whose outcomes are inputs of a later tick."""
 
 from __future__ import annotations
 

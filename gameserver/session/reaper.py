@@ -1,12 +1,12 @@
-"""Finds live sessions that no process has and owns them: those of any node whose lease has ended, and those that this
-node has in Redis only, its last process's or whose opening was cut. Each is held for a resume, saved soon, and ended
-when its grace is over.
+"""The reaper finds live sessions that no process has, and owns them: sessions of nodes whose lease has ended, and this
+node's own sessions that are in Redis only, because the last process left them or their opening was cut. Each is held
+for a resume, saved soon, and ended when its grace is over.
 
-Law: a node counts as dead when it has no lease at two looks in a row: when Redis has lost all leases, those who live
-renew theirs between the two. The pointer says whose a session is, the epoch decides who gets it. Two reapers that meet
-do no harm. A process whose node's name was taken by another process reaps nothing. A session that cannot be read keeps
-no other from being reaped. And for others to find ours, should we die, all of them are on our list, also when Redis
-lost some of it: in a cluster it fails over apart from the sessions.
+Law: a node counts as dead when it has no lease at two looks in a row. If Redis has lost all leases, living nodes renew
+theirs between the two. The pointer names a session's owner, and the epoch decides between two reapers, so they do no
+harm to each other. A process whose node's name was taken by another process reaps nothing. An unreadable session keeps
+no other from being reaped. Our own sessions stay on our list for others to find, even if Redis lost a part of the list:
+in a cluster the list fails over apart from the sessions.
 """
 
 from __future__ import annotations

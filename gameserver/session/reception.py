@@ -159,8 +159,8 @@ class Reception:
             raise Refusal(RefusalCode.TRY_LATER, "the server is restarting", retry_after_ms=2000)
 
     async def _running(self, player_id: PlayerId) -> Session | None:
-        """The player's session here. It may have been taken over a moment ago, which we would notice only with one of
-        the next ticks: who goes to another node and comes straight back must not be given what is nobody's."""
+        """Return the player's session here. Another node may have taken it over a moment ago, which a later tick would
+        notice. A player who goes there and comes straight back must not get a session that nobody owns."""
         session = self._registry.get(player_id)
         if session is None:
             return None

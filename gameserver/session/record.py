@@ -216,10 +216,10 @@ def _take_place_and_state(session: Session, live: LiveHash) -> None:
 def _knows_what_was_applied(live: LiveHash, saved_seq: int, saved_inventory_seq: int) -> bool:
     """Whether Redis's log of actions is as new as the session's other parts.
 
-    A save may have reached SQL with what a write that never reached Redis held, too. An action of that write would be
-    applied again when it is sent again; so then the session is not resumed: who signs in numbers anew, and what became
-    of unanswered actions stays unknown. One exchange may be ahead, its action is answered from SQL. If the hash has
-    lost anything, the effects of some actions are lost as well, so the same holds.
+    A save may have reached SQL although the write of the same changes never reached Redis. An action of that write
+    would be applied again when it is sent again. So such a session is not resumed: a new sign-in numbers anew, and the
+    outcome of unanswered actions stays unknown. One exchange may be ahead: its action is answered from SQL. If the hash
+    has lost fields, the effects of some actions are lost, too, so the same holds.
     """
     is_ahead = saved_seq > live.seq or saved_inventory_seq > live.inventory_seq + 1
     return live.is_whole and not is_ahead

@@ -1,8 +1,8 @@
 """The surrender of a session that a newer epoch owns.
 
-Law: the only copy of a session is never dropped. SQL issues the epoch, but the one who asked for it may have got no
-further. As long as neither Redis nor SQL shows that the session was opened under a newer epoch, Redis keeps it, whole,
-for the next one who opens it. If Redis has lost it, it is put back from memory.
+Law: the only copy of a session is never dropped. SQL has issued a newer epoch, but the node that asked for it may have
+got no further. As long as neither Redis nor SQL shows that the session was opened under a newer epoch, Redis keeps it,
+whole, for the next node that opens it. If Redis has lost it, it is put back from memory.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """One SQL database: its pool, its deadlines, and transactions that are all or nothing.
 
-Owns every connection and every transaction under way. Laws: a caller who is cancelled never cuts a transaction, it goes
-on to its end or its deadline; a connection whose transaction did not end cleanly is thrown away, never used again; what
-leaves this folder is ProfilesUnavailable, or OutcomeUnknown if only the COMMIT's answer is missing.
+``Database`` owns every connection and every transaction under way. Laws: a cancelled caller never cuts a transaction,
+which goes on to its end or its deadline; a connection whose transaction did not end cleanly is thrown away; the only
+errors that leave this folder are ProfilesUnavailable, and OutcomeUnknown if only the COMMIT's answer is missing.
 """
 
 from __future__ import annotations

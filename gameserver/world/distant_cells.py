@@ -24,8 +24,8 @@ class DistantCells:
         self._unshown: dict[Cell, dict[EntityId, Entity]] = {}
 
     def note(self, cells: Iterable[Cell]) -> None:
-        """Take in what changed in these cells on this tick. Of a cell that nobody sees nothing is kept: who comes to
-        see it gets all of it."""
+        """Note the changes in these cells. Nothing is kept of a cell that nobody sees: a new viewer gets all
+        of it."""
         for cell in cells:
             if not cell.viewing_cell_count:
                 self._unshown.pop(cell, None)

@@ -32,13 +32,13 @@ if TYPE_CHECKING:
 class ZoneSpec(msgspec.Struct, frozen=True):
     """A zone a game has: x in [0, width], y in [0, height], in world units.
 
-    Viewers see the 3 × 3 cells of ``cell_size`` around them. Who walks along a border is not now in one cell and now in
-    the other: an entity, and so a viewer, keeps its cell until it is ``border_margin``, a fraction of a cell, inside
-    another. So whatever is nearer than ``cell_size * (1 - 2 * border_margin)`` is in view.
+    Viewers see the 3 × 3 cells of ``cell_size`` around them. An entity, and so a viewer, keeps its cell until it is
+    ``border_margin``, a fraction of a cell, inside another: it does not flicker between two cells along a border. So
+    everything nearer than ``cell_size * (1 - 2 * border_margin)`` is in view.
 
-    ``refresh_ticks`` is for zones where one sees far: every how many ticks viewers are shown the cells that are 0, 1,
-    2 … cells away from their own; they see as far as it names. With ``(1, 1, 4)`` they see 5 × 5 cells: who comes to
-    and leaves the outer ones on every tick, what else changes there on every fourth.
+    ``refresh_ticks`` is for zones where one sees far. It names the ticks between two updates of the cells that are 0,
+    1, 2 … cells away, and so how far viewers see. With ``(1, 1, 4)`` they see 5 × 5 cells: arrivals and departures in
+    the outer ones on every tick, other changes on every fourth.
     """
 
     name: str
