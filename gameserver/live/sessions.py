@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from enum import StrEnum
 from itertools import chain
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import structlog
 
@@ -21,6 +21,7 @@ from gameserver.live.key_types import command_on
 from gameserver.live.keys import SCRIPTS
 from gameserver.protocol.ids import Epoch, NodeId, PlayerId
 from gameserver.store.connection import Store, StoreUnavailable
+from gameserver.store.pipeline import is_of_another_type
 from gameserver.store.script import Script
 
 log = structlog.get_logger(__name__)
@@ -134,7 +135,7 @@ class LiveSessions:
         where = [keys.owner(player), keys.session(player, epoch), keys.session(player, old_epoch)]
         believed = "" if before is None else before.epoch
         args: list[str | int] = [epoch, node, zone, believed, self._history, *chain.from_iterable(fields.items())]
-        outcome = await _RESTORE.run(self._store, where, args)
+        outcome = await self._run(_RESTORE, where, args)
         if outcome == "stale":
             await self._strike(player, epoch, node)
             raise StaleEpoch(f"player {player}: a newer epoch than {epoch} is live")
@@ -146,7 +147,7 @@ class LiveSessions:
     async def remove(self, player: PlayerId, epoch: Epoch, node: NodeId, saved_seq: int) -> Removal:
         """Delete the session after ``saved_seq`` was committed. No write of it may be under way or follow."""
         where = [keys.owner(player), keys.session(player, epoch)]
-        removal = Removal(await _REMOVE.run(self._store, where, [epoch, saved_seq]))
+        removal = Removal(await self._run(_REMOVE, where, [epoch, saved_seq]))
         if removal is not Removal.NEWER:
             await self._strike(player, epoch, node)
         return removal
@@ -155,7 +156,7 @@ class LiveSessions:
         """After being fenced: delete what we wrote under our dead epoch's name and take it off the node's list. The
         pointer and the session it names are never touched."""
         where = [keys.owner(player), keys.session(player, epoch)]
-        if await _DISCARD.run(self._store, where, [epoch]):
+        if await self._run(_DISCARD, where, [epoch]):
             await self._strike(player, epoch, node)
 
     async def sessions_of(self, node: NodeId) -> set[PlayerId]:
@@ -234,8 +235,19 @@ class LiveSessions:
         where.append(_set_aside(player, believed))
         args: list[str | int] = [epoch, node, zone, "" if before is None else before.epoch, believed.history]
         args += [self._history, older, *chain.from_iterable(initial.items())]
-        outcome, *fields = await _OPEN.run(self._store, where, args)
+        outcome, *fields = await self._run(_OPEN, where, args)
         return outcome, fields
+
+    async def _run(self, script: Script, where: list[str], args: list[str | int]) -> Any:
+        """Run the script. If one of its keys holds no hash, clear that key and run the script again."""
+        try:
+            return await script.run(self._store, where, args)
+        except StoreUnavailable as error:
+            if not is_of_another_type(error.__cause__):
+                raise
+        for key in where:
+            await self._hash("clear", key)
+        return await script.run(self._store, where, args)
 
     async def _hash(self, operation: str, key: str) -> dict[str, str]:
         """Return the fields."""

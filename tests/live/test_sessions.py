@@ -191,6 +191,24 @@ async def test_a_fenced_host_discards_what_it_wrote_and_nothing_else(live: LiveS
     assert await live.owner(ANNA) == Owner(epoch(8), THERE, "meadow")
 
 
+@pytest.mark.parametrize(
+    ("ending", "key"),
+    [("remove", keys.owner(ANNA)), ("remove", keys.session(ANNA, epoch(7))), ("discard", keys.owner(ANNA))],
+)
+async def test_a_session_whose_key_holds_no_hash_can_be_taken_away(
+    live: LiveSessions, store: Store, ending: str, key: str
+) -> None:
+    await live.open(ANNA, epoch(7), HERE, "meadow", INITIAL)
+    await store.command("test", "DEL", key)
+    await store.command("test", "SET", key, "no hash")
+    if ending == "remove":
+        assert await live.remove(ANNA, epoch(7), HERE, 1_000_000) is Removal.REMOVED
+        assert await live.sessions_of(HERE) == set()
+    else:
+        await live.discard(ANNA, epoch(7), HERE)
+    assert not await store.command("test", "EXISTS", key)
+
+
 async def test_a_live_session_cannot_be_discarded(live: LiveSessions) -> None:
     await live.open(ANNA, epoch(7), HERE, "meadow", INITIAL)
     await live.discard(ANNA, epoch(7), HERE)
