@@ -24,6 +24,14 @@ _set = msgspec.Struct.__setattr__
 _NOTHING_CARRIED = Carried(0, {}, {})
 
 
+class NotUpgraded(Exception):  # noqa: N818
+    """The author's ``upgrade`` returned something else than fields."""
+
+    def __init__(self, returned: object):
+        super().__init__("upgrade returned no fields")
+        self.returned = returned
+
+
 class PlayerState(msgspec.Struct, metaclass=StateClass, dict=True):
     """Subclass it, give every field a default, and name the subclass in ``Game[State]``."""
 
@@ -103,14 +111,21 @@ def encode_state(state: PlayerState) -> bytes:
 
 def decode_state(state_type: type[StateT], stored: bytes | str) -> StateT:
     """Read what ``encode_state`` of any version wrote. A state of a newer version is not upgraded, and stays of that
-    version. Raises msgspec.ValidationError when a field does not fit."""
+    version. Raises msgspec.ValidationError when a field does not fit, and NotUpgraded."""
     fields: dict[str, Any] = msgspec.json.decode(stored or b"{}")
     version = fields.pop("version", state_type.version)
     if version < state_type.version:
-        fields = state_type.upgrade(fields, version)
+        fields = _checked(state_type.upgrade(fields, version))
     state = msgspec.convert(fields, state_type)
     notes_of(state).carried = _carried(version, fields, fields_of(state))
     return state
+
+
+def _checked(fields: Any) -> dict[str, Any]:
+    """Return what ``upgrade`` returned. Raises NotUpgraded unless these are fields."""
+    if not isinstance(fields, dict) or not all(isinstance(name, str) for name in fields):
+        raise NotUpgraded(fields)
+    return fields
 
 
 def _put_back(state: PlayerState, name: str, value: Any, was_assigned: bool) -> None:

@@ -24,7 +24,7 @@ from gameserver.protocol.message_class import (
     unannotated,
 )
 from gameserver.protocol.mistake import GameError, place_of_class, place_of_function, shown
-from gameserver.world.state_rules import Rules, check_values, type_name
+from gameserver.world.state_rules import STATE_BYTES_MAX, Rules, check_value, type_name
 
 _OPTIONS: Final = {
     "frozen": "its fields are assigned",
@@ -112,10 +112,24 @@ def check_fields(cls: Any) -> None:
     """Raise GameError if a field's type could not be kept. Raises NameError if an annotation does not exist, as yet."""
     check_types(cls)
     for field in known_fields(cls):
+        if field.encode_name != field.name:
+            problem, remedy = f"is kept under the name {field.encode_name}", "remove name="
+            raise GameError(
+                place_of_class(cls, field.name), problem, f"{remedy}, for fields are kept by their own names"
+            )
         for problem, remedy in _unfit(inspect.type_info(field.type)):
             raise GameError(place_of_class(cls, field.name), f"is {type_name(field.type)}: {problem}", remedy)
     check_defaults(cls)
+    _check_size(cls)
     _check_new(cls)
+
+
+def _check_size(cls: Any) -> None:
+    """Refuse fields that would be too many for one state with numbers and short texts alone: no assignment checks
+    these."""
+    if (size := cls._rules.least_bytes()) > STATE_BYTES_MAX:
+        problem = f"has {len(cls.__struct_fields__)} fields, which may take {size} bytes, of at most {STATE_BYTES_MAX}"
+        raise GameError(place_of_class(cls), problem, "keep fewer, or keep some of them elsewhere")
 
 
 def _check_new(cls: Any) -> None:
@@ -125,7 +139,11 @@ def _check_new(cls: Any) -> None:
     except Exception as error:  # the author's own factories and ``__post_init__``
         problem = f"cannot be made for a new player: {type(error).__name__}: {first_line(error)}"
         raise GameError(place_of_class(cls), problem, "let it be made without arguments") from None
-    check_values(state)
+    for name in cls.__struct_fields__:
+        try:
+            check_value(state, name)
+        except GameError as wrong:
+            raise type(wrong)(place_of_class(cls, name), wrong.problem, wrong.remedy) from None
 
 
 def _unfit(declared: inspect.Type) -> Iterator[tuple[str, str]]:

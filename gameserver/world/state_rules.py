@@ -20,7 +20,8 @@ from gameserver.world.state_notes import notes_of
 STATE_BYTES_MAX: Final = 64 * 1024  # as stored, with the fields carried for other versions of the game
 INT_MIN: Final = -(2**63)
 INT_MAX: Final = 2**63 - 1
-_FIXED_BYTES: Final = 32 * 6 + 8  # for each field: the longest number, or a short text of characters that are escaped
+_NUMBER_BYTES: Final = 32  # for each field: the longest number, and what stands around it
+_TEXT_BYTES: Final = 32 * 6  # besides, for each field of another type: a short text of characters that are escaped
 _SHORT: Final = 32  # characters of a text that need no check of size
 _encode = msgspec.json.Encoder().encode
 
@@ -50,7 +51,14 @@ class Rules(dict[str, Keep]):
             found = inspect.type_info(field.type)
             self[field.name] = next((keep for plain, keep in _PLAIN if plain == found), None) or _other(field.type)
         self.sized = tuple(name for name, keep in self.items() if keep not in _NUMBERS)
-        self.fixed_bytes = sum(len(name) + _FIXED_BYTES for name in ("version", *self))
+        self.fixed_bytes = sum(len(name.encode()) + _NUMBER_BYTES for name in ("version", *self))
+        self.fixed_bytes += _TEXT_BYTES * len(self.sized)
+
+    def least_bytes(self) -> int:
+        """Return the bytes of a state whose numbers are as long as they may be, and whose texts are short."""
+        if not self and self.cls.__struct_fields__:
+            self._load()
+        return self.fixed_bytes
 
     def undeclared(self, name: str) -> GameNameError:
         cls, near = self.cls.__name__, closest(name, self.cls.__struct_fields__)
@@ -76,7 +84,12 @@ def deleted(state: Any, name: str) -> GameError:
 def check_values(state: Any) -> None:
     """Check each field of a state that its class was called to make, with any values."""
     for name in state.__struct_fields__:
-        structs.force_setattr(state, name, state._rules[name](state, name, getattr(state, name)))
+        check_value(state, name)
+
+
+def check_value(state: Any, name: str) -> None:
+    """Check one field of such a state. Raises GameError."""
+    structs.force_setattr(state, name, state._rules[name](state, name, getattr(state, name)))
 
 
 def _keep_int(state: Any, name: str, value: Any) -> int:
@@ -138,7 +151,7 @@ def _other(declared: Any) -> Keep:
         except msgspec.ValidationError as error:
             raise _wrong_type(state, name, value, wanted, first_line(error)) from None
         if read != value:
-            raise _wrong_type(state, name, value, wanted)
+            raise _unequal(state, name, value, read, wanted)
         check_size(state, name, read, encoded)
         return read
 
@@ -191,6 +204,14 @@ def _is_short(value: Any) -> bool:
 def _wrong_type(state: Any, name: str, value: Any, wanted: str, detail: str = "") -> GameError:
     problem = f"cannot keep {shown(value)}" + (f": {detail}" if detail else "")
     return GameError(_place(state, name), problem, f"assign {wanted}")
+
+
+def _unequal(state: Any, name: str, value: Any, read: Any, wanted: str) -> GameError:
+    if type(read) is not type(value):
+        return _wrong_type(state, name, value, wanted)
+    problem = f"cannot keep {shown(value)}, which is not equal to what is read back, {shown(read)}"
+    remedy = "assign a value that JSON carries there and back, of a class that compares by value"
+    return GameError(_place(state, name), problem, remedy)
 
 
 def _article(wanted: str) -> str:

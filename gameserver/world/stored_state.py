@@ -7,9 +7,9 @@ import re
 import msgspec
 
 from gameserver.protocol.message_class import first_line
-from gameserver.protocol.mistake import code_of, place_of_class, place_of_function
+from gameserver.protocol.mistake import code_of, place_of_class, place_of_function, shown
 from gameserver.protocol.nesting import NESTING_MAX, nests_too_deep
-from gameserver.world.state import PlayerState, StateT, decode_state, encode_state
+from gameserver.world.state import NotUpgraded, PlayerState, StateT, decode_state, encode_state
 from gameserver.world.state_rules import STATE_BYTES_MAX
 
 _FIELD = re.compile(r" - at `\$\.(?P<field>\w+)(?P<inside>.*)`$")
@@ -29,6 +29,8 @@ def read_state(state_type: type[StateT], stored: bytes | str, player: str) -> St
     """Return the stored state of ``player``, as named in the error. Raises StateUnreadable."""
     try:
         state = decode_state(state_type, stored)
+    except NotUpgraded as error:
+        raise _not_upgraded(state_type, stored, player, error) from None
     except msgspec.ValidationError as error:
         raise _unfit(state_type, stored, player, error) from None
     except BaseException as error:  # the author's own ``upgrade`` may raise anything, ``SystemExit`` too
@@ -41,6 +43,14 @@ def read_state(state_type: type[StateT], stored: bytes | str, player: str) -> St
         problem = f"the state of {player} nests deeper than {NESTING_MAX} levels"
         raise StateUnreadable(place_of_class(state_type), problem, "raise version, and write upgrade to flatten it")
     return state
+
+
+def _not_upgraded(
+    state_type: type[PlayerState], stored: bytes | str, player: str, error: NotUpgraded
+) -> StateUnreadable:
+    where = place_of_function(state_type.upgrade, f"{state_type.__name__}.upgrade")
+    problem = f"returned {shown(error.returned)} for the state of {player}, stored by version {version_of(stored)}"
+    return StateUnreadable(where, problem, "return the fields, a dict with texts as its keys")
 
 
 def _unfit(state_type: type, stored: bytes | str, player: str, error: Exception) -> StateUnreadable:

@@ -8,6 +8,7 @@ import pytest
 
 from gameserver import GameError
 from gameserver.world.state import decode_state, encode_state
+from gameserver.world.state_rules import STATE_BYTES_MAX
 from tests.check.wrong import import_game
 
 CHANGES = "a change inside it would not be noticed, and not kept"
@@ -58,6 +59,20 @@ FIELDS = [
         "type `int | tuple[int, ...] | frozenset[int]` is not supported; "
         "use int, float, bool, str, a tuple of these, or a frozen struct",
     ),
+    (
+        'gold: int = msgspec.field(default=0, name="version")',
+        "gold: is kept under the name version; remove name=, for fields are kept by their own names",
+    ),
+    (
+        "at: Bare = Bare()",
+        "at: cannot keep Bare(n=0), which is not equal to what is read back, Bare(n=0); "
+        "assign a value that JSON carries there and back, of a class that compares by value",
+    ),
+    (
+        "at: Decimal = Decimal('NaN')",
+        "at: cannot keep Decimal('NaN'), which is not equal to what is read back, Decimal('NaN'); "
+        "assign a value that JSON carries there and back, of a class that compares by value",
+    ),
     ("gold: int", "gold: has no default; write gold: … = …, for new players"),
     (
         'gold: int = "none"',
@@ -97,7 +112,8 @@ CALL = "write @classmethod def upgrade(cls, fields, version)"
 # lines 2 and 3 of the file
 KINDS = (
     'Place = type(msgspec.Struct)("Place", (msgspec.Struct,), {"__module__": __name__})\n'
-    'import dataclasses; Spot = dataclasses.dataclass(type("Spot", (), {"__module__": __name__}))'
+    'import dataclasses; Spot = dataclasses.dataclass(type("Spot", (), {"__module__": __name__})); '
+    'from decimal import Decimal; Bare = msgspec.defstruct("Bare", [("n", int, 0)], frozen=True, eq=False)'
 )
 
 
@@ -196,3 +212,21 @@ def test_what_is_right_is_not_refused_and_can_be_assigned_and_read_back(
     state.fields, state.rules, state.encode = 3, "none", True
     assert state == decode_state(wrong.S, encode_state(state))
     assert type(state.steps) is float and type(state.path[0][0]) is float
+
+
+def test_a_state_of_so_many_fields_that_it_could_not_be_read_back_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fields = "\n    ".join(f"number_{at}: int = 0" for at in range(3000))
+    with pytest.raises(GameError) as caught:
+        import_game(tmp_path, monkeypatch, f"class S(PlayerState):\n    {fields}")
+    assert str(caught.value).startswith("wrong.py:2 S: has 3000 fields, which may take ")
+    assert str(caught.value).endswith(" bytes, of at most 65536; keep fewer, or keep some of them elsewhere")
+
+
+def test_a_thousand_numbers_are_not_too_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fields = "\n    ".join(f"number_{at}: int = 0" for at in range(1000))
+    state = import_game(tmp_path, monkeypatch, f"class S(PlayerState):\n    {fields}").S()
+    for at in range(1000):
+        setattr(state, f"number_{at}", -(2**63))
+    assert len(encode_state(state)) <= STATE_BYTES_MAX

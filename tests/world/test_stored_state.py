@@ -54,6 +54,23 @@ def test_an_upgrade_that_would_end_the_process_is_named_like_any_other() -> None
         read_state(Quitter, b'{"version":1}', ANN)
 
 
+@pytest.mark.parametrize(
+    ("returned", "told"), [(None, "None"), ([("gold", 1)], r"\[\('gold', 1\)\]"), ({1: 2}, r"\{1: 2\}")], ids=str
+)
+def test_an_upgrade_that_returns_no_fields_is_named_with_what_it_returned(
+    monkeypatch: pytest.MonkeyPatch, returned: object, told: str
+) -> None:
+    def upgrade(cls: type[PlayerState], fields: dict[str, Any], version: int) -> object:
+        return returned
+
+    monkeypatch.setattr(Quitter, "upgrade", classmethod(upgrade))
+    line = (
+        rf"{HERE} Quitter\.upgrade: returned {told} for the state of player 7 \(Ann\), stored by version 1; return the"
+    )
+    with pytest.raises(StateUnreadable, match=line):
+        read_state(Quitter, b'{"version":1}', ANN)
+
+
 @pytest.mark.parametrize("stored", [b"[]", b"nonsense", b'{"version":1,"copper":"a"}', b'"x"', b"7"])
 def test_whatever_is_stored_is_told_in_one_line(stored: bytes) -> None:
     with pytest.raises(StateUnreadable) as caught:
