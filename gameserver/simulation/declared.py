@@ -128,14 +128,37 @@ def check_hooks(game: type, plug: type) -> None:
     """Raise GameError if a hook of ``plug`` that the game replaces cannot be called as the server calls it."""
     for name, hook in vars(plug).items():
         member = inspect.getattr_static(game, name)
-        if isinstance(hook, FunctionType) and not name.startswith("_") and member is not hook:
-            check_callable(game, name, member, tuple(inspect.signature(hook).parameters)[1:])
+        if not isinstance(hook, FunctionType) or name.startswith("_"):
+            continue
+        if member is hook:
+            _check_not_hidden(game, plug, name)
+            continue
+        arguments = tuple(inspect.signature(hook).parameters)[1:]
+        check_callable(game, name, member, arguments)
+        _check_bound(game, name, member, arguments)
     _check_reason(game, inspect.getattr_static(game, "may_join"))
     try:
         inspect.signature(game).bind()
     except TypeError:
         where = place_of_class(game, "__init__")
         raise GameError(where, "takes arguments, and the server gives none", "write def __init__(self)") from None
+
+
+def _check_not_hidden(game: type, plug: type, name: str) -> None:
+    """Refuse a hook of a base that stands behind ``Game``, because ``Game``'s own is found first."""
+    for base in game.__mro__[game.__mro__.index(plug) + 1 :]:
+        if name in vars(base):
+            remedy = f"write class {game.__name__}({base.__name__}, {plug.__name__})"
+            problem = f"never calls {base.__name__}.{name}, because {plug.__name__} comes first"
+            raise GameError(place_of_class(game), problem, remedy)
+
+
+def _check_bound(game: type, name: str, member: Any, arguments: tuple[str, ...]) -> None:
+    """Refuse an object that Python does not give ``self`` when it is called as a method."""
+    if not hasattr(type(member), "__get__"):
+        problem = f"is a {type(member).__name__}, which is called without self"
+        remedy = f"write def {name}({', '.join(('self', *arguments))})"
+        raise GameError(place_of_class(game, name), problem, remedy)
 
 
 def _check_reason(game: type, may_join: Any) -> None:

@@ -192,6 +192,9 @@ def _check_arguments(where: str, call: str, member: Callable[..., Any], given: t
         signature.bind(*given)
     except TypeError:
         raise GameError(where, f"takes {signature}, not {len(given)} arguments", f"write {call}") from None
+    for taken, meant in zip(signature.parameters, given, strict=False):
+        if taken != meant and taken in given:
+            raise GameError(where, f"has {taken} where it is given {meant}", f"write {call}")
 
 
 def is_async(member: object) -> bool:

@@ -33,6 +33,8 @@ def check_zone(spec: Any) -> None:
 
 
 def _check_cells(spec: Any) -> None:
+    if not isfinite(max(spec.width, spec.height) / spec.cell_size):
+        raise _wrong(spec, "cell_size", f"make it larger: that is too many cells, and at most {CELLS_MAX} can be had")
     columns, rows = ceil(spec.width / spec.cell_size), ceil(spec.height / spec.cell_size)
     cells = columns * rows
     if cells > CELLS_MAX or max(columns, rows) > CELLS_PER_SIDE_MAX:

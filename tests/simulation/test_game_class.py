@@ -229,17 +229,17 @@ INVENTED = [
     (
         "a default made of another type",
         "class S(PlayerState):\n    a: tuple[int, ...] = msgspec.field(default_factory=list)",
-        "wrong.py:2 S.a: cannot keep []; assign tuple[int, ...]",
+        "wrong.py:3 S.a: cannot keep []; assign tuple[int, ...]",
     ),
     (
         "a default that is too large",
         'class S(PlayerState):\n    a: str = "x" * 70_000',
-        "wrong.py:2 S.a: makes the state 70410 bytes long, of at most 65536; keep less of it, or keep it elsewhere",
+        "wrong.py:3 S.a: makes the state 70266 bytes long, of at most 65536; keep less of it, or keep it elsewhere",
     ),
     (
         "a default beyond 64 bits",
         "class S(PlayerState):\n    a: int = 2**64",
-        "wrong.py:2 S.a: cannot keep 18446744073709551616; use whole numbers of at most 64 bits",
+        "wrong.py:3 S.a: cannot keep 18446744073709551616; use whole numbers of at most 64 bits",
     ),
     (
         "a state with a __setattr__",
@@ -498,6 +498,26 @@ CLASSES = [
         "wrong.py:3 Game[…]: has 4 types; write at most Game[State, Scratch, ZoneScratch]",
     ),
     (
+        "parameters in another order",
+        GO + "class G(Game):\n    @handles(Go)\n    def go(self, player, zone, message): ...",
+        "wrong.py:5 G.go: has player where it is given zone; write def go(self, zone, player, message)",
+    ),
+    (
+        "parameters of a hook in another order",
+        "class G(Game):\n    def on_join(self, player, zone): ...",
+        "wrong.py:3 G.on_join: has player where it is given zone; write def on_join(self, zone, player)",
+    ),
+    (
+        "a hook that is an object to call",
+        "class Tick:\n    def __call__(self, game, zone): ...\nclass G(Game):\n    on_tick = Tick()",
+        "wrong.py:5 G.on_tick: is a Tick, which is called without self; write def on_tick(self, zone)",
+    ),
+    (
+        "a hook of a base behind Game",
+        "class M:\n    def on_tick(self, zone): ...\nclass G(Game, M): ...",
+        "wrong.py:4 G: never calls M.on_tick, because Game comes first; write class G(M, Game)",
+    ),
+    (
         "a hook with players of another type",
         "class S(PlayerState): ...\nclass T(PlayerState): ...\nclass G(Game[S]):\n"
         "    def on_join(self, zone: Zone[S], player: Player[T]): ...",
@@ -599,6 +619,11 @@ SIDE = "write a number above 0, at most 1000000"
 ZONES = [
     ("cell_size=0", "cell_size is 0", "write a number above 0: about as far as players see"),
     ("cell_size=-1.0", "cell_size is -1.0", "write a number above 0: about as far as players see"),
+    (
+        "cell_size=1e-320",
+        "cell_size is 1e-320",
+        "make it larger: that is too many cells, and at most 250000 can be had",
+    ),
     ("cell_size='16'", "cell_size is '16'", "write a number above 0: about as far as players see"),
     ("width=-5", "width is -5", SIDE),
     ("width=0", "width is 0", SIDE),
