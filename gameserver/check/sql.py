@@ -8,8 +8,8 @@ from typing import Final
 
 from gameserver.check.finding import Finding
 from gameserver.sql.database import ProfilesUnavailable
-from gameserver.sql.examination import SqlFacts, SqlUnusable, examine
-from gameserver.sql.migrate import NewerDatabase
+from gameserver.sql.examination import SqlFacts, SqlUnusable, error_code, examine
+from gameserver.sql.migrate import OddRevision
 
 SETTING: Final = "sql_url"
 CLOCK_S: Final = 2.0  # apart, before it is worth a line
@@ -21,10 +21,18 @@ _MODES: Final = {"STRICT_TRANS_TABLES", "NO_ENGINE_SUBSTITUTION"}
 
 _REMEDIES: Final = {
     1044: "GRANT SELECT, INSERT, UPDATE, DELETE ON that database to the user",
+    1142: "GRANT SELECT, INSERT, UPDATE, DELETE ON that database to the user",
+    1143: "GRANT SELECT, INSERT, UPDATE, DELETE ON that database to the user",
+    1226: "raise the limits of the user: ALTER USER ... WITH MAX_QUERIES_PER_HOUR 0 and the like",
+    1820: "give the user a new password: ALTER USER ... IDENTIFIED BY ...",
+    1862: "give the user a new password: ALTER USER ... IDENTIFIED BY ...",
+    3118: "ALTER USER ... ACCOUNT UNLOCK",
+    4151: "ALTER USER ... ACCOUNT UNLOCK",
     1045: "write user and password like mysql://user:password@host:3306/name (--sql-url or GAMESERVER_SQL_URL)",
     3159: "connect with TLS, as docs/operations.md says in Stores",
     1049: "CREATE DATABASE it, or name the one there is (--sql-url or GAMESERVER_SQL_URL)",
 }
+_GRANT: Final = "GRANT SELECT, INSERT, UPDATE, DELETE ON the database to its user"
 _AWAY: Final = "start it, or name the server that runs (--sql-url or GAMESERVER_SQL_URL)"
 
 
@@ -34,11 +42,11 @@ async def check_sql(url: str, timeout_s: float, *, pool_size: int, migrates: boo
         facts = await examine(url, timeout_s)
     except SqlUnusable as error:
         return [_error(f"cannot be used: {error}", _REMEDIES.get(error.code, _AWAY))]
-    except NewerDatabase as error:
+    except OddRevision as error:
         problem, _, remedy = str(error).rpartition("; ")
         return [_error(problem, remedy)]
     except ProfilesUnavailable as error:
-        return [_error(str(error), _AWAY)]
+        return [_error(str(error), _REMEDIES.get(error_code(error.__cause__), _AWAY))]
     except ValueError as error:
         return [_error(str(error), "see --sql-url or GAMESERVER_SQL_URL in `gameserver run --help`")]
     return list(findings(facts, pool_size=pool_size, migrates=migrates))
@@ -53,9 +61,11 @@ def findings(facts: SqlFacts, *, pool_size: int, migrates: bool) -> Iterator[Fin
     if facts.refused:
         what, why = next(iter(facts.refused.items()))
         more = f" (and {len(facts.refused) - 1} more)" if len(facts.refused) > 1 else ""
-        yield _error(
-            f"{what} is refused{more}: {why}", "GRANT SELECT, INSERT, UPDATE, DELETE ON the database to its user"
-        )
+        is_read_only = "read-only" in why or "read_only" in why
+        remedy = "name the server that takes writes, or set read_only=0" if is_read_only else _GRANT
+        yield _error(f"{what} is refused{more}: {why}", remedy)
+    for table, why in facts.changed.items():
+        yield _error(f"the table {table} is not as this version made it: {why}", "restore the database from a backup")
     for table, engine in facts.engines.items():
         yield _error(f"the table {table} is of {engine}, without transactions", f"ALTER TABLE {table} ENGINE=InnoDB")
     if facts.settings:

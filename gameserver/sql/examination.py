@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,6 +32,7 @@ _GLOBAL = (
     "max_connections",
 )
 _NO_ANSWER = 2003
+_NOT_THERE = (1054, 1146)  # a column, a table
 _DELETED_FROM = (history_mark,)  # rows of the other tables stay for ever
 _SESSION = ("sql_mode", "character_set_client", "tx_isolation", "transaction_isolation")
 
@@ -45,6 +46,7 @@ class SqlFacts:
     settings: dict[str, str] = field(default_factory=dict)
     session: dict[str, str] = field(default_factory=dict)  # their values after our own settings
     refused: dict[str, str] = field(default_factory=dict)  # "INSERT on profile" -> why
+    changed: dict[str, str] = field(default_factory=dict)  # tables that lack something -> what
     engines: dict[str, str] = field(default_factory=dict)  # tables that are not InnoDB's
     ahead_s: float = 0.0  # its clock, compared with ours
 
@@ -72,12 +74,13 @@ async def examine(url: str, timeout_s: float) -> SqlFacts:
         facts.found, facts.wanted = await newest_revision(url)
         if facts.found == facts.wanted:
             async with asyncio.timeout(timeout_s), engine.connect() as connection:
-                facts.refused = await _refused(connection)
+                facts.changed = await _changed(connection)
+                facts.refused = await _refused(connection, facts.changed)
                 await connection.invalidate()
     except TimeoutError:
         raise SqlUnusable(f"no answer within {timeout_s:g} s") from None
     except (SQLAlchemyError, OSError) as error:
-        code = _code(error)
+        code = error_code(error)
         where = f" ({engine.url.host}:{engine.url.port or 3306})" if code == _NO_ANSWER else ""
         raise SqlUnusable(_reason(error) + where, code) from None
     finally:
@@ -119,9 +122,25 @@ async def _variables(connection: AsyncConnection, scope: str, names: tuple[str, 
     return {str(pair[0]).lower(): str(pair[1]) for pair in map(list, rows)}
 
 
-async def _refused(connection: AsyncConnection) -> dict[str, str]:
+async def _changed(connection: AsyncConnection) -> dict[str, str]:
+    """Return the tables that are not there, or have not all their columns."""
+    changed: dict[str, str] = {}
+    for table in metadata.sorted_tables:
+        columns = ", ".join(f"{table.name}.{column.name}" for column in table.columns)
+        try:
+            await connection.exec_driver_sql(f"SELECT {columns} FROM {table.name} WHERE 1 = 0")  # noqa: S608  our own
+        except DBAPIError as error:
+            if error_code(error) in _NOT_THERE or "no such" in _reason(error):
+                changed[table.name] = _reason(error)
+    await connection.rollback()
+    return changed
+
+
+async def _refused(connection: AsyncConnection, changed: Mapping[str, str]) -> dict[str, str]:
     refused: dict[str, str] = {}
     for table in metadata.sorted_tables:
+        if table.name in changed:
+            continue
         for what, statement in _trials(table):
             try:
                 await connection.exec_driver_sql(statement)
@@ -142,7 +161,8 @@ def _trials(table: Table) -> Iterator[tuple[str, str]]:
     yield "UPDATE", f"UPDATE {name} SET {column} = {column} WHERE 1 = 0"  # noqa: S608
 
 
-def _code(error: Exception) -> int:
+def error_code(error: BaseException | None) -> int:
+    """Return MySQL's number of the error; 0 for any other error."""
     arguments: list[object] = list(getattr(getattr(error, "orig", None), "args", ()))
     return arguments[0] if arguments and isinstance(arguments[0], int) else 0
 

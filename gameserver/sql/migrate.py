@@ -28,20 +28,34 @@ LOCK_WAIT_S = 60
 ANSWER_S = 5.0  # for statements that take a server no time
 
 
-class NewerDatabase(ProfilesUnavailable):
+class OddRevision(ProfilesUnavailable):
+    """The database's revision is none that this program may work on. ``str()`` gives "problem; remedy"."""
+
+
+class TwoRevisions(OddRevision):
+    """The table of revisions has more than one row: somebody else has written into it."""
+
+    def __init__(self, revisions: tuple[str, ...]):
+        super().__init__(
+            f"the SQL database is at more than one revision: {', '.join(revisions)}; delete the rows of alembic_version"
+            " that gameserver has not written"
+        )
+
+
+class NewerDatabase(OddRevision):
     """A newer version of the program has changed the tables: this one must not touch them."""
 
     def __init__(self, revision: str):
         super().__init__(
             f"the SQL database is at revision {revision}, which this version does not know: a newer version has been"
-            " there; run that version, or restore a backup from before"
+            " there, or another program; run that version, or restore a backup from before"
         )
 
 
 async def migrate(url: str) -> list[str]:
     """Upgrade to the newest revision and return those applied now, oldest first; takes as long as the server needs for
     its tables. Raises ValueError for a URL we do not support, ProfilesUnavailable when the server cannot be reached or
-    refuses, NewerDatabase when it is newer than this program."""
+    refuses, OddRevision when it is newer than this program, or at two revisions."""
     async with _connected(url, "cannot migrate") as connection:
         async with asyncio.timeout(LOCK_WAIT_S + ANSWER_S):
             await _lock(connection)
@@ -52,7 +66,7 @@ async def migrate(url: str) -> list[str]:
 
 
 async def newest_revision(url: str) -> tuple[str | None, str | None]:
-    """(revision of the database, revision this program wants). Raises ProfilesUnavailable, NewerDatabase."""
+    """(revision of the database, revision this program wants). Raises ProfilesUnavailable, OddRevision."""
     async with _connected(url, "cannot read the revision") as connection, asyncio.timeout(ANSWER_S):
         found = await connection.run_sync(_revision)
         await connection.rollback()
@@ -89,7 +103,10 @@ async def _lock(connection: AsyncConnection) -> None:
 
 
 def _revision(connection: Connection) -> str | None:
-    return MigrationContext.configure(connection).get_current_revision()
+    revisions = MigrationContext.configure(connection).get_current_heads()
+    if len(revisions) > 1:
+        raise TwoRevisions(revisions)
+    return revisions[0] if revisions else None
 
 
 def _expect_known(revision: str | None) -> str | None:

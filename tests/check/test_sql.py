@@ -104,7 +104,45 @@ def test_a_user_that_may_only_read_and_a_server_that_only_reads(start: Start) ->
     assert line.startswith("error: sql_url: UPDATE on ")
     server.execute(f"GRANT UPDATE ON {database}.* TO reader@'%'", "SET GLOBAL read_only = 1")
     (line,) = run(told_of(url.replace("root", "reader:geheim")))
-    assert line.startswith("error: sql_url: ") and "read-only" in line
+    assert line.startswith("error: sql_url: ") and "read-only" in line and "GRANT" not in line
+
+
+@pytest.mark.parametrize(
+    ("statement", "problem"),
+    [
+        ("DROP TABLE exchange", "the table exchange is not as this version made it: "),
+        ("ALTER TABLE profile DROP COLUMN saved_seq", "the table profile is not as this version made it: "),
+    ],
+)
+def test_a_table_or_column_that_somebody_removed(mariadb: MariaDb, statement: str, problem: str) -> None:
+    url = url_of(mariadb)
+    mariadb.execute("SET foreign_key_checks = 0", statement, database=url.rpartition("/")[2])
+    (line,) = (line for line in run(told_of(url)) if line.startswith("error"))
+    assert line.startswith(f"error: sql_url: {problem}") and line.endswith("; restore the database from a backup")
+
+
+def test_a_database_at_two_revisions(mariadb: MariaDb) -> None:
+    url = url_of(mariadb)
+    mariadb.execute("INSERT INTO alembic_version VALUES ('other')", database=url.rpartition("/")[2])
+    (line,) = run(told_of(url))
+    assert line.startswith("error: sql_url: the SQL database is at more than one revision: ") and "other" in line
+    assert line.endswith("; delete the rows of alembic_version that gameserver has not written")
+
+
+def test_the_remedy_is_the_user_s_where_the_server_answers(mariadb: MariaDb) -> None:
+    url = url_of(mariadb)
+    database = url.rpartition("/")[2]
+    statements = ["CREATE USER {}@'%'", "GRANT SELECT, UPDATE ON " + database + ".profile TO {}@'%'"]
+    for user, limits, remedy in (
+        ("partly", "", "GRANT SELECT, INSERT, UPDATE, DELETE ON that database to the user"),
+        ("expired", "ALTER USER expired@'%' PASSWORD EXPIRE", "give the user a new password"),
+        ("locked", "ALTER USER locked@'%' ACCOUNT LOCK", "ALTER USER ... ACCOUNT UNLOCK"),
+        ("few", "ALTER USER few@'%' WITH MAX_QUERIES_PER_HOUR 3", "raise the limits of the user"),
+    ):
+        made = [statement.format(user) for statement in statements] + ([limits] if limits else [])
+        mariadb.execute(*made)
+        (line,) = run(told_of(url.replace("root", user)))
+        assert line.startswith("error: sql_url: ") and remedy in line, line
 
 
 def test_a_clock_that_is_elsewhere(start: Start) -> None:
