@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from gameserver.world.zone_internals import ZoneInternals
 
 KINDS_MAX: Final = 256  # a kind travels as u8
+NAME_LENGTH_MAX: Final = 256  # characters; clients may ask for 64 names at once
 _UNBOUNDED: Final = float_info.max  # in no zone any finite place will do
 DISCONNECTED: Final = 1  # bit 0 of status belongs to the server; a game may use the other fifteen
 
@@ -213,6 +214,12 @@ def _look_as_before(entity: Entity, kind: int, name: str) -> None:
 def _text(value: str) -> str:
     if not isinstance(value, str):
         raise TypeError(f"name is a text, not {value!r}")
+    if len(value) > NAME_LENGTH_MAX:
+        raise ValueError(f"name has at most {NAME_LENGTH_MAX} characters, not {len(value)}")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"name is {value!a}, which is not UTF-8: no client could be told") from None
     return value
 
 

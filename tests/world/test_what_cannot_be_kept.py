@@ -104,6 +104,8 @@ def test_a_player_who_is_at_the_border_already_does_not_move_by_being_sent_beyon
         ("kind", "stone", "whole number"),
         ("name", 7, "text"),
         ("name", None, "text"),
+        ("name", "\ud800", "not UTF-8"),
+        ("name", "x" * 257, "at most 256 characters"),
         ("x", "far", "not supported"),
         ("y", None, "not supported"),
         ("x", math.nan, "no place"),
