@@ -21,8 +21,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gameserver.observability.metrics import STORE_ERRORS, STORE_SECONDS, STORE_UP
 from gameserver.sql.blame import Blame, blame, is_rolled_back
-from gameserver.sql.drivers import connect_pool, connections_max
+from gameserver.sql.drivers import connect_pool, connections_max, sqlite_file
 from gameserver.sql.silence import Silence, Silent, listening
+from gameserver.sql.sqlite_place import SqlitePlace
 from gameserver.sql.standing import Standing
 from gameserver.sql.unavailable import HistoryLost, OutcomeUnknown, ProfilesUnavailable, StatementRefused
 from gameserver.tasks import finish
@@ -65,6 +66,7 @@ class Database:
         self._timeout_s = timeout_s
         self._prompt_s = min(prompt_s, timeout_s)
         self._pool: AsyncEngine | None = None
+        self._place = SqlitePlace(sqlite_file(url))
         self.standing = Standing()
         self._turns = asyncio.Semaphore(self._pool_size)  # we queue here: waiting is not the server's silence
         self._background_slots = asyncio.Semaphore(max(1, self._pool_size - PROMPT_TURNS))
@@ -91,6 +93,7 @@ class Database:
                 event.listen(self._pool.sync_engine, answer, self._answered)
             self._looking = asyncio.create_task(self._look_on(), name="sql-look")
         await asyncio.shield(self._start("open", _select_one, interactive=False))
+        self._place.remember()
 
     async def close(self, patience_s: float | None = None) -> None:
         """Wait for the transactions under way (each has a deadline), for ``patience_s`` at most; cut what is left, and
@@ -136,6 +139,7 @@ class Database:
                 try:
                     await connection.begin()
                     yield connection
+                    self._check_place()
                 except BaseException as error:
                     await _give_up(connection, error)
                     raise
@@ -146,6 +150,11 @@ class Database:
             if is_sent and not (isinstance(error, DBAPIError) and is_rolled_back(error)):
                 raise OutcomeUnknown(f"commit: {_reason(error)}") from error
             raise
+
+    def _check_place(self) -> None:
+        """Raise HistoryLost if the file that is open is no longer in its place: a commit would be lost with it."""
+        if self.standing.history_id and not self._place.is_same():
+            self.standing.check(is_same=False)
 
     async def _repeat(
         self, operation: str, work: Work[Result], unknown: OutcomeUnknown, *, interactive: bool
