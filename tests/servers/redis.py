@@ -69,8 +69,19 @@ class RunningRedis:
             time.sleep(0.02)
 
     def kill(self) -> None:
-        """kill -9, as a crash would."""
+        """kill -9, as a crash would. Call ``wait_until_written`` before it if the data has to survive."""
         self._end(signal.SIGKILL)
+
+    def wait_until_written(self) -> None:
+        """Return when the kernel has everything that the server acknowledged.
+
+        With ``appendfsync everysec`` the server replies first and postpones the write while an fsync runs, for up to
+        two seconds. A kill -9 in that time loses what was acknowledged.
+        """
+        give_up_at = time.monotonic() + START_DEADLINE_S
+        while b"\r\naof_buffer_length:0\r\n" not in self.command("INFO", "persistence"):
+            assert time.monotonic() < give_up_at
+            time.sleep(0.01)
 
     def stop(self) -> None:
         """End it in an orderly way; its data stays for ``start``."""

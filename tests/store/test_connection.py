@@ -40,6 +40,7 @@ async def test_a_killed_server_is_unavailable_and_works_again_after_its_restart(
     own_redis: RunningRedis, hasty_store: Store
 ) -> None:
     await hasty_store.command("test", "SET", "a", "1")
+    own_redis.wait_until_written()
     own_redis.kill()
     for _ in range(3):
         with pytest.raises(StoreUnavailable):

@@ -21,6 +21,7 @@ async def test_scripts_run_after_a_restart_has_emptied_the_script_cache(own_redi
     store = Store(own_redis.url, timeout_s=5.0)
     live = LiveSessions(store)
     await live.open(PlayerId(5), Epoch(7), NodeId("here"), "meadow", {"seq": "1"})
+    own_redis.wait_until_written()
     own_redis.restart()
     await asyncio.sleep(0.05)  # until the loop has seen that the connections are closed
     assert await live.open(PlayerId(5), Epoch(8), NodeId("here"), "meadow", {}) == {"seq": "1"}
