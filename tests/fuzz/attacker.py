@@ -104,9 +104,10 @@ class Attack:
             if is_playing := random.random() < 0.5:
                 await self._sign_in(random, writer, peer)
             listening = asyncio.create_task(peer.listen())
+            talk = messages.Talk(random, is_playing=is_playing)
             try:
-                await self._send_many(random, writer, peer, is_playing=is_playing)
-                await self._end(random, writer, peer)
+                await self._send_many(random, writer, peer, talk)
+                await self._end(random, writer, peer, talk)
             finally:
                 listening.cancel()
                 await asyncio.gather(listening, return_exceptions=True)
@@ -121,13 +122,13 @@ class Attack:
             if await peer.signed_in():
                 return
 
-    async def _send_many(self, random: Random, writer: asyncio.StreamWriter, peer: Peer, *, is_playing: bool) -> None:
+    async def _send_many(self, random: Random, writer: asyncio.StreamWriter, peer: Peer, talk: messages.Talk) -> None:
         if random.random() < 0.01:
             await self._flood(random, writer, peer)
             return
         budget = random.choice((1, 10, 60, 100))
         while budget > 0 and peer.code is None and self.left > 0:
-            stream, count = frames.odd(random, messages.text(random, is_playing=is_playing))
+            stream, count = frames.odd(random, talk.text())
             self._count("message", count)
             budget -= count
             await self._pace(count)
@@ -145,7 +146,7 @@ class Attack:
         writer.write(one * FLOOD_FRAMES)
         await peer.expect((4005,), "flood")
 
-    async def _end(self, random: Random, writer: asyncio.StreamWriter, peer: Peer) -> None:
+    async def _end(self, random: Random, writer: asyncio.StreamWriter, peer: Peer, talk: messages.Talk) -> None:
         if peer.code is not None:
             return
         ending = random.random()
@@ -156,7 +157,7 @@ class Attack:
             writer.write(random.randbytes(random.randrange(1, 600)))
             await writer.drain()
         elif ending < 0.4:
-            whole = bytearray(frames.frame(random, messages.text(random, is_playing=False)))
+            whole = bytearray(frames.frame(random, talk.text()))
             whole[random.randrange(min(14, len(whole)))] ^= 1 << random.randrange(8)
             self._count("mutated header", 1)
             writer.write(whole)

@@ -27,6 +27,13 @@ MESSAGES: dict[str, dict[str, str]] = {
     "give": {"seq": "1", "to": "7", "item": '"apple"', "quantity": "1"},
 }
 PLAY = [kind for kind in MESSAGES if kind not in ("register", "login", "guest", "resume")]
+# The sign-ins that could succeed, and what each has unless it was mutated so that it could: nobody has the token "abc",
+# no account may have the password "short", and none has "correct horse".
+SIGN_INS = {
+    b'"guest"': b'"token":"abc"',
+    b'"register"': b'"password":"short"',
+    b'"login"': b'"password":"correct horse"',
+}
 
 NUMBERS = (
     "0", "-0", "-1", "1.0", "1.5", "1e2", "1E400", "1e999", "-1e999", "1e-400", "9007199254740991", "9007199254740992",
@@ -58,8 +65,35 @@ OTHERS = (
 NO_SEQS = tuple(number for number in NUMBERS if number not in ("4294967296", "9007199254740991")) + OTHERS + TEXTS
 
 
-def text(random: Random, *, is_playing: bool) -> bytes:
-    """Return one message. Before the sign-in every line of chat is one that nobody may hear."""
+class Talk:
+    """The messages of one connection. Until a message could sign in, every line of chat is one that nobody may hear.
+
+    Half of those that are not playing never send a message that could sign in.
+    """
+
+    def __init__(self, random: Random, *, is_playing: bool):
+        self._random = random
+        self._is_playing = is_playing
+        self._stays_out = not is_playing and random.random() < 0.5
+        self.may_be_heard = is_playing
+
+    def text(self) -> bytes:
+        """Return the next message."""
+        while could_sign_in(whole := self._draw()) and self._stays_out:
+            pass
+        self.may_be_heard |= could_sign_in(whole)
+        return whole
+
+    def _draw(self) -> bytes:
+        return _text(self._random, is_playing=self._is_playing, may_be_heard=self.may_be_heard)
+
+
+def could_sign_in(whole: bytes) -> bool:
+    """Return False only for a message that the server must refuse as a sign-in."""
+    return any(kind in whole and refused not in whole for kind, refused in SIGN_INS.items())
+
+
+def _text(random: Random, *, is_playing: bool, may_be_heard: bool) -> bytes:
     match random.randrange(12):
         case 0:
             return _not_an_object(random)
@@ -76,7 +110,7 @@ def text(random: Random, *, is_playing: bool) -> bytes:
         case 6:
             return _object({"type": random.choice(NUMBERS + TEXTS + OTHERS + ('"fly"', '"logouT"'))}, random)
         case _:
-            return _mutated(random, is_playing)
+            return _mutated(random, is_playing, may_be_heard)
 
 
 def unentitled_line(random: Random) -> bytes:
@@ -102,10 +136,10 @@ def _with_name(random: Random) -> bytes:
     return _object({"type": f'"{kind}"', **MESSAGES[kind], "name": wished, "to": wished, "token": "null"})
 
 
-def _mutated(random: Random, is_playing: bool) -> bytes:
+def _mutated(random: Random, is_playing: bool, may_be_heard: bool) -> bytes:
     kind = random.choice(PLAY if is_playing else list(MESSAGES))
     fields = {"type": f'"{kind}"', **MESSAGES[kind]}
-    if not is_playing and kind in ("say", "whisper"):
+    if not may_be_heard and kind in ("say", "whisper"):
         fields["text"] = f'"{MARK}"'
     name = random.choice(list(fields)[1:])
     match random.randrange(6):

@@ -12,12 +12,15 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 from statistics import quantiles
 from typing import Any
 
+import msgspec
 import pytest
 
-from tests.fuzz.messages import VICTIM
+from gameserver.protocol.messages import Say, Whisper
+from tests.fuzz.messages import MARK, VICTIM, Talk
 from tests.fuzz.witness import Witness
 from tests.scenarios.raw import Raw
 from tests.servers.game import RunningGame
@@ -149,3 +152,30 @@ def test_a_server_that_stalls_is_noticed(stalls: int) -> None:
     attacked_s = calm_s * 8 + [0.25] * stalls
     ratio = p99(attacked_s) / p99(calm_s)
     assert (ratio > INTERVAL_RATIO_MAX) == (stalls >= 10)
+
+
+@pytest.mark.parametrize("is_playing", [False, True])
+def test_after_what_could_sign_in_no_line_is_sent_that_others_would_hear(is_playing: bool) -> None:
+    """A guest is signed in within milliseconds or after the connection has ended: nothing may depend on which."""
+    for seed in range(300):
+        talk = Talk(Random(seed), is_playing=is_playing)
+        for _ in range(60):
+            may_be_heard = talk.may_be_heard
+            line = said_by(talk.text())
+            assert not (may_be_heard and line == MARK), seed
+
+
+def test_whatever_is_said_before_a_sign_in_is_marked() -> None:
+    """The other way round: enough of what only the missing sign-in forbids is sent, and others never hear of it."""
+    talks = [Talk(Random(seed), is_playing=False) for seed in range(300)]
+    lines = [said_by(talk.text()) for talk in talks for _ in range(60) if not talk.may_be_heard]
+    assert lines.count(MARK) > 100
+
+
+def said_by(text: bytes) -> str | None:
+    """Return the line if the message is a whole ``say`` or ``whisper`` that a player may send."""
+    try:
+        message = msgspec.json.decode(text, type=Say | Whisper)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return message.text
