@@ -133,12 +133,24 @@ class Raw:
         self.socket.transport.abort()
 
     async def walk_to(self, x: float, y: float, within: float = 1.0) -> None:
+        """Stand within so much of the place. On a busy machine a step may be a long one: then walk back."""
+
+        def away() -> float:
+            return math.hypot(x - self.me.x, y - self.me.y)
+
         async with asyncio.timeout(40):
-            while (away := math.hypot(x - self.me.x, y - self.me.y)) > within:
-                await self.send("move", dx=(x - self.me.x) / away, dy=(y - self.me.y) / away)
-                await self.listen(0.1)
+            while away() > within:
+                while (distance := away()) > within:
+                    await self.send("move", dx=(x - self.me.x) / distance, dy=(y - self.me.y) / distance)
+                    await self.listen(0.1)
+                await self.stand()
+
+    async def stand(self) -> None:
+        """Stop, and return when the player no longer moves."""
         await self.send("move", dx=0, dy=0)
-        await self.listen(0.15)
+        before = None
+        while before != (before := (self.me.x, self.me.y)):
+            await self.listen(0.15)
 
     async def fetch(self, kind: str) -> int:
         """Walk to the nearest thing of the kind and pick it up; its entity id."""

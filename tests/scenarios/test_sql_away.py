@@ -18,7 +18,7 @@ import pytest
 import pytest_asyncio
 
 from tests.profiles.proxy import Cut, Proxy, plugged
-from tests.scenarios.raw import Raw
+from tests.scenarios.raw import PATIENCE_S, Raw
 from tests.scenarios.stores import Stores, eventually
 from tests.servers.game import RunningGame
 from tests.servers.mariadb import MariaDb, running
@@ -144,8 +144,9 @@ async def test_a_gift_that_nobody_knows_the_outcome_of_keeps_both_frozen_until_i
         await giver.walk_to(receiver.me.x, receiver.me.y)
         place.wire.cut_next = Cut.AFTER
         seq = await giver.act_only("give", to=receiver.welcome["entity_id"], item="apple", quantity=1)
-        while not place.wire.cuts:
-            await asyncio.sleep(0.005)
+        async with asyncio.timeout(PATIENCE_S):
+            while not place.wire.cuts:
+                await asyncio.sleep(0.005)
         async with place.sql_away("gone"):
             for player in (giver, receiver):
                 sent_s = time.monotonic()
