@@ -161,8 +161,12 @@ class Host:
         """End all sessions. SQL has another history: nothing here can be saved there, or belongs to anybody there."""
         self._parts.reception.close(history_is_lost=True)
         self.history_lost.set()
+        departures = self._parts.departures
+        stopped = departures.stop_all(
+            Close.DRAINING
+        )  # before the saves are answered, or a session would count as fenced
         self._parts.saver.give_up()
-        self._start(self._parts.departures.hand_over(Close.DRAINING))
+        self._start(departures.forget_all(stopped, Close.DRAINING))
 
     def _start(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         return self.tasks.start(work, getattr(work, "__qualname__", "work"))

@@ -8,7 +8,7 @@ is closed when every action taken from it is answered: as usual, or by the save,
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from gameserver.clock import Clock
 from gameserver.link.messages import CloseConnection, Deliver
@@ -91,12 +91,20 @@ class Departures:
         task = self._tasks.start(self._let_go(session, self._stop(session), fields), "fenced")
         self._letting_go[session.player_id] = task
 
-    async def hand_over(self, reason: Close = Close.MOVED) -> None:
-        """Stop every session at once and save nothing: they stay in Redis for the process that claims them, and the
-        clients may come back to them there. After ``DRAINING`` there may be none to come back to."""
+    async def hand_over(self) -> None:
+        """Stop every session at once and save nothing. They stay in Redis for the process that claims them, and the
+        clients may come back to them there."""
+        await self.forget_all(self.stop_all(Close.MOVED), Close.MOVED)
+
+    def stop_all(self, reason: Close) -> list[Session]:
+        """Stop every session and close its connection. Return the sessions for ``forget_all``."""
         sessions = [session for session in self._registry if session.is_open]
         for session in sessions:
             self._close(self._stop(session), reason)
+        return sessions
+
+    async def forget_all(self, sessions: Iterable[Session], reason: Close) -> None:
+        """Give the stopped sessions up. They stay in Redis."""
         await asyncio.gather(*(self._forget(session, reason) for session in sessions))
 
     def _stop(self, session: Session) -> ConnectionId | None:

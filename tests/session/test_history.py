@@ -7,14 +7,20 @@ from collections.abc import AsyncIterator
 import pytest
 
 from gameserver.accounts.rows import Accounts
+from gameserver.built_in import built_in_services
+from gameserver.clock import SystemClock
+from gameserver.config import Settings
+from gameserver.demo import Meadow
 from gameserver.live.history_marks import HistoryMarks
 from gameserver.live.sessions import LiveSessions
+from gameserver.node import Node, Stores
 from gameserver.profiles.history_rows import History, HistoryRows
 from gameserver.profiles.records import Mark
 from gameserver.protocol.ids import NodeId
 from gameserver.session.history import HistoryKeeper
 from gameserver.sql.database import Database
 from gameserver.store.connection import Store
+from tests.scenarios.raw import Raw
 
 HERE, THERE = NodeId("here"), NodeId("there")
 
@@ -130,3 +136,28 @@ async def test_a_history_that_another_node_draws_meanwhile_is_entered(database: 
     await keeper(RowsDrawnMeanwhile(database), store, database).enter()
     after, marks = await HistoryRows(database).read()
     assert (after.number, set(marks)) == (before.number + 1, {HERE})
+
+
+@pytest.fixture
+async def node(store: Store, database: Database) -> AsyncIterator[Node]:
+    settings = Settings(node_id="here", port=0, ops_port=0, sign_ups_per_minute=1000)
+    services = built_in_services(settings, database)
+    node = Node(settings, Meadow(), Stores(store, database), SystemClock(), services=services)
+    await node.start()
+    yield node
+    await node.stop()
+
+
+async def test_a_player_whose_checkpoint_waits_when_the_history_is_lost_may_come_back_too(
+    node: Node, database: Database
+) -> None:
+    """The session is not SQL's any more. That is no reason to tell the client that somebody else has signed in."""
+    async with Raw(f"ws://127.0.0.1:{node.port}/ws") as player:
+        await player.guest()
+        checkpoints = node._host._parts._checkpoints
+        for session in node.registry:
+            checkpoints.save_soon(session)
+        checkpoints.save(checkpoints.snapshots())
+        database.standing.note_lost()
+        closing = await player.receive("closing")
+        assert (closing["code"], closing["may_return"]) == (1012, True)
