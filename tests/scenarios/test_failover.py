@@ -92,13 +92,14 @@ async def test_a_primary_that_dies_costs_refusals_until_the_next_one_is_named(
         await player.fetch("apple")
         await player.send("move", dx=1, dy=0)
         await player.listen(0.2)
-        sentinel_group.primary.kill()
+        killed = sentinel_group.primary
+        killed.kill()
         x = player.me.x
         await asyncio.to_thread(eventually, lambda: game.get("/readyz")[0] == 503)
         started_s = time.monotonic()
         refused = await player.act("use", item="apple")
         assert refused["code"] == "try_later" and time.monotonic() - started_s < 1.0
-        failing_over = asyncio.create_task(asyncio.to_thread(sentinel_group.failover))
+        failing_over = asyncio.create_task(asyncio.to_thread(sentinel_group.failover, killed))
         while not failing_over.done():
             await player.listen(0.1)
         assert player.me.x > x + 3, "ticks go on"

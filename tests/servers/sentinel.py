@@ -91,10 +91,11 @@ class SentinelGroup:
         primary, replica = self.primary, self.replica
         _until("the replica has everything", lambda: 0 <= _bytes_of(replica, "slave") == _bytes_of(primary, "master"))
 
-    def failover(self) -> None:
+    def failover(self, old: RunningRedis | None = None) -> None:
         """Returns when every sentinel announces the other server and it takes writes. They are told to do it when the
-        primary is well; when it was cut off or killed, they do it by themselves."""
-        old = self._cut or self.primary
+        primary is well; when it was cut off or killed, they do it by themselves. Name a killed one as ``old``: it may
+        have been replaced already."""
+        old = old or self._cut or self.primary
         new = self.servers[1 - self.servers.index(old)]
         is_well = old is not self._cut and old.is_running
 

@@ -51,7 +51,7 @@ def test_a_primary_that_is_cut_off_goes_on_serving_who_is_inside_until_the_split
 def test_a_primary_that_is_killed_is_succeeded_and_comes_back_as_a_replica(sentinel_group: SentinelGroup) -> None:
     killed = sentinel_group.primary
     killed.kill()
-    sentinel_group.failover()
+    sentinel_group.failover(killed)
     killed.start()
     sentinel_group.heal()
     assert sentinel_group.replica is killed

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import TypeVar
 
 import pytest
 from redis.crc import key_slot
@@ -23,6 +24,8 @@ from tests.live.batches import SessionWrite, batch_of, session_write
 from tests.servers.cluster import ClusterNode, RedisCluster
 from tests.servers.ports import free_port
 from tests.servers.redis import RunningRedis
+
+Answer = TypeVar("Answer")
 
 HERE, THERE = NodeId("here"), NodeId("there")
 OURS, NEWER = Epoch(9), Epoch(10)
@@ -49,7 +52,7 @@ async def store(cluster: RedisCluster) -> AsyncIterator[Store]:
 @pytest.fixture
 async def idle_store(cluster: RedisCluster) -> AsyncIterator[Store]:
     """Not opened, so it does not ask in turn who owns what. It gives up long before the nodes give up one another."""
-    store = Store(cluster.url, timeout_s=0.5)
+    store = Store(cluster.url, timeout_s=1.5)
     yield store
     await store.close()
 
@@ -81,6 +84,18 @@ async def xs(store: Store) -> set[str]:
     """Return the ``x`` of all players."""
     live = LiveSessions(store)
     return {(await live.read(player, OURS) or {})["x"] for player in PLAYERS}
+
+
+async def well(call: Callable[[], Awaitable[Answer]]) -> Answer:
+    """Return the answer of a call to servers that are well. If it passes its deadline on a busy machine, repeat it."""
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                return await call()
+            except ServerChanged:
+                raise
+            except StoreUnavailable:
+                await asyncio.sleep(0.05)
 
 
 def everybody(x: str) -> Batch:
@@ -289,7 +304,7 @@ async def test_a_primary_that_is_killed_costs_refusals_and_nothing_else(
 ) -> None:
     """Under load: every call ends within its deadline, what was accepted last is there, and nobody has to help."""
     writer = writer_on(own_store)
-    await open_sessions(own_store)
+    await well(lambda: open_sessions(own_store))
     outcomes: list[type[Exception] | None] = []
     is_over = asyncio.Event()
 
@@ -304,9 +319,12 @@ async def test_a_primary_that_is_killed_costs_refusals_and_nothing_else(
                 outcomes.append(type(error))
             await asyncio.sleep(0.02)
 
-    loading = asyncio.create_task(load())
-    await asyncio.sleep(0.3)
     killed = own_cluster.owner_of(keys.owner(PLAYERS[0]))
+    await asyncio.to_thread(own_cluster.wait_until_in_step, killed)
+    loading = asyncio.create_task(load())
+    async with asyncio.timeout(20):
+        while None not in outcomes:
+            await asyncio.sleep(0.02)
     killed.kill()
     await asyncio.to_thread(own_cluster.wait_until_replaced, killed)
     is_over.set()
@@ -320,10 +338,10 @@ async def test_a_primary_that_slept_through_its_replacement_is_not_written_to(
     own_store: Store, own_cluster: RedisCluster
 ) -> None:
     writer = writer_on(own_store)
-    await open_sessions(own_store)
-    await writer.write(everybody("1"), ALL_CHECKED)
+    await well(lambda: open_sessions(own_store))
+    await well(lambda: writer.write(everybody("1"), ALL_CHECKED))
     asleep = own_cluster.owner_of(keys.owner(PLAYERS[0]))
-    own_cluster.wait_until_in_step(asleep)
+    await asyncio.to_thread(own_cluster.wait_until_in_step, asleep)
     asleep.pause()
     with pytest.raises(StoreUnavailable, match="deadline"):
         await writer.write(everybody("2"))
@@ -333,9 +351,9 @@ async def test_a_primary_that_slept_through_its_replacement_is_not_written_to(
     await asyncio.sleep(PERIOD_S + own_store.timeout_s)  # it is asked, too, and does not answer
     with pytest.raises(ServerChanged):
         await writer.write(everybody("3"), ALL_CHECKED)
-    assert (await writer.write(everybody("3"), ALL_CHECKED)).fenced == set()
+    assert (await well(lambda: writer.write(everybody("3"), ALL_CHECKED))).fenced == set()
     asleep.go_on()
-    assert (await writer.write(everybody("4"), ALL_CHECKED)).fenced == set()
+    assert (await well(lambda: writer.write(everybody("4"), ALL_CHECKED))).fenced == set()
     assert await xs(own_store) == {"4"}
     assert replica.ask("HGET", keys.session(PLAYERS[0], OURS), "x") == "4"
 

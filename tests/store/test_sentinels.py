@@ -67,10 +67,14 @@ async def test_a_primary_that_is_killed_costs_refusals_and_nothing_else(
                 outcomes.append(type(error))
             await asyncio.sleep(0.02)
 
+    await asyncio.to_thread(sentinel_group.copy)
     loading = asyncio.create_task(load())
-    await asyncio.sleep(0.3)
-    sentinel_group.primary.kill()
-    await asyncio.to_thread(sentinel_group.failover)
+    async with asyncio.timeout(20):
+        while None not in outcomes:
+            await asyncio.sleep(0.02)
+    killed = sentinel_group.primary
+    killed.kill()
+    await asyncio.to_thread(sentinel_group.failover, killed)
     is_over.set()
     async with asyncio.timeout(3):
         await loading
