@@ -187,6 +187,7 @@ async def test_a_server_that_is_loading_its_data_is_unavailable_until_it_has(own
     own_redis.kill()
     own_redis.options = ("--key-load-delay", "3000", "--loading-process-events-interval-bytes", "1024")
     own_redis.start(wait=False)
+    await asyncio.sleep(0.05)  # until the loop has seen that the connections are closed
     async with asyncio.timeout(20):
         while b"LOADING" not in own_redis.command("PING"):
             await asyncio.sleep(0.005)
