@@ -155,6 +155,7 @@ class Raw:
     async def fetch(self, kind: str) -> int:
         """Walk to the nearest thing of the kind and pick it up; its entity id."""
         number = self.welcome["kinds"].index(kind)
+        await self.listen(0.1)  # somebody else may have taken what was last in view
         await self.until(lambda: any(record.kind == number for record in self.entities.values()))
         things = (record for record in self.entities.values() if record.kind == number)
         thing = min(things, key=lambda record: math.hypot(record.x - self.me.x, record.y - self.me.y))
