@@ -30,7 +30,7 @@ async def connect(*, tls: ssl.SSLContext | None, secret: str, **options: Any) ->
     try:
         await connection._connect()
     except BaseException:  # aiomysql leaves the line open when it is cancelled
-        connection.close()
+        connection.abort()
         raise
     return connection
 
@@ -58,6 +58,11 @@ class _Connection(Connection):  # type: ignore[misc]
     def __init__(self, tls: ssl.SSLContext | None, **options: Any):
         super().__init__(**options)
         self._tls = tls
+        self._opened: asyncio.StreamWriter | None = None  # kept for ``abort``: aiomysql forgets the writer of a failure
+
+    async def _get_server_information(self) -> None:
+        self._opened = self._writer
+        await super()._get_server_information()
 
     async def _request_authentication(self) -> None:
         if self._tls is not None and not self._unix_socket:
@@ -83,6 +88,12 @@ class _Connection(Connection):  # type: ignore[misc]
         if writer is not None and not writer.transport.is_closing():
             writer.transport.close()
 
+    def abort(self) -> None:
+        """Close the socket at once. TLS would wait half a minute for a goodbye of the server."""
+        self._reader = self._writer = None
+        if self._opened is not None:
+            self._opened.transport.abort()
+
     async def ensure_closed(self) -> None:
         """Say goodbye, unless nobody is there any more; over TLS wait a moment for the other side's."""
         writer = self._writer
@@ -91,6 +102,9 @@ class _Connection(Connection):  # type: ignore[misc]
             return
         await super().ensure_closed()
         if self._tls is not None:
-            with suppress(OSError):  # a TimeoutError, too
-                async with asyncio.timeout(GOODBYE_S):
-                    await writer.wait_closed()
+            try:
+                with suppress(OSError):  # a TimeoutError, too
+                    async with asyncio.timeout(GOODBYE_S):
+                        await writer.wait_closed()
+            finally:
+                self.abort()

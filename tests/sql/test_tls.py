@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -140,3 +140,46 @@ async def test_a_password_of_any_letters_signs_in(place: Place, secret: str, que
     with pytest.raises(ProfilesUnavailable) as refused:
         await cipher(place.url(query, f"ann:{quote(secret, safe='')}x"))
     assert secret not in str(refused.value)
+
+
+class _Road:
+    """Carries bytes to the server and back. It passes on no end of the server's, as when a network swallows it."""
+
+    def __init__(self, to_port: int):
+        self._to_port = to_port
+        self.hung_up = asyncio.Event()  # by the client
+
+    async def carry(self, client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
+        server, to_server = await asyncio.open_connection("127.0.0.1", self._to_port)
+        back = asyncio.create_task(_copy(server, to_client))
+        await _copy(client, to_server)
+        self.hung_up.set()
+        back.cancel()
+        to_client.close()
+        to_server.close()
+
+
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with suppress(ConnectionError):
+        while chunk := await reader.read(65536):
+            writer.write(chunk)
+
+
+@pytest.mark.parametrize("kind", ["asyncio", "uvloop"])
+@pytest.mark.parametrize("query", ["ssl=true", "ssl=false"])
+def test_a_socket_is_closed_at_once_when_the_sign_in_is_refused(place: Place, kind: str, query: str) -> None:
+    """TLS waits for the other side's goodbye, and a server that refuses a password sends none."""
+    place.server.execute("CREATE OR REPLACE USER ann IDENTIFIED BY 'geheim'", "GRANT ALL ON *.* TO ann")
+
+    async def be_refused() -> None:
+        road = _Road(place.server.port)
+        async with await asyncio.start_server(road.carry, "127.0.0.1", 0) as listener:
+            port = listener.sockets[0].getsockname()[1]
+            url = place.url(query, "ann:wrong").replace(f":{place.server.port}/", f":{port}/")
+            with pytest.raises(ProfilesUnavailable, match="denied"):
+                await cipher(url)
+            async with asyncio.timeout(5):
+                await road.hung_up.wait()
+
+    with loop_of(kind) as runner:
+        runner.run(be_refused())
