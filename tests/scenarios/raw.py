@@ -118,10 +118,10 @@ class Raw:
         except TimeoutError:
             pass
 
-    async def closed(self) -> int:
+    async def closed(self, patience_s: float = PATIENCE_S) -> int:
         """The code the server closes with."""
         try:
-            await self.until(lambda: False, PATIENCE_S)
+            await self.until(lambda: False, patience_s)
         except Closed as closed:
             return closed.code
         except TimeoutError:

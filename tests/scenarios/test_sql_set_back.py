@@ -20,6 +20,7 @@ from tests.servers.redis import RunningRedis
 
 GAME = "tests.scenarios.market:Market"
 SETTINGS = {"grace_s": "3", "checkpoint_s": "2", "sql_timeout_s": "1.5", "lease_s": "2", "store_timeout_s": "0.6"}
+PATIENCE_S = 40.0  # until a node that was locked out of its database by a load has ended; it lingers for ten seconds
 SUMS = "SELECT SUM(quantity), SUM(minted) - SUM(burned) FROM inventory"
 
 
@@ -241,11 +242,11 @@ async def test_a_node_whose_database_is_set_back_under_it_stops_and_says_so(sql:
         await dora.send("guest")
         answer = await dora.receive("welcome", "refused")
         assert answer["code"] == "try_later", answer
-        assert await cyd.closed() == 1012  # come back: to a node that was started again
+        assert await cyd.closed(PATIENCE_S) == 1012  # come back: to a node that was started again
     status, body = node.get("/readyz")
     assert status == 503 and '"history":false' in body.replace(" ", "")
     assert "history_lost" in node.log
-    assert await asyncio.to_thread(node.wait) == 1  # for whoever starts it again
+    assert await asyncio.to_thread(node.wait, PATIENCE_S) == 1  # for whoever starts it again
     assert sql.rows("SELECT * FROM inventory") == []
     node.start()
     async with Raw(node.ws_url) as dora:
