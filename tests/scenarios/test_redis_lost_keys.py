@@ -132,8 +132,10 @@ async def test_a_key_of_the_node_that_is_of_another_type_is_replaced(
     name = key.format(node=f"test-{own_server.port}", history=history)
     before = own_stores.redis.type(name)
     own_server.forget_log()
-    own_stores.redis.delete(name)
-    own_stores.redis.zadd(name, {"not ours": 1.0})
+    with own_stores.redis.pipeline() as both:  # the node may write the key between two commands
+        both.delete(name)
+        both.zadd(name, {"not ours": 1.0})
+        both.execute()
     await asyncio.to_thread(eventually, lambda: own_stores.redis.type(name) == before)
     assert f'"key":"{name}"' in own_server.log.replace('": "', '":"')
     async with Raw(own_server.ws_url) as other:

@@ -200,6 +200,7 @@ def installed() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="mariadb-"))
     _own(folder)
     command = [_program("mariadb-install-db"), "--no-defaults", *_run_as(), f"--datadir={folder / 'datadir'}"]
+    command.append(f"--tmpdir={folder}")  # in a shared one, each server that starts deletes the others' tables
     command += ["--auth-root-authentication-method=normal", "--skip-test-db", "--innodb-log-file-size=16M"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
