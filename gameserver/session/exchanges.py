@@ -1,9 +1,10 @@
 """Carries exchanges from the tick that asked to SQL and back to a later tick.
 
 Law: an outcome that is not known is never guessed. The exchange is applied again under the same operation id until SQL
-answers; until then both inventories stay frozen. While Redis is available, an exchange goes to SQL only when Redis has
-the parties as they were before: else SQL would hold effects of actions that Redis does not know, and after the death of
-this process its players could not resume. Bound: one exchange a player, because both are frozen.
+answers; until then both inventories stay frozen. An exchange goes to SQL only when Redis has the parties as they were
+before. Otherwise SQL would hold effects of actions that Redis does not know, and after the death of this process its
+players could not resume. If Redis does not have them in time, the exchange is refused. Bound: one exchange a player,
+because both are frozen.
 """
 
 from __future__ import annotations
@@ -49,8 +50,8 @@ class ExchangeCarrier:
 
     async def _carry(self, exchange: Exchange, settle: Callable[[Exchange, ExchangeResult], None]) -> None:
         stored = self._stored(exchange)
-        await asyncio.gather(*(self._caught_up(player) for player, _, _ in exchange._outcomes))
-        settle(exchange, await self._apply(stored) if stored is not None else "refused")
+        caught_up = await asyncio.gather(*(self._caught_up(player) for player, _, _ in exchange._outcomes))
+        settle(exchange, await self._apply(stored) if stored is not None and all(caught_up) else "refused")
         reach(Failpoint.EXCHANGE_AFTER_SETTLE)
 
     async def _apply(self, stored: StoredExchange) -> ExchangeResult:

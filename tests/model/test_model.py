@@ -15,7 +15,22 @@ from hypothesis import strategies as st
 
 from gameserver.failpoints import Failpoint
 from tests.model import world
-from tests.model.script import SCRIPTS, Continue, Cut, DieAt, Down, Empty, Hang, Kill, Relog, SignInAgain, Stop, Vanish
+from tests.model.script import (
+    SCRIPTS,
+    Blow,
+    Continue,
+    Cut,
+    DieAt,
+    Down,
+    Elsewhere,
+    Empty,
+    Hang,
+    Kill,
+    Relog,
+    SignInAgain,
+    Stop,
+    Vanish,
+)
 from tests.model.world import ConnectionEvent
 
 MENDED: list[tuple[int, int, list[ConnectionEvent]]] = [
@@ -32,6 +47,24 @@ MENDED: list[tuple[int, int, list[ConnectionEvent]]] = [
         [
             *(Empty(0.05), Empty(0.5), Cut(0.05, 0), SignInAgain(0.5, 0)),
             *(Stop(0.0, "b"), Relog(1.0, 0), Kill(2.0, "a")),
+        ],
+    ),
+    # Redis was slow, and an exchange went to SQL before Redis had its parties: nobody could resume after a kill.
+    (
+        461065339,
+        2,
+        [
+            *(Blow(0.5, 0.2, 0.0), Cut(0.5, 1), Kill(0.5, "a"), Cut(2.0, 1), Cut(0.5, 2)),
+            *(Blow(0.2, 0.05, 0.0), Kill(0.05, "a")),
+        ],
+    ),
+    # The same while Redis was emptied.
+    (
+        582803032,
+        2,
+        [
+            *(Continue(0.2, "b"), Elsewhere(0.0, 0), SignInAgain(2.0, 1), SignInAgain(4.0, 2), Hang(0.0, "sql")),
+            *(Empty(1.0), SignInAgain(4.0, 2)),
         ],
     ),
     # A sign-in on another node raised the epoch and got no further. Redis was emptied, and the owner of the session

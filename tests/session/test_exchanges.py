@@ -23,14 +23,16 @@ from tests.simulation.tiny import Stage
 class Sql:
     """Answers as scripted, one by one."""
 
-    def __init__(self, *answers: ExchangeOutcome | Exception):
+    def __init__(self, *answers: ExchangeOutcome | Exception, late: int = 0):
         self.answers = list(answers)
         self.in_redis: set[PlayerId] = set()
+        self._late = late  # Redis does not have this player in time
 
     async def redis_has(self, player: Player) -> bool:
         await asyncio.sleep(0)
-        self.in_redis.add(player.player_id)
-        return True
+        if player.player_id != self._late:
+            self.in_redis.add(player.player_id)
+        return player.player_id in self.in_redis
 
     async def apply(self, exchange: StoredExchange) -> ExchangeOutcome:
         assert self.in_redis == {party.player_id for party in exchange.parties}, "SQL would be ahead of Redis"
@@ -65,6 +67,11 @@ async def test_each_answer_of_sql(
 
 async def test_who_is_not_ours_any_more_exchanges_nothing() -> None:
     assert await carried(Sql(), owned={1}) == ["refused"]
+
+
+@pytest.mark.parametrize("late", [1, 2])
+async def test_what_redis_does_not_have_in_time_is_not_exchanged(late: int) -> None:
+    assert await carried(Sql(late=late), owned={1, 2}) == ["refused"]
 
 
 async def carried(sql: Sql, owned: set[int]) -> list[ExchangeResult]:
