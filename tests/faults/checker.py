@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from threading import Lock
 
 from tests.faults.bot import ITEMS
 from tests.faults.lateness import Lateness
@@ -27,6 +28,7 @@ class Checker:
         self._verdicts = verdicts
         self._lateness = lateness
         self._epochs: dict[int, int] = {}
+        self._epochs_lock = Lock()
         self.sure_until_s = float("inf")
         self.moves_behind_max = 1
         self.unseen_s = 0.0
@@ -38,16 +40,18 @@ class Checker:
             found = f"there are {quantity} {_text(item)}, {made} were minted and not burned"
             self._verdicts.check("conservation", quantity == made, found)
         for player_id in list(self._book.ledgers):
-            if player_id not in self._book.ledgers:
-                continue  # SQL was set back meanwhile
-            before, now = self._epochs.get(player_id, 0), self.stores.profile(player_id)["epoch"]
-            self._epochs[player_id] = now
+            with self._epochs_lock:  # a look runs in a thread of its own, beside ``forget``
+                if player_id not in self._book.ledgers:
+                    continue  # SQL was set back meanwhile
+                before, now = self._epochs.get(player_id, 0), self.stores.profile(player_id)["epoch"]
+                self._epochs[player_id] = now
             self._verdicts.check("one writer", now >= before, f"player {player_id}: epoch {before} became {now}")
 
     def forget(self) -> None:
         """Begin anew, with no players: SQL is about to be set back."""
-        self._book.ledgers.clear()
-        self._epochs.clear()
+        with self._epochs_lock:
+            self._book.ledgers.clear()
+            self._epochs.clear()
 
     def epoch(self, player_id: int) -> int:
         return int(self.stores.profile(player_id)["epoch"])
