@@ -18,7 +18,6 @@ from gameserver.session.session import Dirty, Session
 from gameserver.simulation.declared import wrong_zone
 from gameserver.simulation.game import Game
 from gameserver.sql.backlog import Backlog
-from gameserver.sql.database import ProfilesUnavailable
 from gameserver.store.connection import StoreUnavailable
 from gameserver.world.entity import Player, note_kept_in, note_kept_nowhere
 from gameserver.world.journal import Journal, undo_since
@@ -105,15 +104,16 @@ class Opener:
         return fields is not None and tokens.fits(token, tuple(fields.get("resume", "").split()))
 
     async def is_taken_over(self, session: Session) -> bool:
-        """Return whether another node has opened the player's session since; False while the stores cannot tell. If
-        Redis names no owner, the session may have ended there: SQL knows."""
+        """Return whether another node has opened the player's session since; False while Redis is away. If Redis names
+        no owner, the session may have been opened and have ended there: SQL knows. Raises ProfilesUnavailable then.
+        """
         try:
             owner = await self._live.owner(session.player_id)
-            if owner is not None:
-                return owner.epoch > session.epoch
-            profile = await self._profiles.current(session.player_id)
-        except (StoreUnavailable, ProfilesUnavailable):
+        except StoreUnavailable:
             return False
+        if owner is not None:
+            return owner.epoch > session.epoch
+        profile = await self._profiles.current(session.player_id)
         return profile is not None and profile.epoch > session.epoch
 
     def _as_saved(self, profile: Profile) -> Session:

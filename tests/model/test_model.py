@@ -26,6 +26,7 @@ from tests.model.script import (
     Empty,
     Hang,
     Kill,
+    Recover,
     Relog,
     SignInAgain,
     Stop,
@@ -58,7 +59,16 @@ MENDED: list[tuple[int, int, list[ConnectionEvent]]] = [
             *(Blow(0.2, 0.05, 0.0), Kill(0.05, "a")),
         ],
     ),
-    # The same while Redis was emptied.
+    # A node slept, and woke when Redis was empty and SQL silent. It showed a player the session that it had before.
+    (
+        2299809670,
+        2,
+        [
+            *(Stop(1.0, "b"), Cut(4.0, 2), Hang(2.0, "sql"), Empty(2.0), Empty(0.5), Continue(0.2, "b")),
+            *(Continue(4.0, "b"), Elsewhere(4.0, 0), Recover(4.0, "redis"), Stop(1.0, "a")),
+        ],
+    ),
+    # An exchange went to SQL while Redis, emptied a moment ago, did not have its parties.
     (
         582803032,
         2,
