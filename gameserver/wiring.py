@@ -55,7 +55,7 @@ from gameserver.store.connection import Store
 from gameserver.tasks import Tasks
 from gameserver.world.entity import Player
 
-STORED_PATIENCE_S = 0.5  # an exchange waits so long for Redis; then SQL commits it without
+STORED_PATIENCE_S = 0.5  # an exchange waits so long for Redis; then it is refused
 
 
 @dataclass(frozen=True, slots=True)
