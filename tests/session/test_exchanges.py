@@ -26,6 +26,7 @@ class Sql:
     def __init__(self, *answers: ExchangeOutcome | Exception, late: int = 0):
         self.answers = list(answers)
         self.in_redis: set[PlayerId] = set()
+        self.asked = 0
         self._late = late  # Redis does not have this player in time
 
     async def redis_has(self, player: Player) -> bool:
@@ -35,6 +36,7 @@ class Sql:
         return player.player_id in self.in_redis
 
     async def apply(self, exchange: StoredExchange) -> ExchangeOutcome:
+        self.asked += 1
         assert self.in_redis == {party.player_id for party in exchange.parties}, "SQL would be ahead of Redis"
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
@@ -71,7 +73,9 @@ async def test_who_is_not_ours_any_more_exchanges_nothing() -> None:
 
 @pytest.mark.parametrize("late", [1, 2])
 async def test_what_redis_does_not_have_in_time_is_not_exchanged(late: int) -> None:
-    assert await carried(Sql(late=late), owned={1, 2}) == ["refused"]
+    sql = Sql(late=late)
+    assert await carried(sql, owned={1, 2}) == ["refused"]
+    assert sql.asked == 0
 
 
 async def carried(sql: Sql, owned: set[int]) -> list[ExchangeResult]:
