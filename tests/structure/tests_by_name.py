@@ -63,7 +63,6 @@ COVERED_BY = {
     "gameserver/session/flight.py": "tests/session/test_write_behind.py",
     "gameserver/session/flusher.py": "tests/session/test_write_behind.py",
     "gameserver/session/instance.py": "tests/session/test_lease.py",
-    "gameserver/session/opening.py": "tests/session/test_reception.py",
     "gameserver/session/player_locks.py": "tests/session/test_reception.py",
     "gameserver/session/refusals.py": "tests/session/test_saver.py",
     "gameserver/session/session.py": "tests/session/test_record.py",
