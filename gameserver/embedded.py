@@ -19,6 +19,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 import structlog
 
+from gameserver.settings_problems import spelled
 from gameserver.store.connection import Store, StoreUnavailable
 
 SOCKET_PATH_BYTES_MAX = 100  # the kernel's limit is 107 on Linux and 103 on macOS
@@ -46,7 +47,7 @@ def held(file: Path) -> Iterator[None]:
     if lock is None:
         raise FilesInUse(
             f"sql_url: another game server is using {file}, and SQLite is for one; give this one a file of its own, or"
-            " use MySQL or MariaDB (--sql-url or GAMESERVER_SQL_URL)"
+            f" use MySQL or MariaDB ({spelled('sql_url')})"
         )
     try:
         yield

@@ -162,9 +162,8 @@ class Host:
         self._parts.reception.close(history_is_lost=True)
         self.history_lost.set()
         departures = self._parts.departures
-        stopped = departures.stop_all(
-            Close.DRAINING
-        )  # before the saves are answered, or a session would count as fenced
+        # Before the saves are answered, or a session whose save waits would count as fenced.
+        stopped = departures.stop_all(Close.DRAINING)
         self._parts.saver.give_up()
         self._start(departures.forget_all(stopped, Close.DRAINING))
 

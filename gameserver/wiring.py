@@ -55,7 +55,7 @@ from gameserver.store.connection import Store
 from gameserver.tasks import Tasks
 from gameserver.world.entity import Player
 
-STORED_PATIENCE_S = 0.5  # an exchange waits so long for Redis; then it is refused
+CAUGHT_UP_PATIENCE_S = 0.5  # an exchange waits so long for Redis; then it is refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +158,7 @@ class Parts:
     def _new_departures(self) -> Departures:
         return Departures(
             link=self._link,
+            answers=self._answers,
             registry=self.registry,
             zones=self.zones,
             ender=self._new_ender(),
@@ -281,4 +282,4 @@ class Parts:
 async def _caught_up(registry: Registry, write_behind: WriteBehind, player: Player) -> bool:
     """Wait until Redis has all of the player's session, but not for long."""
     session = registry.session_of(player)
-    return session is None or await write_behind.caught_up(session, STORED_PATIENCE_S)
+    return session is None or await write_behind.caught_up(session, CAUGHT_UP_PATIENCE_S)

@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from typing import Final
 
 from gameserver.check.finding import Finding
+from gameserver.settings_problems import spelled
 from gameserver.sql.database import ProfilesUnavailable
 from gameserver.sql.examination import SqlFacts, SqlUnusable, error_code, examine
 from gameserver.sql.migrate import OddRevision
 
 SETTING: Final = "sql_url"
+_SPELLED: Final = spelled(SETTING)
 CLOCK_S: Final = 2.0  # apart, before it is worth a line
 PACKET_BYTES_MIN: Final = 16 * 1024 * 1024
 
@@ -28,12 +30,12 @@ _REMEDIES: Final = {
     1862: "give the user a new password: ALTER USER ... IDENTIFIED BY ...",
     3118: "ALTER USER ... ACCOUNT UNLOCK",
     4151: "ALTER USER ... ACCOUNT UNLOCK",
-    1045: "write user and password like mysql://user:password@host:3306/name (--sql-url or GAMESERVER_SQL_URL)",
+    1045: f"write user and password like mysql://user:password@host:3306/name ({_SPELLED})",
     3159: "connect with TLS, as docs/operations.md says in Stores",
-    1049: "CREATE DATABASE it, or name the one there is (--sql-url or GAMESERVER_SQL_URL)",
+    1049: f"CREATE DATABASE it, or name the one there is ({_SPELLED})",
 }
 _GRANT: Final = "GRANT SELECT, INSERT, UPDATE, DELETE ON the database to its user"
-_AWAY: Final = "start it, or name the server that runs (--sql-url or GAMESERVER_SQL_URL)"
+_AWAY: Final = f"start it, or name the server that runs ({_SPELLED})"
 
 
 async def check_sql(url: str, timeout_s: float, *, pool_size: int, migrates: bool) -> list[Finding]:
@@ -48,7 +50,7 @@ async def check_sql(url: str, timeout_s: float, *, pool_size: int, migrates: boo
     except ProfilesUnavailable as error:
         return [_error(str(error), _REMEDIES.get(error_code(error.__cause__), _AWAY))]
     except ValueError as error:
-        return [_error(str(error), "see --sql-url or GAMESERVER_SQL_URL in `gameserver run --help`")]
+        return [_error(str(error), f"see {_SPELLED} in `gameserver run --help`")]
     return list(findings(facts, pool_size=pool_size, migrates=migrates))
 
 
@@ -121,7 +123,7 @@ def _room(settings: dict[str, str], pool_size: int) -> Iterator[Finding]:
     if connections <= pool_size:
         yield _warning(
             f"max_connections is {connections}, and a node takes up to {pool_size}",
-            "raise max_connections, or lower sql_pool_size (--sql-pool-size or GAMESERVER_SQL_POOL_SIZE)",
+            f"raise max_connections, or lower sql_pool_size ({spelled('sql_pool_size')})",
         )
 
 

@@ -76,8 +76,7 @@ class LiveSessions:
         self._adopts_unnamed = True
 
     def enter(self, history: str, *, adopts_unnamed: bool) -> None:
-        """Use the sessions of this history only from now on, and those of no history if
-        ``adopts_unnamed``."""
+        """Use the sessions of this history only from now on, and those of no history if ``adopts_unnamed``."""
         self._history = history
         self._adopts_unnamed = adopts_unnamed
 
@@ -208,17 +207,21 @@ class LiveSessions:
             before = await self.owner(player)
             older = _Older.SET_ASIDE if not take_over else _fate_of(before, saved_epoch)
             outcome, fields = await self._try_open(player, epoch, node, zone, initial, before, older)
-            if outcome == "opened" and before is not None:
-                _log_fate(player, before, older)
             if outcome == "stale":
                 await self._strike(player, epoch, node)
                 raise StaleEpoch(f"player {player}: epoch {epoch} is not newer than {fields[0]}")
             if outcome == "opened":
-                if before is not None and before.node == node:  # another node's entry leads to what it may yet write
-                    with suppress(StoreUnavailable):  # the session is open; an entry too many does no harm
-                        await self._strike(player, before.epoch, before.node)
+                if before is not None:
+                    _log_fate(player, before, older)
+                    await self._strike_older(player, before, node)
                 return dict(zip(fields[::2], fields[1::2], strict=True))
         raise StoreUnavailable(f"open: the owner of player {player} changed {OPEN_TRIES_MAX} times")
+
+    async def _strike_older(self, player: PlayerId, before: Owner, node: NodeId) -> None:
+        """Take the older session off this node's list. Another node's entry leads to what that node may yet write."""
+        if before.node == node:
+            with suppress(StoreUnavailable):  # the session is open; an entry too many does no harm
+                await self._strike(player, before.epoch, node)
 
     async def _try_open(
         self,

@@ -11,13 +11,13 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping
 
 from gameserver.clock import Clock
-from gameserver.link.messages import CloseConnection, Deliver
+from gameserver.link.messages import CloseConnection
 from gameserver.link.ports import EdgePort
 from gameserver.observability import metrics
-from gameserver.protocol.codec import encode_text
 from gameserver.protocol.errors import Close, Refusal, RefusalCode
 from gameserver.protocol.ids import ConnectionId, PlayerId
 from gameserver.protocol.messages import Refused
+from gameserver.session.answers import Answers
 from gameserver.session.ending import Ender, Ending
 from gameserver.session.lifecycle import SessionEvent, SessionState
 from gameserver.session.refusals import PAUSES
@@ -43,6 +43,7 @@ class Departures:
         self,
         *,
         link: EdgePort,
+        answers: Answers,
         registry: Registry,
         zones: Zones,
         ender: Ender,
@@ -53,6 +54,7 @@ class Departures:
         idle_timeout_s: float,
     ):
         self._link = link
+        self._answers = answers
         self._registry = registry
         self._zones = zones
         self._ender = ender
@@ -224,10 +226,9 @@ class Departures:
     def _refuse_untaken(self, session: Session) -> None:
         """Refuse the actions that no tick will take any more, because its zone stopped or was slow."""
         for seq in sorted(session.unanswered):
-            if session.connection_id is not None and session.player._internals.actions.status_of(seq) == "new":
-                session.unanswered.remove(seq)
+            if session.player._internals.actions.status_of(seq) == "new":
                 refused = Refused(RefusalCode.TRY_LATER, "this session is ending", seq, retry_after_ms=1000)
-                self._link.to_edge(Deliver([session.connection_id], encode_text(refused)))
+                self._answers.give(session, seq, refused)
 
     async def _leave_zone(self, session: Session, reason: str) -> None:
         while session.player.inventory._frozen:

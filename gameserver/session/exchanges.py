@@ -50,9 +50,16 @@ class ExchangeCarrier:
 
     async def _carry(self, exchange: Exchange, settle: Callable[[Exchange, ExchangeResult], None]) -> None:
         stored = self._stored(exchange)
-        caught_up = await asyncio.gather(*(self._caught_up(player) for player, _, _ in exchange._outcomes))
-        settle(exchange, await self._apply(stored) if stored is not None and all(caught_up) else "refused")
+        is_in_redis = await self._redis_has_parties(exchange)
+        settle(exchange, await self._apply(stored) if stored is not None and is_in_redis else "refused")
         reach(Failpoint.EXCHANGE_AFTER_SETTLE)
+
+    async def _redis_has_parties(self, exchange: Exchange) -> bool:
+        """Wait until Redis has the parties as they were before; return False if it does not have them in time."""
+        if all(await asyncio.gather(*(self._caught_up(player) for player, _, _ in exchange._outcomes))):
+            return True
+        log.info("exchange_refused", op_id=exchange._op.op_id, reason="redis does not have the players in time")
+        return False
 
     async def _apply(self, stored: StoredExchange) -> ExchangeResult:
         try:

@@ -83,7 +83,7 @@ class Surrender:
 
     async def _try(self, session: Session, fields: Mapping[str, str] | None, keeps: asyncio.Future[bool]) -> None:
         owner = await self._live.owner(session.player_id)
-        if not _is_newer(owner, session):
+        if owner is None or owner.epoch <= session.epoch:
             await asyncio.sleep(OPENING_S)
             owner = await self._live.owner(session.player_id)
         if owner is not None and owner.epoch > session.epoch:
@@ -126,7 +126,3 @@ class Surrender:
 def _tell(keeps: asyncio.Future[bool], is_kept: bool) -> None:
     if not keeps.done():  # False was told while a store was away
         keeps.set_result(is_kept)
-
-
-def _is_newer(owner: Owner | None, session: Session) -> bool:
-    return owner is not None and owner.epoch > session.epoch

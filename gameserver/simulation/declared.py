@@ -18,7 +18,7 @@ from gameserver.protocol.label import LABEL_RULE, is_label
 from gameserver.protocol.message_class import own_fields
 from gameserver.protocol.mistake import GameError, closest, place_of_class, place_of_function, shown
 from gameserver.simulation.game_class import check_callable
-from gameserver.world.scratch import Scratch, check_new
+from gameserver.world.scratch import Scratch, new_scratch
 from gameserver.world.state import PlayerState
 from gameserver.world.zone import ZoneSpec
 
@@ -41,7 +41,7 @@ def check_declared(game: Any) -> None:
     _check_class(game, "state_type", PlayerState, "Tally(PlayerState)")
     for name in ("scratch_type", "zone_scratch_type"):
         _check_class(game, name, Scratch, "Steering(Scratch)")
-        check_new(getattr(game, name))
+        new_scratch(getattr(game, name))  # as the server makes one for each player or zone
 
 
 def _check_class(game: Any, name: str, wanted: type, example: str) -> None:

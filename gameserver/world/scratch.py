@@ -55,11 +55,6 @@ ZoneScratchT = TypeVar("ZoneScratchT", bound=Scratch, default=Scratch, covariant
 """The type of ``zone.scratch``."""
 
 
-def check_new(scratch_type: type[Scratch]) -> None:
-    """Raise GameError if no object of the class can be made, as the server makes one for each player or zone."""
-    new_scratch(scratch_type)
-
-
 def new_scratch(scratch_type: type[Scratch]) -> Scratch:
     """Return a new object of the class. Raises GameError for whatever its code raises, ``SystemExit`` too."""
     try:

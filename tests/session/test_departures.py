@@ -50,6 +50,7 @@ class Bench:
         surrender: Surrender = self  # type: ignore[assignment]
         self.departures = Departures(
             link=link,
+            answers=Answers(link),
             registry=self.registry,
             zones=self.zones,
             ender=ender,
